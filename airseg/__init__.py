@@ -1,0 +1,8 @@
+"""Labelled synthetic video from AirSim flights, and the benchmark built on it."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+try:
+    __version__ = version("airseg")
+except PackageNotFoundError:  # a source tree that was never installed
+    __version__ = "0+unknown"

@@ -1,0 +1,85 @@
+"""The eleven classes that mean the same in every environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+IGNORE_INDEX = 255
+"""Label value of pixels that belong to no class; never trained on, never scored."""
+
+
+@dataclass(frozen=True)
+class SegmentationClass:
+    """One class of the label space.
+
+    Attributes:
+        index: label value in datasets and logits channel in models.
+        name: the identifier used in label maps and tables.
+        color: RGB, 0 to 255, used in every overlay and plot.
+        description: what belongs to it.
+    """
+
+    index: int
+    name: str
+    color: tuple[int, int, int]
+    description: str
+
+
+CLASSES: tuple[SegmentationClass, ...] = (
+    SegmentationClass(0, "road", (100, 90, 120), "roads, driveways, pavements, road markings"),
+    SegmentationClass(1, "vehicle", (230, 50, 60), "cars, trucks, parked or moving"),
+    SegmentationClass(2, "vegetation", (130, 200, 80), "lawn, hedges, flower beds, terrain"),
+    SegmentationClass(3, "tree", (20, 110, 50), "trunks and crowns"),
+    SegmentationClass(4, "traffic_fixture", (250, 200, 30), "signs, street lights, power lines"),
+    SegmentationClass(5, "sky", (110, 180, 240), "sky and clouds"),
+    SegmentationClass(6, "fence", (190, 140, 90), "fences, railings, gates"),
+    SegmentationClass(7, "stone", (150, 150, 150), "rocks, garden walls, paving stones"),
+    SegmentationClass(8, "house", (240, 160, 130), "walls, windows, doors, what stands at a house"),
+    SegmentationClass(9, "pool", (20, 200, 210), "swimming pools and their water"),
+    SegmentationClass(10, "roof", (150, 40, 110), "roofs and chimneys"),
+)
+
+NUM_CLASSES = len(CLASSES)
+CLASS_NAMES: tuple[str, ...] = tuple(c.name for c in CLASSES)
+CLASS_INDEX: dict[str, int] = {c.name: c.index for c in CLASSES}
+
+
+def class_palette() -> np.ndarray:
+    """Return the color of every label value.
+
+    Returns:
+        (256, 3) uint8, RGB. Values without a class, `IGNORE_INDEX` among them, are black.
+    """
+    palette = np.zeros((256, 3), np.uint8)
+    for c in CLASSES:
+        palette[c.index] = c.color
+    return palette
+
+
+def colorize(labels: np.ndarray) -> np.ndarray:
+    """Paint a label image in class colors.
+
+    Args:
+        labels: (..., H, W) uint8 class indices.
+
+    Returns:
+        (..., H, W, 3) uint8, RGB.
+    """
+    return class_palette()[labels]
+
+
+def overlay(rgb: np.ndarray, labels: np.ndarray, opacity: float = 0.55) -> np.ndarray:
+    """Blend class colors over a frame; ignored pixels keep the frame's own color.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        labels: (H, W) uint8 class indices.
+        opacity: share of the class color, 0 to 1.
+
+    Returns:
+        (H, W, 3) uint8, RGB.
+    """
+    blended = rgb * (1.0 - opacity) + colorize(labels) * opacity
+    return np.where((labels == IGNORE_INDEX)[..., None], rgb, blended.astype(np.uint8))

@@ -1,0 +1,86 @@
+"""The command line: one thin file per command, loaded when it is called.
+
+Importing a command's file only when it is asked for keeps ``airseg --help`` fast and lets
+``airseg record`` start without torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from airseg import __version__
+from airseg.errors import AirsegError, did_you_mean
+
+_COMMANDS = {
+    "sim": ("airseg.cli.sim", "Run the embedded simulator, which speaks AirSim's RPC."),
+    "record": ("airseg.cli.record", "Fly plans and record every frame with its labels."),
+    "relabel": ("airseg.cli.relabel", "Collapse mesh labels into classes and pack a dataset."),
+    "bench": ("airseg.cli.bench", "Train and score networks, and publish the leaderboard."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group that knows its commands' names and one-line helps without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        return importlib.import_module(_COMMANDS[cmd_name][0]).command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in _COMMANDS:
+            hint = did_you_mean(args[0], _COMMANDS) or f" Commands: {', '.join(_COMMANDS)}."
+            ctx.fail(f"there is no command '{args[0]}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="airseg")
+@click.option("--debug", is_flag=True, help="Show a traceback when something goes wrong.")
+@click.pass_context
+def _cli(ctx: click.Context, debug: bool) -> None:
+    """Labelled synthetic video: record flights, relabel meshes, bench networks.
+
+    \b
+    Example, without AirSim and without a GPU:
+      airseg record loop_walk --embedded --out recordings
+      airseg relabel recordings/* --map neighborhood --out dataset.h5
+      airseg bench run demo --dataset dataset.h5
+    """
+    ctx.obj = {"debug": debug}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; mistakes print one line and exit with code 2."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        _cli(args=arguments, standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as mistake:
+        mistake.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("airseg: interrupted.", err=True)
+        sys.exit(130)
+    except (AirsegError, OSError, MemoryError) as mistake:
+        if "--debug" in arguments:
+            raise
+        click.echo(f"airseg: {_one_line(mistake)}", err=True)
+        sys.exit(2)
+
+
+def _one_line(mistake: BaseException) -> str:
+    """Return the message of an error on one line; the system's own errors keep their file name."""
+    return " ".join(str(mistake).split()) or type(mistake).__name__

@@ -1,0 +1,146 @@
+"""Read YAML documents into pydantic models, with errors that name file, line and field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from airseg.errors import AirsegError, did_you_mean
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class StrictModel(BaseModel):
+    """A document or a part of one: unknown keys are refused, values do not change afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def load_document(path: Path, model: type[Model], error: type[AirsegError]) -> Model:
+    """Read and check one YAML file.
+
+    Args:
+        path: the file.
+        model: the pydantic model it must fit.
+        error: what to raise when it does not.
+
+    Raises:
+        error: one line that names the file, the line and the field at fault.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise error(f"{path}: there is no such file.") from None
+    except (OSError, UnicodeDecodeError) as cause:
+        raise error(f"{path}: cannot be read as UTF-8 text ({cause}).") from None
+    return parse_document(text, str(path), model, error)
+
+
+def parse_document(text: str, source: str, model: type[Model], error: type[AirsegError]) -> Model:
+    """Check one YAML text; `source` names it in errors. See `load_document`."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        _refuse_duplicate_keys(root)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as cause:
+        mark = getattr(cause, "problem_mark", None)
+        where = f"{source}:{mark.line + 1}" if mark else source
+        problem = getattr(cause, "problem", None) or str(cause).splitlines()[0]
+        raise error(f"{where}: not valid YAML: {problem}.") from None
+    except (ValueError, RecursionError, TypeError) as cause:
+        raise error(f"{source}: not valid YAML: {cause}.") from None
+    if not isinstance(data, dict):
+        found = "nothing" if data is None else f"a {type(data).__name__}"
+        raise error(f"{source}: expected a mapping of fields, found {found}.")
+    try:
+        return model.model_validate(data)
+    except ValidationError as cause:
+        raise error(_explain(cause, source, root, model)) from None
+
+
+def _refuse_duplicate_keys(node: yaml.Node | None) -> None:
+    """Raise a YAML error where a mapping says the same key twice; YAML itself keeps the last."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise yaml.MarkedYAMLError(
+                        problem=f"the key '{key.value}' stands twice in one mapping",
+                        problem_mark=key.start_mark,
+                    )
+                seen.add(key.value)
+            _refuse_duplicate_keys(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for child in node.value:
+            _refuse_duplicate_keys(child)
+
+
+def _explain(cause: ValidationError, source: str, root: yaml.Node, model: type[BaseModel]) -> str:
+    """Turn the first of pydantic's complaints into one line."""
+    complaints = cause.errors()
+    first = complaints[0]
+    location = [part for part in first["loc"] if _is_in_document(part, first)]
+    field = ".".join(str(part) for part in location) or "the document"
+    line = _line_of(root, location)
+    message = first["msg"].removeprefix("Value error, ").rstrip(".")
+    if first["type"] == "extra_forbidden":
+        message = "unknown field" + did_you_mean(str(location[-1]), _known_fields(model, location))
+    elif first["type"] == "missing":
+        message = "required field is missing"
+    elif first["type"] != "value_error" and not isinstance(first.get("input"), dict | list):
+        message += f", found {first.get('input')!r}"
+    more = f" ({len(complaints) - 1} more)" if len(complaints) > 1 else ""
+    end = "" if message.endswith("?") else "."
+    return f"{source}:{line}: {field}: {message}{end}{more}"
+
+
+def _is_in_document(part: Any, complaint: Any) -> bool:
+    """Tell whether a part of pydantic's location is a key of the document, not a union's tag."""
+    return not (isinstance(part, str) and ("[" in part or part.startswith("function-")))
+
+
+def _line_of(node: yaml.Node | None, location: list[Any]) -> int:
+    """Return the line, counted from one, of the deepest part of `location` that exists."""
+    line = node.start_mark.line if node else 0
+    for part in location:
+        child = None
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.value == str(part):
+                    line, child = key.start_mark.line, value
+        elif (
+            isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value)
+        ):
+            child = node.value[part]
+            line = child.start_mark.line
+        if child is None:
+            break
+        node = child
+    return line + 1
+
+
+def _known_fields(model: type[BaseModel], location: list[Any]) -> list[str]:
+    """Return the field names of the model that the last part of `location` was meant for."""
+    current: Any = model
+    for part in location[:-1]:
+        fields = getattr(current, "model_fields", {})
+        if part in fields:
+            current = _inner_model(fields[part].annotation)
+        elif not isinstance(part, int):
+            return []
+    return list(getattr(current, "model_fields", {}))
+
+
+def _inner_model(annotation: Any) -> Any:
+    """Return the first pydantic model inside a type such as ``list[Waypoint] | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _inner_model(argument)
+        if found is not None:
+            return found
+    return None

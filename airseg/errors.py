@@ -1,0 +1,57 @@
+"""The errors airseg raises on purpose.
+
+Every message says what was found, what was expected and what to do. The command line prints
+the message on one line and exits with code 2; a traceback appears only with ``--debug``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AirsegError(Exception):
+    """Any mistake in the input or the surroundings that a user can do something about."""
+
+
+class PlanError(AirsegError):
+    """A flight plan cannot be read, or asks for something impossible."""
+
+
+class LabelMapError(AirsegError):
+    """A label map cannot be read, or leaves meshes without a class."""
+
+
+class RecordingError(AirsegError):
+    """A recording is damaged, incomplete, or does not fit what is asked of it."""
+
+
+class DatasetError(AirsegError):
+    """A dataset file is damaged, of an unknown version, or lacks what is asked of it."""
+
+
+class RecipeError(AirsegError):
+    """A benchmark recipe cannot be read, or asks for something impossible."""
+
+
+class SimulatorError(AirsegError):
+    """The simulator cannot be reached, stopped answering, or delivered unusable data."""
+
+
+class RpcError(SimulatorError):
+    """The simulator answered a call with an error of its own."""
+
+
+class SettingsError(AirsegError):
+    """A simulator's settings.json cannot be used."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the nearest known name, or an empty string.
+
+    Args:
+        name: what the user wrote.
+        known: the names that exist.
+    """
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" Did you mean '{close[0]}'?" if close else ""
