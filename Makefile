@@ -1,0 +1,54 @@
+# The two commands of the README:
+#   make demo   set everything up, then: simulator -> record -> relabel -> bench -> leaderboard.html
+#   make test   set everything up, then: the test suite
+# `make setup` prepares .venv alone; `make lint` checks style; `make clean` removes what was made.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+AIRSEG := $(BIN)/airseg
+# Pinned so that these commands work again next year; the packages themselves: constraints.txt.
+UV := uv==0.13.8
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint clean constraints
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^#   *//p' Makefile
+
+setup: $(VENV)/.ready
+
+# uv installs in half the time; pip takes over where uv cannot reach the registry pip is set up for.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else f"airseg needs Python 3.11 or newer; $(PYTHON) is {v[0]}.{v[1]}. Try: make $(MAKECMDGOALS) PYTHON=python3.12")'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo 'airseg needs the venv module, which Debian and Ubuntu keep apart: apt-get install python3-venv' >&2; exit 2; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(UV)'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]' || \
+	  $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+DEMO_PLANS := loop_walk loop_high roofs car_drive street_val loop_back garden_test
+
+demo: setup
+	$(AIRSEG) record $(DEMO_PLANS) --embedded --out demo/recordings
+	$(AIRSEG) relabel demo/recordings --map neighborhood --out demo/dataset.h5 --overwrite
+	$(AIRSEG) bench run demo --dataset demo/dataset.h5 --out demo/results
+	$(AIRSEG) bench leaderboard demo/results --out demo
+
+test: setup .venv-airsim/.ready
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# The exact versions behind `setup`, for every Python and system; run after editing pyproject.toml.
+constraints: setup
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-header \
+	  --no-annotate pyproject.toml --upgrade --output-file constraints.txt
+
+clean:
+	rm -rf $(VENV) .venv-airsim demo build dist .pytest_cache .ruff_cache .hypothesis
