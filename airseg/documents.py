@@ -88,13 +88,13 @@ def _explain(cause: ValidationError, source: str, root: yaml.Node, model: type[B
     line = _line_of(root, location)
     message = first["msg"].removeprefix("Value error, ").rstrip(".")
     if first["type"] == "extra_forbidden":
-        message = "unknown field" + did_you_mean(str(location[-1]), _known_fields(model, location))
+        message = "unknown field." + did_you_mean(str(location[-1]), _known_fields(model, location))
     elif first["type"] == "missing":
         message = "required field is missing"
     elif first["type"] != "value_error" and not isinstance(first.get("input"), dict | list):
         message += f", found {first.get('input')!r}"
     more = f" ({len(complaints) - 1} more)" if len(complaints) > 1 else ""
-    end = "" if message.endswith("?") else "."
+    end = "" if message.endswith(("?", ".")) else "."
     return f"{source}:{line}: {field}: {message}{end}{more}"
 
 

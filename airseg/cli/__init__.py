@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as mistake:
-        mistake.show()
+        click.echo(f"airseg: {_with_help_hint(mistake)}", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("airseg: interrupted.", err=True)
@@ -79,6 +79,13 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         click.echo(f"airseg: {_one_line(mistake)}", err=True)
         sys.exit(2)
+
+
+def _with_help_hint(mistake: click.ClickException) -> str:
+    """Return click's complaint about the arguments on one line, with where to read more."""
+    message = " ".join(mistake.format_message().split())
+    context = getattr(mistake, "ctx", None)
+    return f"{message} See: {context.command_path} --help" if context else message
 
 
 def _one_line(mistake: BaseException) -> str:

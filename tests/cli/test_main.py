@@ -1,0 +1,70 @@
+"""The command line as a whole: fast help, one-line errors, exit codes."""
+
+import subprocess
+import sys
+
+import pytest
+
+from airseg.cli import main
+
+
+def run(capsys, *arguments):
+    """Run the command line in this process; return (exit code, stdout, stderr)."""
+    code = 0
+    try:
+        main(list(arguments))
+    except SystemExit as stop:
+        code = stop.code
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+def test_help_lists_the_commands_and_an_example(capsys):
+    code, out, _ = run(capsys, "--help")
+    assert code == 0
+    for command in ("sim", "record", "relabel", "bench"):
+        assert command in out
+    assert "Example" in out
+
+
+@pytest.mark.parametrize("command", ["sim", "record", "relabel", "bench"])
+def test_every_command_has_help_with_an_example(capsys, command):
+    code, out, _ = run(capsys, command, "--help")
+    assert code == 0
+    assert f"airseg {command}" in out
+
+
+def test_unknown_command_gets_one_line_with_the_nearest_name(capsys):
+    code, _, err = run(capsys, "recrod")
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "Did you mean 'record'?" in err
+
+
+def test_unknown_option_gets_one_line(capsys):
+    code, _, err = run(capsys, "relabel", "--maap", "x")
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "--map" in err
+
+
+def test_help_imports_neither_torch_nor_numba():
+    script = (
+        "import sys; from airseg.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('torch', 'numba', 'h5py', 'cv2') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("module", ["airseg.cli.record", "airseg.cli.relabel", "airseg.cli.sim"])
+def test_recording_and_relabelling_start_without_torch(module):
+    script = f"import sys, {module}; print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"

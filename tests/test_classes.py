@@ -1,0 +1,29 @@
+"""The label space: eleven classes, distinct colors, ignored pixels left alone."""
+
+import numpy as np
+
+from airseg.classes import CLASSES, IGNORE_INDEX, NUM_CLASSES, class_palette, colorize, overlay
+
+
+def test_there_are_eleven_classes_in_order():
+    assert NUM_CLASSES == 11
+    assert [c.index for c in CLASSES] == list(range(11))
+
+
+def test_no_two_classes_share_a_name_or_a_color():
+    assert len({c.name for c in CLASSES}) == NUM_CLASSES
+    assert len({c.color for c in CLASSES}) == NUM_CLASSES
+
+
+def test_colorize_paints_each_class_in_its_color():
+    labels = np.arange(NUM_CLASSES, dtype=np.uint8)[None]
+    assert [tuple(c) for c in colorize(labels)[0]] == [c.color for c in CLASSES]
+    assert tuple(class_palette()[IGNORE_INDEX]) == (0, 0, 0)
+
+
+def test_overlay_leaves_ignored_pixels_alone():
+    rgb = np.full((2, 2, 3), 200, np.uint8)
+    labels = np.array([[0, IGNORE_INDEX], [5, IGNORE_INDEX]], np.uint8)
+    blended = overlay(rgb, labels)
+    assert (blended[:, 1] == 200).all()
+    assert (blended[:, 0] != 200).any()
