@@ -1,0 +1,237 @@
+"""What surfaces look like: procedural textures, computed per pixel from the place on the surface.
+
+Patterns fade out where a pixel covers more than a detail's size, which keeps far surfaces calm.
+All noise is integer hashing, so that every machine computes the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from airseg.simulators.embedded.kernels import njit
+
+(
+    LAWN,
+    STREET,
+    CROSSING,
+    PAVING,
+    BRICK,
+    PLASTER,
+    BOARDS,
+    TILES,
+    SHINGLES,
+    PLANKS,
+    LEAVES,
+    NEEDLES,
+    BARK,
+    STONE_WALL,
+    ROCK,
+    WATER,
+    PAINT,
+    GLASS,
+    PLAIN,
+    FLOWERS,
+    BIRCH_BARK,
+) = range(21)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def cell_noise(ix, iy):  # noqa: ANN001, ANN201
+    """Return a value from 0 to 1 that belongs to an integer cell."""
+    h = np.uint32((int(ix) * 374761393 + int(iy) * 668265263) & 0xFFFFFFFF)
+    h = np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(1274126177))
+    h = np.uint32(h ^ (h >> np.uint32(16)))
+    return (h >> np.uint32(8)) * (1.0 / 16777216.0)
+
+
+@njit(cache=True, nogil=True)
+def smooth_noise(x, y):  # noqa: ANN001, ANN201
+    """Return noise from 0 to 1 that varies smoothly over about one unit."""
+    fx, fy = np.floor(x), np.floor(y)
+    ix, iy = int(fx), int(fy)
+    tx, ty = x - fx, y - fy
+    tx = tx * tx * (3.0 - 2.0 * tx)
+    ty = ty * ty * (3.0 - 2.0 * ty)
+    a, b = cell_noise(ix, iy), cell_noise(ix + 1, iy)
+    c, d = cell_noise(ix, iy + 1), cell_noise(ix + 1, iy + 1)
+    return a + (b - a) * tx + (c - a) * ty + (a - b - c + d) * tx * ty
+
+
+@njit(cache=True, nogil=True, inline="always")
+def fade(detail, footprint):  # noqa: ANN001, ANN201
+    """Return how visible (0 to 1) a detail of a size is to pixels of a footprint, both metres."""
+    return min(max(1.6 - 2.2 * footprint / detail, 0.0), 1.0)
+
+
+@njit(cache=True, nogil=True)
+def _courses(u, v, length, thickness, joint, footprint):  # noqa: ANN001, ANN202
+    """Lay staggered stones; return (tint of the stone 0 to 1, how much joint shows 0 to 1)."""
+    row = np.floor(v / thickness)
+    shifted = u / length + (0.5 if int(row) & 1 else 0.0)
+    column = np.floor(shifted)
+    near_u = (shifted - column) * length < joint
+    near_v = (v / thickness - row) * thickness < joint
+    share = min(1.0, joint / thickness + joint / length)
+    sharp = fade(thickness, footprint)
+    shown = (1.0 if near_u or near_v else 0.0) * sharp + share * (1.0 - sharp)
+    tint = 0.5 + (cell_noise(column, row) - 0.5) * fade(length, footprint)
+    return tint, shown
+
+
+@njit(cache=True, nogil=True)
+def _street_paint(along, across, half_length, half_width):  # noqa: ANN001, ANN202
+    """Tell whether a spot of a street carries white paint."""
+    if abs(along) > half_length - 1.0:
+        return False
+    if abs(across) < 0.07:
+        return along * 0.2 - np.floor(along * 0.2) < 0.5
+    if abs(abs(across) - (half_width - 0.35)) < 0.06:
+        return True
+    # A stop line and a crossing at each end.
+    return abs(abs(along) - (half_length - 2.2)) < 0.25 and across * np.sign(along) < -0.15
+
+
+@njit(cache=True, nogil=True)
+def _ground(material, r, g, b, u, v, half_u, half_v, px, py, footprint):  # noqa: ANN001, ANN202
+    """Colour of lawns, streets and paving; px, py are world coordinates."""
+    if material == LAWN:
+        patch = smooth_noise(px * 0.06, py * 0.06) - 0.5
+        tuft = (smooth_noise(px * 1.1, py * 1.1) - 0.5) * fade(0.9, footprint)
+        blade = (smooth_noise(px * 9.0, py * 9.0) - 0.5) * fade(0.11, footprint)
+        blade += (smooth_noise(px * 31.0, py * 23.0) - 0.5) * fade(0.035, footprint)
+        m = 1.0 + 0.35 * patch + 0.4 * tuft + 0.55 * blade
+        dry = max(patch + 0.25 * tuft, 0.0)
+        return r * m * (1.0 + 0.9 * dry), g * m * (1.0 + 0.25 * dry), b * m
+    if material == STREET or material == CROSSING:
+        grain = (smooth_noise(px * 24.0, py * 24.0) - 0.5) * fade(0.05, footprint)
+        stain = smooth_noise(px * 0.35, py * 0.35) - 0.5
+        m = 1.0 + 0.35 * grain + 0.25 * stain
+        if material == STREET:
+            if smooth_noise(u * 0.11 + 7.0, 3.0) > 0.68 and abs(v) > 0.6:
+                m *= 0.82  # a patch of newer asphalt
+            if _street_paint(u, v, half_u, half_v):
+                w = 0.75 * fade(0.35, footprint) * (0.8 + 0.4 * smooth_noise(px * 3.0, py * 3.0))
+                return r * m + (0.62 - r) * w, g * m + (0.6 - g) * w, b * m + (0.55 - b) * w
+        return r * m, g * m, b * m
+    # PAVING
+    tint, joint = _courses(u, v, 0.9, 0.9, 0.03, footprint)
+    grain = (smooth_noise(px * 17.0, py * 17.0) - 0.5) * fade(0.06, footprint)
+    m = (0.86 + 0.28 * tint + 0.2 * grain) * (1.0 - 0.45 * joint)
+    m += 0.2 * (smooth_noise(px * 0.5, py * 0.5) - 0.5)
+    return r * m, g * m, b * m
+
+
+@njit(cache=True, nogil=True)
+def _wall(material, r, g, b, u, v, footprint):  # noqa: ANN001, ANN202
+    """Colour of walls and roofs; v runs up the wall or along the slope."""
+    weather = 1.0 + 0.22 * (smooth_noise(u * 0.5, v * 0.5) - 0.5)
+    if material == BRICK:
+        tint, joint = _courses(u, v, 0.25, 0.08, 0.012, footprint)
+        m = (0.72 + 0.56 * tint) * weather
+        return (
+            r * m * (1 - joint) + 0.38 * joint,
+            g * m * (1 - joint) + 0.36 * joint,
+            b * m * (1 - joint) + 0.33 * joint,
+        )
+    if material == PLASTER:
+        m = weather + 0.12 * (smooth_noise(u * 13.0, v * 13.0) - 0.5) * fade(0.08, footprint)
+        return r * m, g * m, b * m
+    if material == BOARDS:
+        row = v / 0.18
+        edge = 1.0 if row - np.floor(row) < 0.14 else 0.0
+        m = weather * (1.0 - 0.4 * edge * fade(0.18, footprint))
+        m *= 0.95 + 0.1 * cell_noise(np.floor(row), 5) * fade(0.18, footprint)
+        return r * m, g * m, b * m
+    if material == TILES:
+        tint, joint = _courses(u, v, 0.3, 0.34, 0.035, footprint)
+        curve = np.cos((u / 0.3 - np.floor(u / 0.3)) * 6.28318) * fade(0.3, footprint)
+        m = (0.75 + 0.5 * tint) * (1.0 - 0.5 * joint) * (1.0 + 0.14 * curve) * weather
+        return r * m, g * m, b * m
+    if material == SHINGLES:
+        tint, joint = _courses(u, v, 0.22, 0.16, 0.015, footprint)
+        grain = (smooth_noise(u * 30.0, v * 30.0) - 0.5) * fade(0.04, footprint)
+        m = (0.7 + 0.6 * tint + 0.25 * grain) * (1.0 - 0.45 * joint) * weather
+        return r * m, g * m, b * m
+    # STONE_WALL
+    wobble = 0.08 * smooth_noise(u * 3.0, v * 3.0)
+    tint, joint = _courses(u + wobble, v + wobble, 0.42, 0.2, 0.03, footprint)
+    grain = (smooth_noise(u * 15.0, v * 15.0) - 0.5) * fade(0.07, footprint)
+    m = (0.6 + 0.7 * tint + 0.35 * grain) * (1.0 - 0.55 * joint)
+    return r * m, g * m, b * m
+
+
+@njit(cache=True, nogil=True)
+def _plant(material, r, g, b, u, v, w, footprint):  # noqa: ANN001, ANN202
+    """Colour of crowns, hedges, flowers and bark; u, v, w are metres on the part."""
+    if material == BARK:
+        m = 0.7 + 0.6 * smooth_noise((u + w) * 14.0, v * 2.5)
+        return r * m, g * m, b * m
+    if material == BIRCH_BARK:
+        dark = smooth_noise((u + w) * 4.0, v * 9.0) > 0.72
+        m = 0.25 if dark else 0.85 + 0.2 * smooth_noise(u * 8.0, v * 8.0)
+        return r * m, g * m, b * m
+    clump = smooth_noise((u + 0.7 * w) * 1.7, (v - 0.6 * w) * 1.7) - 0.5
+    leaf = (smooth_noise((u + w) * 8.0, (v + 0.8 * w) * 8.0) - 0.5) * fade(0.14, footprint)
+    leaf += (cell_noise(np.floor((u + w) * 17.0), np.floor((v - w) * 17.0)) - 0.5) * fade(
+        0.06, footprint
+    )
+    m = 1.0 + 0.55 * clump + 0.8 * leaf
+    if material == FLOWERS:
+        spot = cell_noise(np.floor(u * 9.0) + 3.0, np.floor(v * 9.0 + w * 5.0))
+        if spot > 0.62:
+            hue = cell_noise(np.floor(u * 0.7), np.floor(v * 0.7) + 11.0)
+            if hue < 0.35:
+                return 0.62, 0.08 + 0.2 * spot, 0.1
+            if hue < 0.7:
+                return 0.65, 0.5, 0.08
+            return 0.45, 0.2, 0.5
+    return max(r * m, 0.004), max(g * m, 0.006), max(b * m, 0.003)
+
+
+@njit(cache=True, nogil=True)
+def surface_color(  # noqa: ANN201
+    material,  # noqa: ANN001
+    r,  # noqa: ANN001
+    g,  # noqa: ANN001
+    b,  # noqa: ANN001
+    u,  # noqa: ANN001
+    v,  # noqa: ANN001
+    w,  # noqa: ANN001
+    half_u,  # noqa: ANN001
+    half_v,  # noqa: ANN001
+    px,  # noqa: ANN001
+    py,  # noqa: ANN001
+    footprint,  # noqa: ANN001
+):
+    """Return the linear albedo (r, g, b) of a spot.
+
+    Args:
+        material: one of this module's constants.
+        r, g, b: the part's own albedo.
+        u, v, w: place on the face and depth behind it, metres.
+        half_u, half_v: half the part's length and width, metres.
+        px, py: place in the world, north and east, metres.
+        footprint: width of the pixel on the surface, metres.
+    """
+    if material <= PAVING:
+        return _ground(material, r, g, b, u, v, half_u, half_v, px, py, footprint)
+    if material <= SHINGLES or material == STONE_WALL:
+        return _wall(material, r, g, b, u, v, footprint)
+    if material == PLANKS:
+        column = u / 0.14
+        gap = 1.0 if column - np.floor(column) < 0.1 else 0.0
+        m = 0.8 + 0.35 * cell_noise(np.floor(column), 9) * fade(0.14, footprint)
+        m += 0.25 * (smooth_noise(u * 22.0, v * 1.5) - 0.5) * fade(0.06, footprint)
+        m *= 1.0 - 0.55 * gap * fade(0.14, footprint)
+        return r * m, g * m, b * m
+    if material <= BARK or material >= FLOWERS:
+        return _plant(material, r, g, b, u, v, w, footprint)
+    if material == ROCK:
+        m = 0.65 + 0.5 * smooth_noise(u * 2.5 + w, v * 2.5 - w)
+        m += 0.4 * (smooth_noise(u * 11.0, v * 11.0 + 3.0 * w) - 0.5) * fade(0.1, footprint)
+        return r * m, g * m, b * m
+    if material == WATER:
+        ripple = smooth_noise(px * 2.2, py * 2.2) + 0.5 * smooth_noise(px * 5.0, py * 5.0)
+        m = 0.8 + 0.3 * ripple
+        return r * m, g * m, b * m
+    return r, g, b  # PAINT, GLASS, PLAIN

@@ -1,0 +1,112 @@
+"""Unit solids from which the world is assembled.
+
+Every solid fits the cube from -0.5 to 0.5 in a local frame whose z points down, so its top is at
+z = -0.5. Triangles are wound so that ``cross(b - a, c - a)`` points outwards.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+Mesh = tuple[np.ndarray, np.ndarray]
+"""Vertices (V, 3) float32 and triangles (T, 3) int32."""
+
+
+def _outward(vertices: np.ndarray, triangles: np.ndarray) -> Mesh:
+    """Turn every triangle so that it faces away from the solid's centre (solids are convex)."""
+    a, b, c = (vertices[triangles[:, i]] for i in range(3))
+    normal = np.cross(b - a, c - a)
+    inward = ((a + b + c) * normal).sum(1) < 0
+    triangles = triangles.copy()
+    triangles[inward] = triangles[inward][:, ::-1]
+    return vertices.astype(np.float32), triangles.astype(np.int32)
+
+
+def _convex(vertices: list[list[float]], faces: list[list[int]]) -> Mesh:
+    """Build a mesh from convex polygons given by vertex numbers."""
+    fans = [[f[0], f[i], f[i + 1]] for f in faces for i in range(1, len(f) - 1)]
+    return _outward(np.array(vertices, float), np.array(fans))
+
+
+_CORNERS = [[x, y, z] for z in (0.5, -0.5) for y in (-0.5, 0.5) for x in (-0.5, 0.5)]
+_BOTTOM, _TOP = [0, 1, 3, 2], [4, 5, 7, 6]
+_SIDES = [[0, 1, 5, 4], [2, 3, 7, 6], [0, 2, 6, 4], [1, 3, 7, 5]]
+
+
+def _ridge(half_length: float) -> Mesh:
+    """Return a roof whose ridge runs along x; a shorter ridge makes hipped ends."""
+    vertices = [*_CORNERS[:4], [-half_length, 0, -0.5], [half_length, 0, -0.5]]
+    return _convex(vertices, [[0, 1, 5, 4], [2, 3, 5, 4], [0, 2, 4], [1, 3, 5], [0, 1, 3, 2]])
+
+
+def _prism(sides: int, top_radius: float) -> Mesh:
+    angle = np.arange(sides) * 2 * np.pi / sides
+    ring = np.stack([np.cos(angle), np.sin(angle)], 1) * 0.5
+    bottom = np.column_stack([ring, np.full(sides, 0.5)])
+    top = np.column_stack([ring * top_radius, np.full(sides, -0.5)])
+    around = [[i, (i + 1) % sides, sides + (i + 1) % sides, sides + i] for i in range(sides)]
+    caps = [list(range(sides)), list(range(sides, 2 * sides))]
+    return _convex(np.vstack([bottom, top]).tolist(), around + caps)
+
+
+def _icosphere(subdivisions: int) -> Mesh:
+    t = (1 + 5**0.5) / 2
+    signs = [(-1, -1), (-1, 1), (1, -1), (1, 1)]
+    points = [(0, a, b * t) for a, b in signs]
+    points += [(a, b * t, 0) for a, b in signs] + [(b * t, 0, a) for a, b in signs]
+    vertices = np.array(points, float)
+    distance = np.linalg.norm(vertices[:, None] - vertices[None], axis=2)
+    near = distance < 2.1
+    triangles = [
+        [i, j, k]
+        for i in range(12)
+        for j in range(i + 1, 12)
+        for k in range(j + 1, 12)
+        if near[i, j] and near[j, k] and near[i, k]
+    ]
+    soup = vertices[np.array(triangles)]
+    for _ in range(subdivisions):
+        a, b, c = soup[:, 0], soup[:, 1], soup[:, 2]
+        ab, bc, ca = a + b, b + c, c + a
+        parts = [(a, ab / 2, ca / 2), (ab / 2, b, bc / 2), (ca / 2, bc / 2, c)]
+        parts.append((ab / 2, bc / 2, ca / 2))
+        soup = np.concatenate([np.stack(p, 1) for p in parts])
+    soup /= np.linalg.norm(soup, axis=2, keepdims=True) * 2
+    unique, index = np.unique(np.round(soup.reshape(-1, 3), 6), axis=0, return_inverse=True)
+    return _outward(unique, index.reshape(-1, 3))
+
+
+@cache
+def mesh(name: str) -> Mesh:
+    """Return a unit solid by name.
+
+    Args:
+        name: ``box``, ``lid`` (a box without its bottom), ``gable`` and ``hip`` (roofs with the
+            ridge along x), ``cylinder``, ``cone``, ``trunk`` (tapering), ``blob`` (a lumpy
+            sphere), ``ball`` (a coarse sphere) or ``crumb`` (a very coarse one).
+    """
+    if name == "box":
+        return _convex(_CORNERS, [_BOTTOM, _TOP, *_SIDES])
+    if name == "lid":
+        return _convex(_CORNERS, [_TOP, *_SIDES])
+    if name == "gable":
+        return _ridge(0.5)
+    if name == "hip":
+        return _ridge(0.22)
+    if name == "cylinder":
+        return _prism(12, 1.0)
+    if name == "cone":
+        return _prism(12, 0.04)
+    if name == "trunk":
+        return _prism(7, 0.6)
+    if name in ("ball", "crumb"):
+        return _icosphere(1 if name == "ball" else 0)
+    if name == "blob":
+        vertices, triangles = _icosphere(2)
+        # A fixed pattern of bumps: neighbouring crowns differ by their rotation.
+        x, y, z = vertices.T
+        bumps = np.sin(9 * x + 4 * z) * np.sin(8 * y - 3 * x) * np.sin(10 * z + 2 * y)
+        return (vertices * (1 + 0.16 * bumps)[:, None]).astype(np.float32), triangles
+    raise KeyError(name)

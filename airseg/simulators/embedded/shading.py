@@ -1,0 +1,279 @@
+"""Light: turns visible triangles into colour, object numbers and depth, pixel by pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from airseg.simulators.embedded.kernels import njit, prange
+from airseg.simulators.embedded.materials import (
+    GLASS,
+    LEAVES,
+    NEEDLES,
+    PAINT,
+    SHINGLES,
+    TILES,
+    WATER,
+    fade,
+    smooth_noise,
+    surface_color,
+)
+
+SKY_DEPTH_M = 65504.0
+"""Depth of pixels that see nothing: the largest half float, as AirSim delivers it."""
+
+
+@njit(cache=True, nogil=True)
+def sky_color(dx, dy, dz, light, out):  # noqa: ANN001, ANN201
+    """Write the linear colour of the sky in a unit direction; `light` as in `shade`."""
+    up = max(-dz, 0.0)
+    horizon = (1.0 - up) ** 4
+    day = light[6]
+    r = (0.16 + 0.46 * horizon) * day + 0.004
+    g = (0.33 + 0.37 * horizon) * day + 0.006
+    b = (0.78 + 0.10 * horizon) * day + 0.016
+    toward_sun = dx * light[0] + dy * light[1] + dz * light[2]
+    if toward_sun > 0.0:
+        halo = toward_sun**24 * 0.25 + toward_sun**400 * 1.2
+        r += halo * light[3]
+        g += halo * light[4] * 0.9
+        b += halo * light[5] * 0.75
+    if up > 0.02:
+        x, y = dx / (up + 0.12) * 1.1, dy / (up + 0.12) * 1.1
+        n = 0.5 * smooth_noise(x + 3.1, y) + 0.27 * smooth_noise(x * 2.3, y * 2.3 + 9.0)
+        n += 0.15 * smooth_noise(x * 5.1, y * 5.1) + 0.08 * smooth_noise(x * 11.3, y * 11.3)
+        cover = min(max((n - 0.47 + 0.25 * light[8]) / 0.24, 0.0), 1.0)
+        cover *= min(up * 5.0, 1.0)
+        lit = (0.62 + 0.38 * (1.0 - cover * 0.6)) * day
+        r += (0.92 * lit - r) * cover * 0.85
+        g += (0.93 * lit - g) * cover * 0.85
+        b += (0.97 * lit - b) * cover * 0.85
+    out[0], out[1], out[2] = r, g, b
+
+
+@njit(cache=True, nogil=True)
+def _shadow(shadow_map, shadow_frame, px, py, pz, slope):  # noqa: ANN001, ANN202
+    """Return how much sun reaches a spot, 0 to 1, from a 3x3 neighbourhood of the map.
+
+    `shadow_frame` holds rows right, down, away, then the map's middle and its pixels per metre.
+    """
+    x = px - shadow_frame[3, 0]
+    y = py - shadow_frame[3, 1]
+    z = pz - shadow_frame[3, 2]
+    scale = shadow_frame[4, 0]
+    size = shadow_map.shape[0]
+    right = shadow_frame[0, 0] * x + shadow_frame[0, 1] * y + shadow_frame[0, 2] * z
+    down = shadow_frame[1, 0] * x + shadow_frame[1, 1] * y + shadow_frame[1, 2] * z
+    away = shadow_frame[2, 0] * x + shadow_frame[2, 1] * y + shadow_frame[2, 2] * z
+    column = int(np.floor(0.5 * size + scale * right))
+    row = int(np.floor(0.5 * size + scale * down))
+    if column < 1 or row < 1 or column >= size - 1 or row >= size - 1:
+        return 1.0
+    bias = (0.6 + 2.2 * slope) / scale
+    limit = 10000.0 - away + bias
+    lit = 0
+    for j in range(-1, 2):
+        for i in range(-1, 2):
+            if shadow_map[row + j, column + i] <= limit:
+                lit += 1
+    return lit / 9.0
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _tone(x):  # noqa: ANN001, ANN202
+    """Compress linear light to a display value, 0 to 255 (a filmic curve, then gamma)."""
+    x = max(x, 0.0)
+    y = (x * (2.51 * x + 0.03)) / (x * (2.43 * x + 0.59) + 0.14)
+    return min(max(y, 0.0), 1.0) ** 0.4545 * 255.0 + 0.5
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def shade(  # noqa: ANN201
+    depth,  # noqa: ANN001
+    triangle,  # noqa: ANN001
+    triangle_part,  # noqa: ANN001
+    normals,  # noqa: ANN001
+    part_origin,  # noqa: ANN001
+    part_axes,  # noqa: ANN001
+    part_size,  # noqa: ANN001
+    part_color,  # noqa: ANN001
+    part_material,  # noqa: ANN001
+    part_object,  # noqa: ANN001
+    part_round,  # noqa: ANN001
+    eye,  # noqa: ANN001
+    axes,  # noqa: ANN001
+    focal,  # noqa: ANN001
+    light,  # noqa: ANN001
+    shadow_map,  # noqa: ANN001
+    shadow_frame,  # noqa: ANN001
+    rgb,  # noqa: ANN001
+    part,  # noqa: ANN001
+    object_index,  # noqa: ANN001
+    planar,  # noqa: ANN001
+):
+    """Shade every pixel of a frame.
+
+    Args:
+        depth, triangle: what `rasterize` left.
+        triangle_part, normals, part_*: the world's geometry, see `world.Geometry`.
+        eye, axes, focal: the camera, see `raster.project_perspective`.
+        light: (12,) float64: direction to the sun (0-2), its colour (3-5), daylight (6), haze per
+            metre (7), overcast (8), and the colour of haze as shares of daylight (9-11).
+        shadow_map, shadow_frame: see `_shadow`.
+        rgb: (H, W, 3) uint8 output; part: (H, W) int32 output, -1 for the sky;
+        object_index: (H, W) uint16 output; planar: (H, W) float32 output, metres.
+    """
+    height, width = depth.shape
+    half = (height + 1) // 2
+    for turn in prange(height):
+        row = 2 * turn if turn < half else 2 * (turn - half) + 1
+        sky = np.empty(3)
+        for column in range(width):
+            cx = (column + 0.5 - 0.5 * width) / focal
+            cy = (row + 0.5 - 0.5 * height) / focal
+            dx = axes[0, 0] * cx + axes[1, 0] * cy + axes[2, 0]
+            dy = axes[0, 1] * cx + axes[1, 1] * cy + axes[2, 1]
+            dz = axes[0, 2] * cx + axes[1, 2] * cy + axes[2, 2]
+            length = np.sqrt(dx * dx + dy * dy + dz * dz)
+            t = triangle[row, column]
+            if t < 0:
+                sky_color(dx / length, dy / length, dz / length, light, sky)
+                thick = min(light[7] * 900.0, 1.0) * (1.0 - 0.6 * max(-dz / length, 0.0))
+                for c in range(3):
+                    haze = light[9 + c] * light[6]
+                    rgb[row, column, c] = np.uint8(_tone(sky[c] + (haze - sky[c]) * thick))
+                part[row, column] = -1
+                object_index[row, column] = 0
+                planar[row, column] = SKY_DEPTH_M
+                continue
+            z = 1.0 / depth[row, column]
+            p = triangle_part[t]
+            px, py, pz = eye[0] + dx * z, eye[1] + dy * z, eye[2] + dz * z
+            ox, oy, oz = px - part_origin[p, 0], py - part_origin[p, 1], pz - part_origin[p, 2]
+            a = part_axes[p]
+            lu = a[0, 0] * ox + a[0, 1] * oy + a[0, 2] * oz
+            lv = a[1, 0] * ox + a[1, 1] * oy + a[1, 2] * oz
+            lw = a[2, 0] * ox + a[2, 1] * oy + a[2, 2] * oz
+            nx, ny, nz = normals[t, 0], normals[t, 1], normals[t, 2]
+            material = part_material[p]
+            half_u, half_v = 0.5 * part_size[p, 0], 0.5 * part_size[p, 1]
+            if part_round[p]:
+                nu = lu / (half_u * half_u)
+                nv = lv / (half_v * half_v)
+                nw = lw * 4.0 / (part_size[p, 2] * part_size[p, 2])
+                nx = a[0, 0] * nu + a[1, 0] * nv + a[2, 0] * nw
+                ny = a[0, 1] * nu + a[1, 1] * nv + a[2, 1] * nw
+                nz = a[0, 2] * nu + a[1, 2] * nv + a[2, 2] * nw
+            # Texture coordinates: the two axes of the face, v up the wall or along the slope.
+            wu = abs(a[0, 0] * nx + a[0, 1] * ny + a[0, 2] * nz)
+            wv = abs(a[1, 0] * nx + a[1, 1] * ny + a[1, 2] * nz)
+            ww = abs(a[2, 0] * nx + a[2, 1] * ny + a[2, 2] * nz)
+            if material == TILES or material == SHINGLES:
+                if wu > wv:
+                    u, v, w = lv, lu / max(ww, 0.2), lw
+                else:
+                    u, v, w = lu, lv / max(ww, 0.2), lw
+                if ww < 0.1:
+                    v = lw
+            elif ww >= wu and ww >= wv:
+                u, v, w = lu, lv, lw
+            elif wu >= wv:
+                u, v, w = lv, -lw, lu
+            else:
+                u, v, w = lu, -lw, lv
+            footprint = z * length / focal
+            # A surface seen at a slant spreads each pixel over a longer stretch.
+            norm = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
+            nx, ny, nz = nx / norm, ny / norm, nz / norm
+            slant = abs(nx * dx + ny * dy + nz * dz) / length
+            footprint *= 1.0 / max(np.sqrt(slant), 0.15)
+            r, g, b = surface_color(
+                material,
+                part_color[p, 0],
+                part_color[p, 1],
+                part_color[p, 2],
+                u,
+                v,
+                w,
+                half_u,
+                half_v,
+                px,
+                py,
+                footprint,
+            )
+            if material == LEAVES or material == NEEDLES:
+                rough = 1.1 * fade(0.35, footprint)
+                nx += rough * (smooth_noise((u + w) * 5.0, v * 5.0) - 0.5)
+                ny += rough * (smooth_noise(u * 5.0 + 31.0, (v + w) * 5.0) - 0.5)
+                nz += rough * (smooth_noise(u * 5.0 + 57.0, (w - v) * 5.0) - 0.5)
+                norm = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
+                nx, ny, nz = nx / norm, ny / norm, nz / norm
+            toward = nx * light[0] + ny * light[1] + nz * light[2]
+            sun = 0.0
+            if toward > 0.0:
+                slope = min(np.sqrt(1.0 - min(toward * toward, 1.0)) / max(toward, 0.05), 4.0)
+                sun = toward * _shadow(shadow_map, shadow_frame, px, py, pz, slope)
+            sun *= 1.0 - 0.8 * light[8]
+            facing_up = 0.5 - 0.5 * nz
+            # Walls and trunks darken towards the ground, where less of the sky is seen.
+            low = 0.72 + 0.28 * min(max(-pz, 0.0) / 1.2, 1.0) if nz > -0.7 else 1.0
+            ambient = light[6] * low
+            lr = (0.13 + 0.17 * facing_up) * ambient + 1.55 * sun * light[3] + 0.006
+            lg = (0.13 + 0.22 * facing_up) * ambient + 1.45 * sun * light[4] + 0.007
+            lb = (0.12 + 0.31 * facing_up) * ambient + 1.25 * sun * light[5] + 0.010
+            cr, cg, cb = r * lr, g * lg, b * lb
+            if material == GLASS or material == WATER or material == PAINT:
+                if material == WATER:
+                    nx += 0.07 * (smooth_noise(px * 3.1, py * 3.1) - 0.5)
+                    ny += 0.07 * (smooth_noise(px * 3.1 + 17.0, py * 3.1) - 0.5)
+                along = (dx * nx + dy * ny + dz * nz) / length
+                rx, ry = dx / length - 2.0 * along * nx, dy / length - 2.0 * along * ny
+                rz = dz / length - 2.0 * along * nz
+                mirror = (1.0 - min(abs(along), 1.0)) ** 4
+                strength = 0.10 + 0.75 * mirror if material != PAINT else 0.05 + 0.35 * mirror
+                if rz < 0.0:
+                    sky_color(rx, ry, rz, light, sky)
+                else:
+                    sky[0], sky[1], sky[2] = 0.09 * light[6], 0.10 * light[6], 0.08 * light[6]
+                cr += (sky[0] - cr) * strength
+                cg += (sky[1] - cg) * strength
+                cb += (sky[2] - cb) * strength
+            distance = z * length
+            thick = 1.0 - np.exp(-distance * light[7])
+            cr += (light[9] * light[6] - cr) * thick
+            cg += (light[10] * light[6] - cg) * thick
+            cb += (light[11] * light[6] - cb) * thick
+            rgb[row, column, 0] = np.uint8(_tone(cr))
+            rgb[row, column, 1] = np.uint8(_tone(cg))
+            rgb[row, column, 2] = np.uint8(_tone(cb))
+            part[row, column] = p
+            object_index[row, column] = part_object[p]
+            planar[row, column] = z
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def smooth_edges(rgb, part, planar, out):  # noqa: ANN001, ANN201
+    """Soften the stairs at silhouettes of the colour image; everything else is copied.
+
+    Args:
+        rgb: (H, W, 3) uint8; part: (H, W) int32; planar: (H, W) float32 metres.
+        out: (H, W, 3) uint8 output.
+    """
+    height, width = part.shape
+    for row in prange(height):
+        for column in range(width):
+            up, down = max(row - 1, 0), min(row + 1, height - 1)
+            left, right = max(column - 1, 0), min(column + 1, width - 1)
+            p = part[row, column]
+            edge = (
+                part[up, column] != p
+                or part[down, column] != p
+                or part[row, left] != p
+                or part[row, right] != p
+            )
+            for c in range(3):
+                middle = np.int32(rgb[row, column, c])
+                if edge:
+                    near = np.int32(rgb[up, column, c]) + np.int32(rgb[down, column, c])
+                    near += np.int32(rgb[row, left, c]) + np.int32(rgb[row, right, c])
+                    middle = (4 * middle + near + 4) // 8
+                out[row, column, c] = np.uint8(middle)
