@@ -37,7 +37,7 @@ _GLASS = srgb(0.16, 0.2, 0.25)
 
 @dataclass(frozen=True)
 class House:
-    """Where a house stands in its plot, metres: its middle, its depth along u, its width along v."""
+    """A house in its plot, metres: its middle, its depth along u, its width along v."""
 
     u: float
     v: float

@@ -7,6 +7,8 @@ obstacles from the ground to 25 m.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from airseg.simulators.embedded import materials as m
@@ -87,7 +89,7 @@ def _add_streets(builder: WorldBuilder) -> None:
     for yaw, lines, stops in ((0.0, EASTS, NORTHS), (np.pi / 2, NORTHS, EASTS)):
         for line in lines:
             ends = [stops[0] - _OVERHANG, *stops, stops[-1] + _OVERHANG]
-            for a, b in zip(ends, ends[1:], strict=False):
+            for a, b in pairwise(ends):
                 middle = (a + b) / 2
                 at = Frame(middle, line) if yaw == 0.0 else Frame(line, middle, yaw)
                 _add_street(builder, at, abs(b - a) - wide)

@@ -69,11 +69,13 @@ class Render:
         rgb: (H, W, 3) uint8, anti-aliased.
         object_index: (H, W) uint16, index into `World.objects`; never filtered.
         depth_planar: (H, W) float32, metres along the optical axis; the sky is 65504.
+        focal: focal length, pixels.
     """
 
     rgb: np.ndarray
     object_index: np.ndarray
     depth_planar: np.ndarray
+    focal: float
 
 
 class Renderer:
@@ -140,7 +142,7 @@ class Renderer:
                 planar,
             )
             shading.smooth_edges(rgb, part, planar, smooth)
-        return Render(smooth, object_index, planar)
+        return Render(smooth, object_index, planar, focal)
 
     def object_pose(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the (3,) position and (4,) orientation of an object."""

@@ -1,0 +1,80 @@
+"""``airseg sim``: run the embedded simulator."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command("sim")
+@click.option("--world", default="neighborhood", show_default=True, help="Which world to build.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the world.")
+@click.option("--port", type=int, help="Port; 0 takes any free one.  [default: 41451]")
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option(
+    "--settings",
+    type=click.Path(path_type=Path),
+    help="An AirSim settings.json: vehicles, cameras, image sizes, SimMode.",
+)
+@click.option(
+    "--mode",
+    "sim_mode",
+    default="Multirotor",
+    show_default=True,
+    help="SimMode without a settings file: Multirotor, Car or ComputerVision.",
+)
+@click.option("--exit-with-stdin", is_flag=True, help="Stop when standard input closes.")
+def command(
+    world: str,
+    seed: int,
+    port: int | None,
+    host: str | None,
+    settings: Path | None,
+    sim_mode: str,
+    exit_with_stdin: bool,
+) -> None:
+    """Run the embedded simulator, which speaks AirSim's RPC.
+
+    It needs no GPU, no display and no Unreal. AirSim's own Python client, and every script written
+    for it, can connect.
+
+    \b
+    Example:
+      airseg sim --seed 7
+      airseg sim --settings ~/Documents/AirSim/settings.json --port 41452
+    """
+    from airseg.simulators.embedded.server import EmbeddedOptions, EmbeddedServer
+
+    options = EmbeddedOptions(world, seed, host, port, settings, sim_mode)
+    with EmbeddedServer(options) as server:
+        _stop_on_signals(server)
+        if exit_with_stdin:
+            threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
+        objects = len(server.simulation.world.objects)
+        click.echo(
+            f"airseg sim: listening on {server.host}:{server.port}, world {world}, seed {seed}, "
+            f"{server.settings.sim_mode}, {objects} objects. Ctrl-C stops it."
+        )
+        sys.stdout.flush()
+        server.serve_forever()
+
+
+def _stop_on_signals(server: Any) -> None:
+    def stop(number: int, frame: Any) -> None:
+        server.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+def _stop_at_end_of_input(server: Any) -> None:
+    """Wait until whoever started this process goes away, then stop."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    server.stop()

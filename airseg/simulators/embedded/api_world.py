@@ -1,0 +1,258 @@
+"""RPC methods about the world: time, objects, segmentation, weather, images."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+
+from airseg.simulators.embedded.cameras import (
+    SUPPORTED,
+    camera_view,
+    fill_response,
+    find_camera,
+)
+from airseg.simulators.embedded.renderer import Render
+from airseg.simulators.embedded.rpc import rpc
+from airseg.simulators.embedded.simulation import Simulation
+from airseg.simulators.protocol import (
+    CameraInfo,
+    ImageRequest,
+    ImageResponse,
+    ImageType,
+    Pose,
+    ProjectionMatrix,
+    Quaternionr,
+    Vector3r,
+    WeatherParameter,
+)
+
+_FRAME_NS = 1_000_000_000 // 60
+
+
+class WorldApi:
+    """Methods that every SimMode has."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+
+    @rpc("ping")
+    def ping(self) -> bool:
+        """Tell that the server is there."""
+        return True
+
+    @rpc("getServerVersion")
+    @rpc("getMinRequiredClientVersion")
+    def version(self) -> int:
+        """Return the version of AirSim 1.8's protocol."""
+        return 1
+
+    @rpc("reset")
+    def reset(self) -> None:
+        """Go back to the start; a pause goes on, so that what follows is repeatable."""
+        self._simulation.reset()
+
+    @rpc("simPause", bool)
+    def pause(self, is_paused: bool) -> None:
+        """Stop time, or let it go on."""
+        self._simulation.clock.pause(is_paused)
+
+    @rpc("simIsPaused")
+    def is_paused(self) -> bool:
+        """Tell whether time stands still."""
+        return self._simulation.clock.paused
+
+    @rpc("simContinueForTime", float)
+    def continue_for_time(self, seconds: float) -> None:
+        """Let exactly this much time pass, then stand still."""
+        if not math.isfinite(seconds) or seconds < 0:
+            raise ValueError(f"cannot continue for {seconds} seconds")
+        self._simulation.clock.advance(round(seconds * 1e9))
+
+    @rpc("simContinueForFrames", int)
+    def continue_for_frames(self, frames: int) -> None:
+        """Let the time of this many rendered frames, at 60 a second, pass; then stand still."""
+        self._simulation.clock.advance(max(frames, 0) * _FRAME_NS)
+
+    @rpc("getSettingsString")
+    def settings_string(self) -> str:
+        """Return the settings as they were read."""
+        return self._simulation.settings.text
+
+    @rpc("simListSceneObjects", str)
+    def list_objects(self, name_regex: str) -> list[str]:
+        """Return the names that an expression matches wholly, letters' case included."""
+        pattern = re.compile(name_regex)
+        return [n for n in self._simulation.object_names if pattern.fullmatch(n)]
+
+    @rpc("simListAssets")
+    def list_assets(self) -> list[str]:
+        """Return the families of meshes."""
+        return self._simulation.world.assets
+
+    @rpc("simGetObjectPose", str)
+    def object_pose(self, name: str) -> Pose:
+        """Return where an object is; all NaN if there is none of that name."""
+        index = self._simulation.object_index(name)
+        if index is None:
+            nan = math.nan
+            return Pose(Vector3r(nan, nan, nan), Quaternionr(nan, nan, nan, nan))
+        position, orientation = self._simulation.renderer.object_pose(index)
+        return Pose(Vector3r.from_array(position), Quaternionr.from_array(orientation))
+
+    @rpc("simSetObjectPose", str, Pose, bool)
+    def set_object_pose(self, name: str, pose: Pose, teleport: bool) -> bool:
+        """Move an object that can be moved; tell whether it could."""
+        index = self._simulation.object_index(name)
+        if index is None or not self._simulation.world.objects[index].movable:
+            return False
+        position, orientation = pose.position.to_array(), pose.orientation.to_array()
+        if not np.isfinite([*position, *orientation]).all() or not orientation.any():
+            raise ValueError("the pose has a component that is no number")
+        self._simulation.renderer.set_object_pose(index, position, orientation)
+        return True
+
+    @rpc("simSetSegmentationObjectID", str, int, bool)
+    def set_segmentation_id(self, mesh_name: str, object_id: int, is_name_regex: bool) -> bool:
+        """Give an id to a mesh or to all that match."""
+        if object_id > 255:
+            raise ValueError(f"segmentation id {object_id} is above 255")
+        return self._simulation.segmentation.set(mesh_name, object_id, is_name_regex)
+
+    @rpc("simGetSegmentationObjectID", str)
+    def segmentation_id(self, mesh_name: str) -> int:
+        """Return the id of a mesh whose name is given in lower case, or -1."""
+        return self._simulation.segmentation.get(mesh_name)
+
+    @rpc("simEnableWeather", bool)
+    def enable_weather(self, enable: bool) -> None:
+        """Switch weather on or off."""
+        self._simulation.weather_enabled = enable
+
+    @rpc("simSetWeatherParameter", int, float)
+    def set_weather(self, parameter: int, value: float) -> None:
+        """Set one kind of weather, 0 to 1."""
+        known = WeatherParameter(parameter)
+        if known == WeatherParameter.Enabled:
+            self._simulation.weather_enabled = value > 0
+        self._simulation.weather[known] = min(max(value, 0.0), 1.0)
+
+    @rpc("simSetTimeOfDay", bool, str, bool, float, float, bool)
+    def set_time_of_day(
+        self, enabled: bool, start: str, dst: bool, speed: float, interval: float, move: bool
+    ) -> None:
+        """Move the sun to a local time; it stays there."""
+        self._simulation.set_time_of_day(enabled, start)
+
+    @rpc("simRunConsoleCommand", str)
+    def console_command(self, command: str) -> bool:
+        """Answer that nothing ran: there is no engine console."""
+        return False
+
+    @rpc("simPrintLogMessage", str, str, int)
+    def print_log(self, message: str, parameter: str, severity: int) -> None:
+        """Take a message for the screen that is not there."""
+
+    @rpc("simFlushPersistentMarkers")
+    def flush_markers(self) -> None:
+        """Clear markers; none are ever drawn."""
+
+    @rpc("simGetImages", [ImageRequest], str, bool)
+    def images(
+        self, requests: list[ImageRequest], vehicle_name: str, external: bool
+    ) -> list[ImageResponse]:
+        """Return images of one instant; those of one camera come from one rendering."""
+        return self._capture(requests, vehicle_name)
+
+    @rpc("simGetImage", str, int, str, bool)
+    def image(self, camera: str, image_type: int, vehicle_name: str, external: bool) -> bytes:
+        """Return one PNG."""
+        request = ImageRequest(camera, image_type, pixels_as_float=False, compress=True)
+        return self._capture([request], vehicle_name)[0].image_data_uint8
+
+    @rpc("simGetCameraInfo", str, str, bool)
+    def camera_info(self, camera_name: str, vehicle_name: str, external: bool) -> CameraInfo:
+        """Return pose, view angle and projection of a camera."""
+        simulation = self._simulation
+        with simulation.lock:
+            vehicle = simulation.vehicle(vehicle_name)
+            camera = find_camera(simulation.cameras_of(vehicle), camera_name)
+            view = camera_view(vehicle, camera, ImageType.Scene)
+        focal = 1.0 / math.tan(math.radians(view.fov_deg) / 2)
+        matrix = [
+            [focal, 0.0, 0.0, 0.0],
+            [0.0, focal * view.width / view.height, 0.0, 0.0],
+            [0.0, 0.0, 0.0, 0.1],
+            [0.0, 0.0, 1.0, 0.0],
+        ]
+        pose = Pose(
+            Vector3r.from_array(view.position - vehicle.origin),
+            Quaternionr.from_array(view.orientation),
+        )
+        return CameraInfo(pose, view.fov_deg, ProjectionMatrix(matrix))
+
+    @rpc("simSetCameraPose", str, Pose, str, bool)
+    def set_camera_pose(
+        self, camera_name: str, pose: Pose, vehicle_name: str, external: bool
+    ) -> None:
+        """Mount a camera elsewhere on its vehicle; the pose is relative to the body."""
+        simulation = self._simulation
+        offset, turn = pose.position.to_array(), pose.orientation.to_array()
+        if not np.isfinite([*offset, *turn]).all() or not turn.any():
+            raise ValueError("the pose has a component that is no number")
+        with simulation.lock:
+            camera = find_camera(
+                simulation.cameras_of(simulation.vehicle(vehicle_name)), camera_name
+            )
+            camera.offset, camera.turn = offset, turn / np.linalg.norm(turn)
+
+    @rpc("simSetCameraFov", str, float, str, bool)
+    def set_camera_fov(
+        self, camera_name: str, degrees: float, vehicle_name: str, external: bool
+    ) -> None:
+        """Change the horizontal field of view of a camera, degrees."""
+        if not 1.0 <= degrees <= 170.0:
+            raise ValueError(f"a field of view of {degrees} degrees is not between 1 and 170")
+        simulation = self._simulation
+        with simulation.lock:
+            vehicle = simulation.vehicle(vehicle_name)
+            find_camera(simulation.cameras_of(vehicle), camera_name).fov_deg = degrees
+
+    def _capture(self, requests: list[ImageRequest], vehicle_name: str) -> list[ImageResponse]:
+        simulation = self._simulation
+        for request in requests:
+            if request.image_type not in SUPPORTED:
+                names = ", ".join(t.name for t in sorted(SUPPORTED))
+                raise ValueError(
+                    f"image type {request.image_type} is not supported by the embedded simulator; "
+                    f"supported: {names}"
+                )
+        with simulation.lock:
+            vehicle = simulation.vehicle(vehicle_name)
+            cameras = simulation.cameras_of(vehicle)
+            views = [
+                camera_view(vehicle, find_camera(cameras, r.camera_name), r.image_type)
+                for r in requests
+            ]
+            now_ns, atmosphere = simulation.clock.now_ns, simulation.atmosphere()
+        renders: dict[tuple[Any, ...], Render] = {}
+        responses = []
+        for request, view in zip(requests, views, strict=True):
+            key = (request.camera_name, view.fov_deg, view.width, view.height)
+            if key not in renders:
+                renders[key] = simulation.renderer.render(view, now_ns, atmosphere)
+            response = ImageResponse(
+                camera_name=request.camera_name,
+                camera_position=Vector3r.from_array(view.position - vehicle.origin),
+                camera_orientation=Quaternionr.from_array(view.orientation),
+                time_stamp=now_ns,
+                pixels_as_float=request.pixels_as_float,
+                compress=request.compress,
+                image_type=int(request.image_type),
+            )
+            responses.append(
+                fill_response(response, request, renders[key], simulation.segmentation)
+            )
+        return responses

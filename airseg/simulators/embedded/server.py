@@ -1,0 +1,111 @@
+"""The embedded simulator as a whole: build a world, listen, serve."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from airseg.simulators.embedded.api_vehicles import VEHICLE_APIS
+from airseg.simulators.embedded.api_world import WorldApi
+from airseg.simulators.embedded.renderer import Renderer
+from airseg.simulators.embedded.rpc import RpcServer, methods_of
+from airseg.simulators.embedded.settings import Settings, default_settings, read_settings
+from airseg.simulators.embedded.simulation import Simulation
+from airseg.simulators.embedded.world import World
+from airseg.simulators.embedded.worlds import build_world
+
+
+@dataclass(frozen=True)
+class EmbeddedOptions:
+    """How to run the embedded simulator.
+
+    Attributes:
+        world, seed: which neighbourhood to build.
+        host, port: where to listen; None takes the settings', and port 0 any free one.
+        settings: an AirSim settings.json, or None for 640x480 images and one vehicle.
+        sim_mode: vehicle mode when there is no settings file.
+    """
+
+    world: str = "neighborhood"
+    seed: int = 0
+    host: str | None = None
+    port: int | None = None
+    settings: Path | None = None
+    sim_mode: str = "Multirotor"
+
+
+class EmbeddedServer:
+    """A simulator in this process. Use it as a context manager, or `start` and `stop` it.
+
+    Args:
+        options: what to run.
+        world: a world built before, to share between servers of one process.
+
+    Raises:
+        SettingsError: unknown world, or unusable settings.
+        SimulatorError: the port is taken.
+    """
+
+    def __init__(self, options: EmbeddedOptions | None = None, world: World | None = None) -> None:
+        options = options or EmbeddedOptions()
+        settings = resolve_settings(options)
+        world = world or build_world(options.world, options.seed)
+        self.settings = settings
+        self.simulation = Simulation(world, Renderer(world), settings)
+        methods = methods_of(WorldApi(self.simulation))
+        methods |= methods_of(VEHICLE_APIS[settings.sim_mode](self.simulation))
+        self._rpc = RpcServer(methods, settings.host, settings.port)
+        self._stopped = threading.Event()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._rpc.port
+
+    @property
+    def host(self) -> str:
+        """The address it listens on."""
+        return self.settings.host
+
+    def start(self) -> None:
+        """Begin to serve; returns at once."""
+        self.simulation.clock.start()
+        self._rpc.start()
+
+    def serve_forever(self) -> None:
+        """Wait until `stop` is called."""
+        self._stopped.wait()
+
+    def stop(self) -> None:
+        """Close every connection and end the simulation."""
+        self._rpc.stop()
+        self.simulation.clock.stop()
+        self._stopped.set()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def resolve_settings(options: EmbeddedOptions) -> Settings:
+    """Read the settings file, if any; host and port of the options win over the file's."""
+    if options.settings is not None:
+        settings = read_settings(options.settings)
+    else:
+        settings = default_settings(options.sim_mode)
+    if options.host is not None:
+        settings = replace(settings, host=options.host)
+    if options.port is not None:
+        settings = replace(settings, port=options.port)
+    return settings

@@ -1,0 +1,179 @@
+"""AirSim's settings.json, as far as the embedded simulator follows it.
+
+Unknown keys are left alone, because a file written for Unreal has many; keys that are read must
+have the right type. One entry of ``CaptureSettings`` replaces the whole setting of its image type,
+and a type without an entry is 256x144, as in AirSim. Without any file every type is 640x480.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from airseg.errors import SettingsError, did_you_mean
+from airseg.simulators.protocol import DEFAULT_HOST, DEFAULT_PORT, ImageType
+
+SIM_MODES = ("Multirotor", "Car", "ComputerVision")
+_DEFAULT_VEHICLE = {
+    "Multirotor": "SimpleFlight",
+    "Car": "PhysXCar",
+    "ComputerVision": "ComputerVision",
+}
+
+
+class _Tolerant(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
+
+
+class CaptureSetting(_Tolerant):
+    """Size and view of one image type."""
+
+    ImageType: int = 0
+    Width: int = Field(256, ge=1, le=4096)
+    Height: int = Field(144, ge=1, le=4096)
+    FOV_Degrees: float = Field(90.0, gt=0, lt=180)
+
+
+class CameraSetting(_Tolerant):
+    """A camera on a vehicle, or the defaults of all; metres (NED) and degrees."""
+
+    CaptureSettings: list[CaptureSetting] = []
+    X: float | None = None
+    Y: float | None = None
+    Z: float | None = None
+    Pitch: float | None = None
+    Roll: float | None = None
+    Yaw: float | None = None
+
+
+class VehicleSetting(_Tolerant):
+    """A vehicle; its place is global, metres (NED) and degrees."""
+
+    VehicleType: str = ""
+    X: float = 0.0
+    Y: float = 0.0
+    Z: float = 0.0
+    Pitch: float = 0.0
+    Roll: float = 0.0
+    Yaw: float = 0.0
+    Cameras: dict[str, CameraSetting] = {}
+
+
+class OriginSetting(_Tolerant):
+    """Where the world's origin lies on the globe."""
+
+    Latitude: float = 47.641468
+    Longitude: float = -122.140165
+    Altitude: float = 122.0
+
+
+class _File(_Tolerant):
+    SimMode: Literal["", "Multirotor", "Car", "ComputerVision"] = "Multirotor"
+    ApiServerPort: int = Field(DEFAULT_PORT, ge=0, le=65535)
+    LocalHostIp: str = DEFAULT_HOST
+    ClockSpeed: float = Field(1.0, gt=0)
+    CameraDefaults: CameraSetting = CameraSetting()
+    Vehicles: dict[str, VehicleSetting] = {}
+    OriginGeopoint: OriginSetting = OriginSetting()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Resolved settings.
+
+    Attributes:
+        text: the file as read, what `getSettingsString` answers.
+        sim_mode: one of `SIM_MODES`.
+        host, port: where to listen.
+        clock_speed: simulator seconds a wall second.
+        camera_defaults: what cameras without settings of their own have.
+        vehicles: by name; at least one.
+        origin: of the world, on the globe.
+    """
+
+    text: str = "{}"
+    sim_mode: str = "Multirotor"
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    clock_speed: float = 1.0
+    camera_defaults: CameraSetting = field(default_factory=lambda: _LARGE)
+    vehicles: dict[str, VehicleSetting] = field(
+        default_factory=lambda: {"SimpleFlight": VehicleSetting()}
+    )
+    origin: OriginSetting = field(default_factory=OriginSetting)
+
+
+_LARGE = CameraSetting(
+    CaptureSettings=[CaptureSetting(ImageType=int(t), Width=640, Height=480) for t in ImageType]
+)
+
+
+def read_settings(path: Path) -> Settings:
+    """Read a settings.json.
+
+    Raises:
+        SettingsError: the file cannot be read, is no JSON, or has a wrong value; the message names
+            the file and the line or field.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as cause:
+        reason = getattr(cause, "strerror", None) or "not UTF-8 text"
+        raise SettingsError(f"{path}: cannot read the simulator's settings ({reason}).") from None
+    return parse_settings(text, str(path))
+
+
+def parse_settings(text: str, source: str = "settings") -> Settings:
+    """Check the text of a settings.json; `source` names it in errors. See `read_settings`."""
+    try:
+        data = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as cause:
+        line = getattr(cause, "lineno", 1)
+        reason = getattr(cause, "msg", "nested too deeply")
+        raise SettingsError(f"{source}:{line}: not valid JSON: {reason}.") from None
+    if not isinstance(data, dict):
+        raise SettingsError(f"{source}: expected a JSON object, found {type(data).__name__}.")
+    try:
+        file = _File.model_validate(data)
+    except ValidationError as cause:
+        raise SettingsError(_explain(cause, source)) from None
+    mode = file.SimMode or "Multirotor"
+    return Settings(
+        text=text,
+        sim_mode=mode,
+        host=file.LocalHostIp or DEFAULT_HOST,
+        port=file.ApiServerPort,
+        clock_speed=file.ClockSpeed,
+        camera_defaults=file.CameraDefaults,
+        vehicles=file.Vehicles or {_DEFAULT_VEHICLE[mode]: VehicleSetting()},
+        origin=file.OriginGeopoint,
+    )
+
+
+def default_settings(sim_mode: str = "Multirotor") -> Settings:
+    """Return the settings without a file: one vehicle, 640x480 for every image type."""
+    if sim_mode not in SIM_MODES:
+        hint = did_you_mean(sim_mode, SIM_MODES) or f" Modes: {', '.join(SIM_MODES)}."
+        raise SettingsError(f"there is no SimMode '{sim_mode}'.{hint}")
+    text = json.dumps({"SettingsVersion": 1.2, "SimMode": sim_mode})
+    vehicles = {_DEFAULT_VEHICLE[sim_mode]: VehicleSetting()}
+    return Settings(text=text, sim_mode=sim_mode, vehicles=vehicles)
+
+
+def capture_setting(settings: CameraSetting, image_type: int) -> CaptureSetting:
+    """Return the size and view of an image type; the last entry for it wins, as in AirSim."""
+    for entry in reversed(settings.CaptureSettings):
+        if entry.ImageType == image_type:
+            return entry
+    return CaptureSetting(ImageType=image_type)
+
+
+def _explain(cause: ValidationError, source: str) -> str:
+    first: Any = cause.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    found = "" if isinstance(first.get("input"), dict | list) else f", found {first.get('input')!r}"
+    return f"{source}: {name}: {first['msg']}{found}."
