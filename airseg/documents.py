@@ -132,7 +132,8 @@ def _known_fields(model: type[BaseModel], location: list[Any]) -> list[str]:
             current = _inner_model(fields[part].annotation)
         elif not isinstance(part, int):
             return []
-    return list(getattr(current, "model_fields", {}))
+    fields = getattr(current, "model_fields", {})
+    return [field.alias or name for name, field in fields.items()]
 
 
 def _inner_model(annotation: Any) -> Any:

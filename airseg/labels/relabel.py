@@ -45,7 +45,7 @@ def count_ids(raw_ids: np.ndarray) -> np.ndarray:
     if raw_ids.size > _EXACT_IN_FLOAT32:
         return np.bincount(raw_ids.ravel(), minlength=256)
     histogram = cv2.calcHist([raw_ids], [0], None, [256], [0, 256])
-    return histogram[:, 0].astype(np.int64)
+    return histogram.ravel().astype(np.int64)  # (256, 1) before OpenCV 5, (256,) since
 
 
 def count_labels(id_pixels: np.ndarray, table: np.ndarray) -> np.ndarray:

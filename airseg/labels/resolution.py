@@ -133,8 +133,8 @@ def check_seen(
     conflicting = _seen_groups([r.conflicting for r in resolutions], pixels)
     if conflicting:
         raise LabelMapError(
-            f"label map {label_map.name}: meshes that share one raw id fall into different classes: "
-            f"{_listing(conflicting)}. Give them one class, or record again with ids of their own."
+            f"label map {label_map.name}: meshes that share one raw id fall into different "
+            f"classes: {_listing(conflicting)}. Give them one class, or record again with ids of their own."
         )
     unmapped = _seen_groups([r.unmapped for r in resolutions], pixels)
     if unmapped and not allow_unmapped:

@@ -1,0 +1,1 @@
+"""The dataset file: packing, reading, clips and splits."""

@@ -1,0 +1,1 @@
+"""Label maps: from mesh names and raw ids to the eleven classes."""
