@@ -52,7 +52,10 @@ def command(
     from airseg.simulators.embedded.server import EmbeddedOptions, EmbeddedServer
 
     options = EmbeddedOptions(world, seed, host, port, settings, sim_mode)
-    with EmbeddedServer(options) as server:
+    server = EmbeddedServer(options)
+    click.echo("airseg sim: preparing the renderer; the first run compiles it ...", err=True)
+    server.warm_up()
+    with server:
         _stop_on_signals(server)
         if exit_with_stdin:
             threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()

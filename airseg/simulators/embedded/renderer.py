@@ -268,11 +268,3 @@ def _light(atmosphere: Atmosphere) -> np.ndarray:
     tint += (np.array([0.62, 0.47, 0.28]) - tint) * min(atmosphere.dust * 2.0, 1.0)
     day *= 1.0 - 0.25 * atmosphere.rain
     return np.array([*sun, *color, day, haze, overcast, *tint])
-
-
-def warm_up() -> None:
-    """Compile every kernel, or load it from the cache, by drawing one small frame."""
-    from airseg.simulators.embedded.worlds import build_world
-
-    view = CameraView(np.array([0.0, 0.0, -2.0]), np.array([1.0, 0.0, 0.0, 0.0]), 90.0, 32, 24)
-    Renderer(build_world("neighborhood", 0)).render(view)

@@ -8,9 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from airseg.simulators.embedded.api_vehicles import VEHICLE_APIS
 from airseg.simulators.embedded.api_world import WorldApi
-from airseg.simulators.embedded.renderer import Renderer
+from airseg.simulators.embedded.renderer import CameraView, Renderer
 from airseg.simulators.embedded.rpc import RpcServer, methods_of
 from airseg.simulators.embedded.settings import Settings, default_settings, read_settings
 from airseg.simulators.embedded.simulation import Simulation
@@ -74,6 +76,11 @@ class EmbeddedServer:
         """Begin to serve; returns at once."""
         self.simulation.clock.start()
         self._rpc.start()
+
+    def warm_up(self) -> None:
+        """Compile the renderer, or load it from the cache, and draw the shadows."""
+        place, level = np.array([0.0, 0.0, -2.0]), np.array([1.0, 0.0, 0.0, 0.0])
+        self.simulation.renderer.render(CameraView(place, level, 90.0, 32, 24))
 
     def serve_forever(self) -> None:
         """Wait until `stop` is called."""

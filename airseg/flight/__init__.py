@@ -1,0 +1,1 @@
+"""Flight plans and the trajectories they stand for."""

@@ -1,0 +1,204 @@
+"""The flight plan: what to fly, with which camera, in which weather. A YAML file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from airseg.documents import StrictModel, load_document
+from airseg.errors import PlanError
+from airseg.resources import find_resource
+
+FORMAT_VERSION = 1
+Metres = Annotated[float, Field(ge=-10_000, le=10_000)]
+Position = tuple[Metres, Metres, Metres]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class PlanCamera(StrictModel):
+    """The camera: pixels, horizontal view angle, and how it sits on the vehicle.
+
+    Attributes:
+        pitch_deg: negative looks down.
+        position_m: forward, right, down of the vehicle's middle.
+    """
+
+    width: int = Field(640, ge=16, le=4096)
+    height: int = Field(480, ge=16, le=4096)
+    fov_deg: float = Field(90.0, ge=10, le=150)
+    pitch_deg: float = Field(0.0, ge=-90, le=90)
+    position_m: Position = (0.0, 0.0, 0.0)
+
+
+class Start(StrictModel):
+    """Where the flight begins: metres North, East, Down, and the heading."""
+
+    position: Position
+    yaw_deg: float | None = Field(None, ge=-360, le=360)
+
+
+class Waypoint(StrictModel):
+    """A point to pass, how fast to go there, and where to look on the way."""
+
+    position: Position
+    speed_mps: float | None = Field(None, gt=0, le=60)
+    yaw_deg: float | None = Field(None, ge=-360, le=360)
+
+
+class Limits(StrictModel):
+    """What the vehicle can do; left out values are the vehicle kind's own."""
+
+    speed_mps: float | None = Field(None, gt=0, le=60)
+    acceleration_mps2: float | None = Field(None, gt=0, le=50)
+    yaw_rate_dps: float | None = Field(None, gt=0, le=720)
+
+
+class Weather(StrictModel):
+    """How strong each kind of weather is, 0 to 1."""
+
+    rain: Share = 0.0
+    snow: Share = 0.0
+    dust: Share = 0.0
+    fog: Share = 0.0
+
+
+_DEFAULT_LIMITS = {
+    "multirotor": (15.0, 4.0, 90.0),
+    "car": (20.0, 3.5, 60.0),
+    "camera": (30.0, 8.0, 120.0),
+}
+
+
+class FlightPlan(StrictModel):
+    """A flight. Positions are metres North, East, Down from the vehicle's start in the simulator.
+
+    Attributes:
+        format: version of this schema.
+        description: what the flight is for.
+        environment: the world it is made for.
+        vehicle: what flies; it decides the limits and how the trajectory banks.
+        rate_hz: frames a second of simulator time; it must divide a second into whole nanoseconds.
+        start, waypoints: the path. Legs are straight; corners are rounded so that the path passes
+            each waypoint within `tolerance_m`.
+        speed_mps: speed of legs that do not say their own.
+        look_at: a point, North and East, that the nose follows instead of the path.
+        laps: how often the waypoints are flown; more than one lap returns to the start each time.
+        duration_s: cuts the flight off.
+        mode: ``pose`` sets the exact pose of every frame, ``step`` lets the vehicle fly.
+        split: which part of a dataset the recording belongs to.
+        depth: whether depth is recorded.
+    """
+
+    format: Literal[1] = 1
+    description: str = Field(min_length=1)
+    environment: str = "neighborhood"
+    vehicle: Literal["multirotor", "car", "camera"] = "multirotor"
+    camera: PlanCamera = PlanCamera()
+    rate_hz: float = Field(25.0, gt=0, le=1000)
+    start: Start
+    waypoints: list[Waypoint] = Field(min_length=1, max_length=10_000)
+    speed_mps: float = Field(5.0, gt=0, le=60)
+    tolerance_m: float = Field(1.0, gt=0, le=50)
+    look_at: tuple[Metres, Metres] | None = None
+    limits: Limits = Limits()
+    laps: int = Field(1, ge=1, le=1000)
+    duration_s: float | None = Field(None, gt=0, le=86_400)
+    weather: Weather = Weather()
+    time_of_day: str | None = None
+    mode: Literal["pose", "step"] = "pose"
+    split: Literal["train", "val", "test"] | None = None
+    depth: bool = True
+
+    @field_validator("rate_hz")
+    @classmethod
+    def _divides_a_second(cls, rate_hz: float) -> float:
+        step = 1e9 / rate_hz
+        if abs(step - round(step)) > 1e-6:
+            raise ValueError(f"{rate_hz} Hz is not a whole number of nanoseconds a frame")
+        return rate_hz
+
+    @field_validator("time_of_day")
+    @classmethod
+    def _is_a_time(cls, text: str | None) -> str | None:
+        if text is not None:
+            try:
+                datetime.strptime(text, "%Y-%m-%d %H:%M:%S")
+            except ValueError:
+                raise ValueError(f"'{text}' is not a time like 2024-06-21 15:00:00") from None
+        return text
+
+    @model_validator(mode="after")
+    def _stays_above_ground_and_below_limits(self) -> Self:
+        places = [("start.position", self.start.position)]
+        places += [(f"waypoints[{i}].position", w.position) for i, w in enumerate(self.waypoints)]
+        for field, (_, _, down) in places:
+            if self.vehicle == "car" and abs(down) > 0.5:
+                raise ValueError(f"{field}: a car drives on the ground, so down is 0, not {down}")
+            if self.vehicle != "car" and down > 0:
+                raise ValueError(
+                    f"{field}: {down} m below ground; down is positive, so 10 m up is -10"
+                )
+        for i, waypoint in enumerate(self.waypoints):
+            if (waypoint.speed_mps or 0) > self.speed_limit_mps:
+                raise ValueError(
+                    f"waypoints[{i}].speed_mps: {waypoint.speed_mps} m/s is above the "
+                    f"{self.vehicle}'s limit of {self.speed_limit_mps} m/s (limits.speed_mps)"
+                )
+        if self.speed_mps > self.speed_limit_mps:
+            raise ValueError(
+                f"speed_mps: {self.speed_mps} m/s is above the {self.vehicle}'s limit of "
+                f"{self.speed_limit_mps} m/s (limits.speed_mps)"
+            )
+        if self.vehicle == "camera" and self.mode == "step":
+            raise ValueError("mode: a free camera has no dynamics to step; use mode: pose")
+        points = [self.start.position, *(w.position for w in self.waypoints)]
+        if all(p == points[0] for p in points):
+            raise ValueError("waypoints: every waypoint is at the start; nothing would move")
+        return self
+
+    @property
+    def step_ns(self) -> int:
+        """Simulator time between frames, nanoseconds."""
+        return round(1e9 / self.rate_hz)
+
+    @property
+    def speed_limit_mps(self) -> float:
+        """The vehicle's greatest speed, m/s."""
+        return self.limits.speed_mps or _DEFAULT_LIMITS[self.vehicle][0]
+
+    @property
+    def acceleration_limit_mps2(self) -> float:
+        """The vehicle's greatest acceleration, m/s^2."""
+        return self.limits.acceleration_mps2 or _DEFAULT_LIMITS[self.vehicle][1]
+
+    @property
+    def yaw_rate_limit_dps(self) -> float:
+        """How fast the vehicle turns at most, degrees a second."""
+        return self.limits.yaw_rate_dps or _DEFAULT_LIMITS[self.vehicle][2]
+
+    def fingerprint(self) -> str:
+        """Return a hash of everything that decides what the frames show.
+
+        The description and the split can change without making a recording another one.
+        """
+        content = self.model_dump(mode="json", exclude={"description", "split"})
+        text = json.dumps(content, sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def load_plan(name: str) -> tuple[str, FlightPlan]:
+    """Read a plan by path or bare name.
+
+    Returns:
+        The plan's name, which becomes the sequence's, and the plan.
+
+    Raises:
+        PlanError: there is no such plan, or it is wrong; the message names file, line and field.
+    """
+    path: Path = find_resource("flight plan", name, PlanError)
+    return path.stem, load_document(path, FlightPlan, PlanError)

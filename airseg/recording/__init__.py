@@ -1,0 +1,1 @@
+"""Recordings: crash-safe folders of frames, and the recorder that fills them."""

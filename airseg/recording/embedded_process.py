@@ -1,0 +1,120 @@
+"""Run the embedded simulator as a child process, for as long as it is needed."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from airseg.errors import SimulatorError
+from airseg.flight.plan import FlightPlan
+from airseg.simulators.protocol import DEFAULT_HOST, ImageType
+
+_START_TIMEOUT_S = 300
+_MODES = {"multirotor": "Multirotor", "car": "Car", "camera": "ComputerVision"}
+
+
+def simulator_key(plan: FlightPlan) -> tuple[str, int, int]:
+    """Return what a simulator must be set up for: SimMode, width, height."""
+    return _MODES[plan.vehicle], plan.camera.width, plan.camera.height
+
+
+def settings_text(plan: FlightPlan) -> str:
+    """Return the settings.json with which a simulator serves a plan."""
+    mode, width, height = simulator_key(plan)
+    kinds = (ImageType.Scene, ImageType.DepthPlanar, ImageType.Segmentation)
+    captures = [
+        {"ImageType": int(k), "Width": width, "Height": height, "FOV_Degrees": plan.camera.fov_deg}
+        for k in kinds
+    ]
+    settings = {
+        "SettingsVersion": 1.2,
+        "SimMode": mode,
+        "ViewMode": "NoDisplay",
+        "CameraDefaults": {"CaptureSettings": captures},
+    }
+    return json.dumps(settings, indent=2)
+
+
+class EmbeddedProcess:
+    """A simulator of our own in another process; a context manager that stops it.
+
+    Args:
+        plan: what it must be set up for.
+        world, seed: which world to build.
+
+    Attributes:
+        port: where it listens on the loopback address.
+    """
+
+    def __init__(self, plan: FlightPlan, world: str, seed: int) -> None:
+        self._plan, self._world, self._seed = plan, world, seed
+        self.port = 0
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="airseg-")
+        settings = Path(self._folder.name) / "settings.json"
+        settings.write_text(settings_text(self._plan), encoding="ascii")
+        command = [sys.executable, "-m", "airseg", "sim", "--port", "0", "--exit-with-stdin"]
+        command += ["--host", DEFAULT_HOST, "--world", self._world, "--seed", str(self._seed)]
+        command += ["--settings", str(settings)]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # Ctrl-C is for the recorder, which finishes its frame and then stops the simulator.
+            start_new_session=True,
+        )
+        try:
+            self.port = self._wait_until_ready()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        process = self._process
+        if process.stdin:
+            process.stdin.close()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream:
+                stream.close()
+        self._folder.cleanup()
+
+    @property
+    def process_id(self) -> int:
+        """The child's process id."""
+        return self._process.pid
+
+    def _wait_until_ready(self) -> int:
+        process = self._process
+        timer = threading.Timer(_START_TIMEOUT_S, process.kill)
+        timer.start()
+        try:
+            for line in process.stdout or ():
+                found = re.search(r"listening on \S+:(\d+)", line)
+                if found:
+                    return int(found.group(1))
+        finally:
+            timer.cancel()
+        said = (process.stderr.read() if process.stderr else "").strip()
+        last = said.splitlines()[-1] if said else "it said nothing"
+        raise SimulatorError(f"the embedded simulator did not start: {last}")

@@ -1,0 +1,246 @@
+"""The folder of one recorded sequence, for reading.
+
+    NAME/
+      recording.json       what was flown, with what, and how it ended
+      frames.csv           one line a frame, written when all its files are in place
+      rgb/000000.png       8-bit colour
+      seg/000000.png       8-bit ids of `recording.json`'s object table; 0 belongs to no mesh
+      depth/000000.png     16-bit; the bits are half floats, metres along the optical axis
+
+A frame exists if and only if its line does. Lines carry CRC-32 sums of the files.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from airseg.errors import RecordingError
+
+FORMAT_VERSION = 1
+POSE_COLUMNS = ("pos_x", "pos_y", "pos_z", "q_w", "q_x", "q_y", "q_z")
+COLUMNS = (
+    "index",
+    "timestamp_ns",
+    "plan_time_ns",
+    *POSE_COLUMNS,
+    "vel_x",
+    "vel_y",
+    "vel_z",
+    "rgb_crc32",
+    "seg_crc32",
+    "depth_crc32",
+)
+_INTEGERS = {"index", "timestamp_ns", "plan_time_ns", "rgb_crc32", "seg_crc32", "depth_crc32"}
+KINDS = ("rgb", "seg", "depth")
+
+
+@dataclass(frozen=True)
+class ObjectGroup:
+    """Meshes that share a segmentation id.
+
+    Attributes:
+        id: value in the recorded id images, 1 to 255.
+        group: the family's name.
+        meshes: names as the simulator lists them.
+        color: RGB in which the simulator drew the id.
+    """
+
+    id: int
+    group: str
+    meshes: tuple[str, ...]
+    color: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class RecordingInfo:
+    """What `recording.json` says.
+
+    Attributes:
+        sequence: name of the sequence.
+        plan: the whole flight plan; plan_fingerprint: hash of what decides the frames.
+        mode: ``pose`` or ``step``; rate_hz: frames a second of simulator time.
+        camera: width, height, fov_deg, fx, fy, cx, cy (pixels), pitch_deg.
+        simulator: address, dialect, settings text, world and seed where known.
+        environment, split: from the plan.
+        object_table: ids and meshes.
+        status: ``recording``, ``complete``, ``interrupted`` or ``failed``; reason: why.
+        frames_planned: how many there will be, or None while the flight itself decides.
+        airseg_version, format: who wrote it, in which layout.
+    """
+
+    sequence: str
+    plan: dict[str, Any]
+    plan_fingerprint: str
+    mode: str
+    rate_hz: float
+    camera: dict[str, Any]
+    simulator: dict[str, Any]
+    environment: str
+    split: str | None
+    object_table: tuple[ObjectGroup, ...]
+    status: str
+    reason: str
+    frames_planned: int | None
+    airseg_version: str
+    format: int = FORMAT_VERSION
+    has_depth: bool = True
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """Return the file's text."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str, source: Path) -> Self:
+        """Read the file's text; `source` names it in errors."""
+        try:
+            data = json.loads(text)
+            version = data["format"]
+            if version != FORMAT_VERSION:
+                raise RecordingError(
+                    f"{source}: written in format {version}; this airseg reads "
+                    f"{FORMAT_VERSION}. Install the airseg that wrote it ({data.get('airseg_version')})."
+                )
+            table = tuple(
+                ObjectGroup(int(g["id"]), str(g["group"]), tuple(g["meshes"]), tuple(g["color"]))
+                for g in data.pop("object_table")
+            )
+            return cls(object_table=table, **data)
+        except (ValueError, KeyError, TypeError, AttributeError) as cause:
+            raise RecordingError(f"{source}: not a recording's description ({cause}).") from None
+
+
+class Recording:
+    """A recorded sequence, opened for reading.
+
+    Attributes:
+        path: its folder; name: the sequence's name.
+        info: what `recording.json` says.
+        frames: one row a frame, `COLUMNS`; only complete lines.
+    """
+
+    def __init__(self, path: Path, info: RecordingInfo, frames: pd.DataFrame) -> None:
+        self.path, self.info, self.frames = path, info, frames
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Open a recording's folder.
+
+        Raises:
+            RecordingError: it is no recording, or its description or frame list is damaged.
+        """
+        folder = Path(path)
+        return cls(folder, read_info(folder), read_frames(folder))
+
+    @property
+    def name(self) -> str:
+        """Name of the sequence."""
+        return self.info.sequence
+
+    @property
+    def object_table(self) -> tuple[ObjectGroup, ...]:
+        """Ids and the meshes behind them."""
+        return self.info.object_table
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __repr__(self) -> str:
+        return (
+            f"Recording({self.name!r}, {len(self)} frames, {self.info.status}, "
+            f"{len(self.object_table)} mesh groups)"
+        )
+
+    def read_rgb(self, index: int) -> np.ndarray:
+        """Return a frame's colour: (H, W, 3) uint8, RGB."""
+        return np.ascontiguousarray(self._read("rgb", index, cv2.IMREAD_COLOR)[..., ::-1])
+
+    def read_ids(self, index: int) -> np.ndarray:
+        """Return a frame's ids: (H, W) uint8; 0 belongs to no mesh."""
+        return self._read("seg", index, cv2.IMREAD_UNCHANGED)
+
+    def read_depth(self, index: int) -> np.ndarray:
+        """Return a frame's depth: (H, W) float16, metres along the optical axis."""
+        return self._read("depth", index, cv2.IMREAD_UNCHANGED).view(np.float16)
+
+    def _read(self, kind: str, index: int, flags: int) -> np.ndarray:
+        path = frame_file(self.path, kind, index)
+        try:
+            data = path.read_bytes()
+        except OSError as cause:
+            raise RecordingError(
+                f"{path}: frame {index} cannot be read ({cause.strerror}). Record it again."
+            ) from None
+        if zlib.crc32(data) != int(self.frames[f"{kind}_crc32"].iloc[index]):
+            raise RecordingError(
+                f"{path}: frame {index} is damaged: its checksum differs from frames.csv. "
+                "Restore the file, or record the sequence again."
+            )
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        camera = self.info.camera
+        shape = (camera["height"], camera["width"])
+        wanted = {"rgb": (*shape, 3), "seg": shape, "depth": shape}[kind]
+        if image is None or image.shape != wanted:
+            found = "no image" if image is None else f"shape {image.shape}"
+            raise RecordingError(f"{path}: expected an image of shape {wanted}, found {found}.")
+        return image
+
+
+def frame_file(folder: Path, kind: str, index: int) -> Path:
+    """Return where a frame's file of a kind (``rgb``, ``seg``, ``depth``) lies."""
+    return folder / kind / f"{index:06d}.png"
+
+
+def read_info(folder: Path) -> RecordingInfo:
+    """Read `recording.json` of a folder."""
+    path = folder / "recording.json"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as cause:
+        reason = getattr(cause, "strerror", None) or "not text"
+        raise RecordingError(f"{folder}: not a recording: {path.name}: {reason}.") from None
+    return RecordingInfo.from_json(text, path)
+
+
+def read_frames(folder: Path) -> pd.DataFrame:
+    """Read the complete lines of `frames.csv`; a torn last line does not count.
+
+    Raises:
+        RecordingError: a line before the last one is damaged.
+    """
+    path = folder / "frames.csv"
+    try:
+        text = path.read_text(encoding="ascii")
+    except FileNotFoundError:
+        text = ""
+    except (OSError, UnicodeDecodeError) as cause:
+        raise RecordingError(f"{path}: cannot be read ({cause}).") from None
+    lines = text.split("\n")[:-1]  # what follows the last newline was never finished
+    if lines and lines[0] != ",".join(COLUMNS):
+        raise RecordingError(f"{path}:1: the columns are not those of a recording.")
+    rows = []
+    for number, line in enumerate(lines[1:]):
+        values = line.split(",")
+        try:
+            if len(values) != len(COLUMNS) or int(values[0]) != number:
+                raise ValueError("wrong number of values, or out of order")
+            row = [
+                int(v) if c in _INTEGERS else float(v) for c, v in zip(COLUMNS, values, strict=True)
+            ]
+        except ValueError as cause:
+            raise RecordingError(
+                f"{path}:{number + 2}: damaged line ({cause}). Cut the file before it and record "
+                "again; the frames above it are kept."
+            ) from None
+        rows.append(row)
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(
+        {c: "int64" if c in _INTEGERS else "float64" for c in COLUMNS}
+    )

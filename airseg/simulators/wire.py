@@ -1,0 +1,139 @@
+"""Decode the simulator's answers.
+
+A depth image arrives as 307,200 tagged floats; a general msgpack decoder makes a Python object of
+each. This one reads such a run as one array and everything else as usual.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import numpy as np
+
+_FIXED = {
+    0xCA: (">f", 4),
+    0xCB: (">d", 8),
+    0xCC: (">B", 1),
+    0xCD: (">H", 2),
+    0xCE: (">I", 4),
+    0xCF: (">Q", 8),
+    0xD0: (">b", 1),
+    0xD1: (">h", 2),
+    0xD2: (">i", 4),
+    0xD3: (">q", 8),
+}
+_SIZED = {
+    0xC4: (1, bytes),
+    0xC5: (2, bytes),
+    0xC6: (4, bytes),
+    0xD9: (1, str),
+    0xDA: (2, str),
+    0xDB: (4, str),
+}
+_LONG_ARRAY = 64
+_MAX_DEPTH = 32
+
+
+class Incomplete(Exception):
+    """More bytes must arrive before the message can be read."""
+
+
+class Malformed(ValueError):
+    """The bytes are not what a simulator sends."""
+
+
+def decode_message(data: bytes | bytearray | memoryview, start: int = 0) -> tuple[Any, int]:
+    """Decode one msgpack value.
+
+    Args:
+        data: received bytes.
+        start: where the value begins.
+
+    Returns:
+        The value and where it ends. Text is `str`, binary data `bytes`, and a long run of float32
+        a (N,) float32 array.
+
+    Raises:
+        Incomplete: the value is not there as a whole.
+        Malformed: the bytes are not msgpack.
+    """
+    return _decode(memoryview(data), start, 0)
+
+
+def _decode(view: memoryview, at: int, depth: int) -> tuple[Any, int]:
+    if depth > _MAX_DEPTH:
+        raise Malformed("nested too deeply")
+    _need(view, at, 1)
+    tag = view[at]
+    at += 1
+    if tag < 0x80:
+        return tag, at
+    if tag >= 0xE0:
+        return tag - 256, at
+    if 0xA0 <= tag <= 0xBF:
+        return _text(view, at, tag & 0x1F)
+    if tag <= 0x8F:
+        return _map(view, at, tag & 0x0F, depth)
+    if tag <= 0x9F:
+        return _array(view, at, tag & 0x0F, depth)
+    if tag in (0xC0, 0xC2, 0xC3):
+        return (None if tag == 0xC0 else tag == 0xC3), at
+    if tag in _FIXED:
+        form, size = _FIXED[tag]
+        _need(view, at, size)
+        return struct.unpack_from(form, view, at)[0], at + size
+    if tag in _SIZED:
+        width, kind = _SIZED[tag]
+        size, at = _length(view, at, width)
+        if kind is str:
+            return _text(view, at, size)
+        _need(view, at, size)
+        return bytes(view[at : at + size]), at + size
+    if tag in (0xDC, 0xDD):
+        size, at = _length(view, at, 2 if tag == 0xDC else 4)
+        return _array(view, at, size, depth)
+    if tag in (0xDE, 0xDF):
+        size, at = _length(view, at, 2 if tag == 0xDE else 4)
+        return _map(view, at, size, depth)
+    raise Malformed(f"unknown tag 0x{tag:02x}")
+
+
+def _need(view: memoryview, at: int, size: int) -> None:
+    if at + size > len(view):
+        raise Incomplete
+
+
+def _length(view: memoryview, at: int, width: int) -> tuple[int, int]:
+    _need(view, at, width)
+    return int.from_bytes(view[at : at + width], "big"), at + width
+
+
+def _text(view: memoryview, at: int, size: int) -> tuple[str, int]:
+    _need(view, at, size)
+    return bytes(view[at : at + size]).decode("utf-8", "replace"), at + size
+
+
+def _array(view: memoryview, at: int, size: int, depth: int) -> tuple[Any, int]:
+    if size >= _LONG_ARRAY:
+        _need(view, at, 1)
+        if view[at] == 0xCA:
+            _need(view, at, 5 * size)
+            run = np.frombuffer(view, np.dtype([("tag", "u1"), ("value", ">f4")]), size, at)
+            if (run["tag"] == 0xCA).all():
+                return run["value"].astype(np.float32), at + 5 * size
+    values = []
+    for _ in range(size):
+        value, at = _decode(view, at, depth + 1)
+        values.append(value)
+    return values, at
+
+
+def _map(view: memoryview, at: int, size: int, depth: int) -> tuple[dict[Any, Any], int]:
+    values = {}
+    for _ in range(size):
+        key, at = _decode(view, at, depth + 1)
+        if not isinstance(key, str | int | bytes):
+            raise Malformed("a map's key is neither text nor a number")
+        values[key], at = _decode(view, at, depth + 1)
+    return values, at
