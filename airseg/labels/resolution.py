@@ -44,16 +44,14 @@ class Resolution:
         table: (256,) uint8, label of every raw id; `IGNORE_INDEX` where there is none.
         unmapped: raw id -> group and example meshes, for ids without a class.
         conflicting: raw id -> classes and example meshes, for groups that fall into several.
+        is_complete: whether every id of the object table has a label, so that an error can come
+            from damaged frames only.
     """
 
     table: np.ndarray
     unmapped: dict[int, str]
     conflicting: dict[int, str]
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every raw id that can be seen has a label."""
-        return not self.unmapped and not self.conflicting
+    is_complete: bool
 
 
 def resolve(label_map: LabelMap, groups: Iterable[MeshGroup]) -> Resolution:
@@ -83,13 +81,14 @@ def resolve(label_map: LabelMap, groups: Iterable[MeshGroup]) -> Resolution:
     if not groups:
         _resolve_bare_ids(label_map, labels, unmapped)
     labels.setdefault(_BACKGROUND_ID, label_value(label_map.background))
+    is_complete = not unmapped and not conflicting
     table = np.full(256, IGNORE_INDEX, np.uint8)
     for raw_id, label in labels.items():
         table[raw_id] = label
     for raw_id in range(256):
         if raw_id not in labels and raw_id not in conflicting:
             unmapped.setdefault(raw_id, f"id {raw_id} (not in the object table)")
-    return Resolution(table, unmapped, conflicting)
+    return Resolution(table, unmapped, conflicting, is_complete)
 
 
 def _resolve_bare_ids(
@@ -134,7 +133,8 @@ def check_seen(
     if conflicting:
         raise LabelMapError(
             f"label map {label_map.name}: meshes that share one raw id fall into different "
-            f"classes: {_listing(conflicting)}. Give them one class, or record again with ids of their own."
+            f"classes: {_listing(conflicting)}. Give them one class, or record again with ids "
+            "of their own."
         )
     unmapped = _seen_groups([r.unmapped for r in resolutions], pixels)
     if unmapped and not allow_unmapped:

@@ -1,0 +1,131 @@
+"""``airseg relabel``: collapse mesh labels into classes and pack a dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@click.command("relabel")
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--map", "map_name", required=True, help="Label map: a YAML file or a shipped name.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
+@click.option(
+    "--split",
+    "splits",
+    multiple=True,
+    metavar="SPLIT=SEQ,SEQ",
+    help="Put sequences into train, val or test; may be given several times.",
+)
+@click.option(
+    "--allow-unmapped", is_flag=True, help="Ignore meshes without a class instead of refusing them."
+)
+@click.option(
+    "--codec",
+    default="lz4",
+    show_default=True,
+    help="Compression of colour frames: lz4, gzip, lzf or none.",
+)
+@click.option("--no-raw", is_flag=True, help="Drop raw ids; the file cannot be relabelled later.")
+@click.option("--no-depth", is_flag=True, help="Drop depth.")
+@click.option("--overwrite", is_flag=True, help="Replace a file that is already there.")
+@click.option("--dry-run", is_flag=True, help="Count and check everything, write nothing.")
+def command(
+    inputs: tuple[Path, ...],
+    map_name: str,
+    out: Path,
+    splits: tuple[str, ...],
+    allow_unmapped: bool,
+    codec: str,
+    no_raw: bool,
+    no_depth: bool,
+    overwrite: bool,
+    dry_run: bool,
+) -> None:
+    """Collapse the mesh labels of INPUTS into classes and pack one dataset file.
+
+    INPUTS are recordings, folders of recordings, or one dataset that kept its raw labels. Every
+    mesh that is seen must have a class in the label map; those that have none are named with their
+    pixels.
+
+    \b
+    Examples:
+      airseg relabel recordings --map neighborhood --out dataset.h5
+      airseg relabel recordings/* --map my_map.yaml --split test=roofs,p003 --out dataset.h5
+      airseg relabel dataset.h5 --map other_map.yaml --out other.h5
+    """
+    from airseg.cli.display import progress_bar
+    from airseg.dataset.preparation import check_labels, prepare
+    from airseg.dataset.writer import PackOptions, check_options, count_pixels, pack, split_pixels
+    from airseg.labels.label_map import load_label_map
+
+    options = PackOptions(codec, not no_raw, not no_depth, overwrite, allow_unmapped)
+    check_options(out, options)
+    label_map = load_label_map(map_name)
+    preparation = prepare(inputs, label_map, splits)
+    items = preparation.items
+    _warn(preparation.warnings)
+    with progress_bar("frames") as update:
+        if dry_run:
+            id_pixels = count_pixels(items, update)
+        else:
+            check_labels(items, label_map, allow_unmapped=allow_unmapped, progress=update)
+            packed = pack(out, items, label_map, options, update)
+            id_pixels = packed.id_pixels
+    pixels = split_pixels(items, id_pixels)
+    if dry_run:
+        from airseg.labels.resolution import check_seen
+
+        resolutions = [item.resolution for item in items]
+        _warn(check_seen(label_map, resolutions, id_pixels, allow_unmapped=allow_unmapped))
+    else:
+        _warn(packed.warnings)
+    _print_table(pixels, {s: sum(i.source.length for i in items if i.split == s) for s in pixels})
+    _warn(_missing_classes(pixels))
+    if dry_run:
+        click.echo(f"dry run: {out} was not written")
+    else:
+        click.echo(
+            f"wrote {packed.frames} frames of {len(items)} sequences, "
+            f"{packed.stored_bytes / 1e6:.1f} MB, to {out} (content {packed.content_hash[:12]})"
+        )
+
+
+def _warn(warnings: list[str]) -> None:
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
+
+
+def _print_table(pixels: dict[str, np.ndarray], frames: dict[str, int]) -> None:
+    """Print each class's share of the pixels of each split."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from airseg.classes import CLASSES, IGNORE_INDEX
+    from airseg.labels.label_map import SPLITS
+
+    present = [split for split in SPLITS if split in pixels]
+    table = Table("class", title="share of pixels", title_justify="left")
+    for split in present:
+        table.add_column(f"{split} ({frames[split]} frames)", justify="right")
+    rows = [(c.name, c.index) for c in CLASSES] + [("(ignored)", IGNORE_INDEX)]
+    for name, label in rows:
+        shares = [pixels[split][label] / max(1, pixels[split].sum()) for split in present]
+        table.add_row(name, *("-" if not share else f"{share:.2%}" for share in shares))
+    Console().print(table)
+
+
+def _missing_classes(pixels: dict[str, np.ndarray]) -> list[str]:
+    from airseg.classes import CLASSES
+
+    warnings = []
+    for split, counts in pixels.items():
+        missing = [c.name for c in CLASSES if not counts[c.index]]
+        if missing:
+            warnings.append(f"{split} shows no {', '.join(missing)}")
+    return warnings

@@ -1,0 +1,100 @@
+"""Publish a file so that it is either whole, or not there.
+
+It is written under another name beside the final one, flushed to disk, and renamed. What was
+published before stays untouched until then.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from airseg.errors import DatasetError
+
+_UNFINISHED_SUFFIX = ".partial"
+
+
+def check_output(path: Path, *, overwrite: bool) -> None:
+    """Refuse an output that cannot or must not be written, before any work is done.
+
+    Raises:
+        DatasetError: missing or unwritable folder, or a file that is already there.
+    """
+    if path.is_dir():
+        raise DatasetError(f"{path}: is a folder; give the name of a file, such as dataset.h5.")
+    if not path.parent.is_dir():
+        raise DatasetError(f"{path}: the folder {path.parent} does not exist. Make it first.")
+    if path.exists() and not overwrite:
+        raise DatasetError(f"{path}: is already there. Pass --overwrite to replace it.")
+    if not os.access(path.parent, os.W_OK):
+        raise DatasetError(f"{path}: the folder {path.parent} may not be written (permissions).")
+
+
+def check_free_space(path: Path, needed_bytes: int) -> None:
+    """Refuse to begin what the disk has no room for.
+
+    Raises:
+        DatasetError: names what is needed and what is free.
+    """
+    free = shutil.disk_usage(path.parent).free
+    if needed_bytes > free:
+        raise DatasetError(
+            f"{path}: about {needed_bytes / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are "
+            f"free in {path.parent}. Make room, or write elsewhere."
+        )
+
+
+@contextmanager
+def published(path: Path) -> Iterator[Path]:
+    """Yield the name to write under; when the block ends without an error, publish the file.
+
+    The name is locked against other writers, removed on errors, and taken over from a run that was
+    killed.
+
+    Raises:
+        DatasetError: another run writes the same file, or the disk is full.
+    """
+    unfinished = path.with_name(path.name + _UNFINISHED_SUFFIX)
+    descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        _lock(descriptor, path)
+        try:
+            yield unfinished
+            _flush_to_disk(unfinished)
+            unfinished.replace(path)
+            _flush_to_disk(path.parent)
+        except OSError as cause:
+            unfinished.unlink(missing_ok=True)
+            raise DatasetError(f"{path}: cannot be written ({_reason(cause)}).") from cause
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DatasetError(
+            f"{path}: another run is writing this file. Wait for it, or choose another --out."
+        ) from None
+
+
+def _reason(cause: OSError) -> str:
+    """Return why writing failed; HDF5 says it only in the middle of a long text."""
+    text = " ".join(str(cause).split())
+    return os.strerror(cause.errno) if cause.errno else text
+
+
+def _flush_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

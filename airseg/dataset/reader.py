@@ -1,0 +1,375 @@
+"""Read a dataset file: sequences, splits, frames.
+
+The file is checked once when it is opened, then closed. Frames are read through a handle that each
+process opens for itself at its first read: HDF5 handles must not cross a fork and cannot be
+pickled, and a loader's worker processes do one or the other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import h5py
+import hdf5plugin  # noqa: F401  # registers the LZ4 filter with HDF5
+import numpy as np
+
+from airseg.dataset.schema import (
+    DETAIL_ATTRIBUTES,
+    FORMAT_VERSION,
+    SEQUENCES_GROUP,
+    STREAMS,
+)
+from airseg.errors import DatasetError, did_you_mean
+from airseg.labels.label_map import SPLITS
+
+_PACK_AGAIN = "Pack it again with 'airseg relabel'."
+
+
+@dataclass(frozen=True)
+class StoredGroup:
+    """One entry of a sequence's object table: meshes that share a raw id."""
+
+    id: int
+    group: str
+    meshes: tuple[str, ...]
+
+
+class Dataset:
+    """A dataset file.
+
+    Attributes:
+        path: the file.
+        class_names: names by label.
+        ignore_index: label of pixels that are left out.
+        content_hash: hash of classes, splits and all decoded frames.
+        label_map_text: YAML of the map that made the labels.
+        sequences: names of all sequences, sorted.
+
+    Raises:
+        DatasetError: no file, no HDF5, damaged, of another version, or not of this layout.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._file: h5py.File | None = None
+        self._file_pid = -1
+        with _open_file(self.path) as file:
+            root = _Attributes(self.path, "/", file.attrs)
+            _check_version(self.path, root)
+            self.class_names: list[str] = root.json("classes", list)
+            self.ignore_index = int(root.number("ignore_index"))
+            self.content_hash = root.text("content_hash")
+            self.label_map_text = root.text("label_map")
+            group = file.get(SEQUENCES_GROUP)
+            if not isinstance(group, h5py.Group) or not len(group):
+                raise DatasetError(
+                    f"{self.path}: has no sequences (group /{SEQUENCES_GROUP}). {_PACK_AGAIN}"
+                )
+            self._views = {name: _read_view(self, name, group[name]) for name in sorted(group)}
+        self.sequences: list[str] = list(self._views)
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are, `ignore_index` not counted."""
+        return len(self.class_names)
+
+    def split(self, name: str) -> list[str]:
+        """Return the sequences of one split, sorted; empty when it has none.
+
+        Args:
+            name: ``train``, ``val`` or ``test``.
+        """
+        if name not in SPLITS:
+            raise DatasetError(
+                f"there is no split '{name}'; expected {', '.join(SPLITS)}."
+                f"{did_you_mean(name, SPLITS)}"
+            )
+        return [s for s, view in self._views.items() if view.split == name]
+
+    def sequence(self, name: str) -> SequenceView:
+        """Return one sequence."""
+        if name not in self._views:
+            hint = did_you_mean(name, self._views) or f" Sequences: {', '.join(self._views)}."
+            raise DatasetError(f"{self.path}: there is no sequence '{name}'.{hint}")
+        return self._views[name]
+
+    def close(self) -> None:
+        """Close this process's handle; the next read opens it again."""
+        if self._file is not None and self._file_pid == os.getpid():
+            self._file.close()
+        self._file = None
+
+    def __len__(self) -> int:
+        return sum(view.length for view in self._views.values())
+
+    def __iter__(self) -> Iterator[SequenceView]:
+        return iter(self._views.values())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_file": None}
+
+    def __repr__(self) -> str:
+        shares = ", ".join(f"{s} {sum(v.length for v in self if v.split == s)}" for s in SPLITS)
+        return (
+            f"Dataset({str(self.path)!r}, {len(self.sequences)} sequences, {len(self)} frames: "
+            f"{shares}; {self.num_classes} classes, {self.content_hash[:12]})"
+        )
+
+    def read(self, sequence: str, stream: str, start: int, stop: int, step: int) -> np.ndarray:
+        """Read frames `start`, `start + step`, ... before `stop` of one stream."""
+        if self._file is None or self._file_pid != os.getpid():
+            self._file, self._file_pid = _open_file(self.path), os.getpid()
+        try:
+            return self._file[f"{SEQUENCES_GROUP}/{sequence}/{stream}"][start:stop:step]
+        except (OSError, KeyError) as cause:
+            raise DatasetError(
+                f"{self.path}: {sequence}: {stream} of frames {start} to {stop - 1} cannot be "
+                f"read: the file is damaged, or changed since it was opened "
+                f"({_first_line(cause)}). {_PACK_AGAIN}"
+            ) from None
+
+
+@dataclass(frozen=True, repr=False)
+class SequenceView:
+    """One sequence of a dataset. Frames are read when asked for.
+
+    Attributes:
+        dataset: the file it belongs to.
+        name: the sequence.
+        split: ``train``, ``val`` or ``test``.
+        environment: the world it shows.
+        length: number of frames; height, width: pixels.
+        has_raw_label: whether raw ids were kept; has_depth: whether depth was.
+        content_hash: hash of its decoded frames.
+    """
+
+    dataset: Dataset
+    name: str
+    split: str
+    environment: str
+    length: int
+    height: int
+    width: int
+    has_raw_label: bool
+    has_depth: bool
+    content_hash: str
+    object_table_json: str
+    details_json: str
+
+    def rgb(self, start: int, stop: int, step: int = 1) -> np.ndarray:
+        """Return frames: (T, H, W, 3) uint8, RGB."""
+        return self._frames("rgb", start, stop, step)
+
+    def label(self, start: int, stop: int, step: int = 1) -> np.ndarray:
+        """Return class labels: (T, H, W) uint8."""
+        return self._frames("label", start, stop, step)
+
+    def raw_label(self, start: int, stop: int, step: int = 1) -> np.ndarray:
+        """Return raw ids of `object_table`: (T, H, W) uint8."""
+        return self._frames("raw_label", start, stop, step)
+
+    def depth(self, start: int, stop: int, step: int = 1) -> np.ndarray:
+        """Return depth: (T, H, W) float16, metres along the optical axis."""
+        return self._frames("depth", start, stop, step)
+
+    @cached_property
+    def timestamps_ns(self) -> np.ndarray:
+        """The simulator's clock at each frame: (T,) int64."""
+        return self._frames("timestamp_ns", 0, self.length, 1)
+
+    @cached_property
+    def poses(self) -> np.ndarray:
+        """The camera at each frame: (T, 7) float64, x y z in NED metres, then qw qx qy qz."""
+        return self._frames("pose", 0, self.length, 1)
+
+    @cached_property
+    def object_table(self) -> list[StoredGroup]:
+        """The meshes behind each raw id."""
+        return [
+            StoredGroup(int(g["id"]), str(g["group"]), tuple(g["meshes"]))
+            for g in json.loads(self.object_table_json)
+        ]
+
+    @cached_property
+    def details(self) -> dict[str, Any]:
+        """What else is known of it: those of `schema.DETAIL_ATTRIBUTES` that the file has."""
+        return json.loads(self.details_json)
+
+    @property
+    def rate_hz(self) -> float | None:
+        """Frames a second of simulator time, where it is known."""
+        return self.details.get("rate_hz")
+
+    def _frames(self, stream: str, start: int, stop: int, step: int) -> np.ndarray:
+        if not 0 <= start < stop <= self.length or step < 1:
+            raise DatasetError(
+                f"{self.dataset.path}: {self.name} has frames 0 to {self.length - 1}; frames "
+                f"{start} to {stop - 1} in steps of {step} were asked for."
+            )
+        missing = (stream == "raw_label" and not self.has_raw_label) or (
+            stream == "depth" and not self.has_depth
+        )
+        if missing:
+            raise DatasetError(f"{self.dataset.path}: {self.name} was packed without {stream}.")
+        return self.dataset.read(self.name, stream, start, stop, step)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __repr__(self) -> str:
+        return (
+            f"SequenceView({self.name!r}, {self.split}, {self.environment!r}, {self.length} frames "
+            f"of {self.width}x{self.height})"
+        )
+
+
+class _Attributes:
+    """The attributes of one HDF5 object, with errors that name what is missing."""
+
+    def __init__(self, path: Path, place: str, attributes: h5py.AttributeManager) -> None:
+        self._path, self._place, self._attributes = path, place, attributes
+
+    def _get(self, name: str) -> Any:
+        if name not in self._attributes:
+            raise DatasetError(
+                f"{self._path}: {self._place} has no attribute '{name}', so it is no airseg "
+                f"dataset. {_PACK_AGAIN}"
+            )
+        return self._attributes[name]
+
+    def text(self, name: str) -> str:
+        """Return a text attribute."""
+        value = self._get(name)
+        return value.decode() if isinstance(value, bytes) else str(value)
+
+    def number(self, name: str) -> float:
+        """Return a number attribute."""
+        value = self._get(name)
+        if not isinstance(value, int | float | np.number):
+            raise DatasetError(
+                f"{self._path}: {self._place}: attribute '{name}' should be a number, found "
+                f"{value!r}. {_PACK_AGAIN}"
+            )
+        return value
+
+    def json(self, name: str, kind: type) -> Any:
+        """Return an attribute that holds JSON of one kind."""
+        text = self.text(name)
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = None
+        if not isinstance(value, kind):
+            raise DatasetError(
+                f"{self._path}: {self._place}: attribute '{name}' should be a JSON "
+                f"{kind.__name__}, found {text[:40]!r}. {_PACK_AGAIN}"
+            )
+        return value
+
+    def details(self) -> dict[str, Any]:
+        """Return the attributes of `DETAIL_ATTRIBUTES` that are there."""
+        found: dict[str, Any] = {}
+        for name, kind in DETAIL_ATTRIBUTES.items():
+            if name in self._attributes:
+                read = {dict: self.json, float: self.number}.get(kind, self.text)
+                found[name] = read(name, kind) if kind is dict else kind(read(name))
+        return found
+
+
+def _open_file(path: Path) -> h5py.File:
+    if not path.is_file():
+        nearby = [p.name for p in path.parent.glob("*.h5")] if path.parent.is_dir() else []
+        raise DatasetError(f"{path}: there is no such dataset.{did_you_mean(path.name, nearby)}")
+    try:
+        return h5py.File(path, "r")
+    except OSError as cause:
+        if not os.access(path, os.R_OK):
+            raise DatasetError(f"{path}: may not be read (permissions).") from None
+        what = "is damaged or cut off" if h5py.is_hdf5(path) else "is no HDF5 file"
+        raise DatasetError(f"{path}: {what} ({_first_line(cause)}). {_PACK_AGAIN}") from None
+
+
+def _check_version(path: Path, root: _Attributes) -> None:
+    version = root.number("format_version")
+    if version != FORMAT_VERSION:
+        writer = root.text("airseg_version")
+        raise DatasetError(
+            f"{path}: written in format {version} by airseg {writer}; this airseg reads format "
+            f"{FORMAT_VERSION}. Install airseg {writer}, or pack the dataset again."
+        )
+
+
+def _read_view(dataset: Dataset, name: str, group: Any) -> SequenceView:
+    """Check one sequence's arrays and attributes and return its view."""
+    place = f"/{SEQUENCES_GROUP}/{name}"
+    if not isinstance(group, h5py.Group):
+        raise DatasetError(f"{dataset.path}: {place} should be a group. {_PACK_AGAIN}")
+    attributes = _Attributes(dataset.path, place, group.attrs)
+    split = attributes.text("split")
+    if split not in SPLITS:
+        raise DatasetError(
+            f"{dataset.path}: {place}: split should be one of {', '.join(SPLITS)}, found '{split}'."
+        )
+    length, height, width = _check_arrays(dataset.path, place, group)
+    return SequenceView(
+        dataset=dataset,
+        name=name,
+        split=split,
+        environment=attributes.text("environment"),
+        length=length,
+        height=height,
+        width=width,
+        has_raw_label="raw_label" in group,
+        has_depth="depth" in group,
+        content_hash=attributes.text("content_hash"),
+        object_table_json=json.dumps(attributes.json("object_table", list)),
+        details_json=json.dumps(attributes.details()),
+    )
+
+
+def _check_arrays(path: Path, place: str, group: h5py.Group) -> tuple[int, int, int]:
+    """Check type and shape of every array; return length, height and width."""
+    rgb = group.get("rgb")
+    if not isinstance(rgb, h5py.Dataset) or rgb.ndim != 4 or rgb.shape[3] != 3 or 0 in rgb.shape:
+        found = "nothing" if rgb is None else f"shape {getattr(rgb, 'shape', None)}"
+        raise DatasetError(
+            f"{path}: {place}/rgb should be of shape (frames, height, width, 3), found {found}. "
+            f"{_PACK_AGAIN}"
+        )
+    length, height, width = rgb.shape[:3]
+    frame_shapes = {3: (height, width, 3), 2: (height, width), 1: (7,), 0: ()}
+    for stream in STREAMS:
+        array = group.get(stream.name)
+        if array is None and not stream.required:
+            continue
+        expected = (length, *frame_shapes[stream.frame_dimensions])
+        found = (getattr(array, "shape", None), getattr(array, "dtype", None))
+        if found != (expected, stream.dtype):
+            raise DatasetError(
+                f"{path}: {place}/{stream.name} should be {stream.dtype} of shape {expected}, "
+                f"found {'nothing' if array is None else f'{found[1]} of shape {found[0]}'}. "
+                f"{_PACK_AGAIN}"
+            )
+    return length, height, width
+
+
+def _first_line(cause: BaseException) -> str:
+    return str(cause).strip().split("\n")[0]

@@ -1,0 +1,132 @@
+"""The layout of a dataset file: names, types, storage filters and content hashes.
+
+One HDF5 file. The root carries the class table, the label map and a content hash as attributes;
+`/sequences/<name>` carries one array per stream with one frame per chunk. Automatic chunks, h5py's
+default once a filter is asked for, span dozens of frames and read clips 50 times slower.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import hdf5plugin
+import numpy as np
+
+FORMAT_VERSION = 1
+SEQUENCES_GROUP = "sequences"
+DIGEST_ATTRIBUTE = "blake2b"
+CODECS = ("lz4", "gzip", "lzf", "none")
+
+DETAIL_ATTRIBUTES: dict[str, type] = {
+    "plan": dict,
+    "plan_fingerprint": str,
+    "mode": str,
+    "rate_hz": float,
+    "camera": dict,
+    "simulator": dict,
+}
+"""Attributes of a sequence that it may have; those of type dict are stored as JSON."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One array of a sequence.
+
+    Attributes:
+        name: its name inside the sequence's group.
+        dtype: type of its values.
+        frame_dimensions: how many dimensions one frame has.
+        required: whether every sequence has it.
+        counts: whether the content hash covers it: what networks see and where it came from.
+    """
+
+    name: str
+    dtype: np.dtype
+    frame_dimensions: int
+    required: bool
+    counts: bool
+
+
+STREAMS: tuple[Stream, ...] = (
+    Stream("rgb", np.dtype("uint8"), 3, True, True),
+    Stream("label", np.dtype("uint8"), 2, True, True),
+    Stream("raw_label", np.dtype("uint8"), 2, False, True),
+    Stream("depth", np.dtype("float16"), 2, False, False),
+    Stream("pose", np.dtype("float64"), 1, True, False),
+    Stream("timestamp_ns", np.dtype("int64"), 0, True, False),
+)
+STREAM_BY_NAME = {stream.name: stream for stream in STREAMS}
+
+
+def storage_options(stream: str, codec: str) -> dict[str, Any]:
+    """Return h5py's arguments for the filters of one stream.
+
+    Measured on rendered 640x480 frames, writing / reading / size: colour in LZ4 1.5 ms / 0.5 ms /
+    342 KiB against gzip-1 5.7 ms / 2.2 ms / 254 KiB; labels in gzip-1 0.8 ms / 0.4 ms / 12 KiB
+    against gzip-4 1.0 ms / 0.6 ms / 9 KiB. LZ4 needs hdf5plugin, the other filters come with h5py.
+    Fletcher-32 is on everywhere, because a flipped bit in an LZ4 chunk is silent without it.
+
+    Args:
+        stream: name of the array.
+        codec: filter of the colour frames, one of `CODECS`.
+    """
+    options: dict[str, Any] = {"fletcher32": True}
+    if stream == "rgb":
+        if codec == "lz4":
+            options |= dict(hdf5plugin.LZ4())
+        elif codec == "gzip":
+            options |= {"compression": "gzip", "compression_opts": 1}
+        elif codec == "lzf":
+            options |= {"compression": "lzf"}
+    elif stream in ("label", "raw_label"):
+        options |= {"compression": "gzip", "compression_opts": 1}
+    elif stream == "depth":
+        options |= {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+    return options
+
+
+class StreamDigest:
+    """Running BLAKE2b of one stream's decoded frames, independent of filters and chunks."""
+
+    def __init__(self, stream: str, frame_shape: tuple[int, ...]) -> None:
+        header = f"{stream} {STREAM_BY_NAME[stream].dtype.str} {frame_shape}"
+        self._hash = hashlib.blake2b(header.encode(), digest_size=32)
+
+    def update(self, frame: np.ndarray) -> None:
+        """Add one frame, or one row of a small array."""
+        self._hash.update(np.ascontiguousarray(frame).data)
+
+    def hexdigest(self) -> str:
+        """Return the digest so far."""
+        return self._hash.hexdigest()
+
+
+def sequence_hash(length: int, digests: Mapping[str, str]) -> str:
+    """Return the content hash of a sequence: colour, labels and raw labels of all its frames.
+
+    Args:
+        length: number of frames.
+        digests: digest by stream; streams that do not count are left out.
+    """
+    lines = [f"{s.name} {digests[s.name]}" for s in STREAMS if s.counts and s.name in digests]
+    return _hash_lines([f"frames {length}", *lines])
+
+
+def dataset_hash(classes: Iterable[str], sequences: Iterable[tuple[str, str, str]]) -> str:
+    """Return the content hash of a dataset: classes, and name, split and hash of each sequence.
+
+    Two files with the same hash train and score the same, however they are compressed.
+
+    Args:
+        classes: class names in the order of their labels.
+        sequences: (name, split, content hash) of each sequence, in any order.
+    """
+    lines = [f"{name}\t{split}\t{digest}" for name, split, digest in sorted(sequences)]
+    return _hash_lines(["classes " + " ".join(classes), *lines])
+
+
+def _hash_lines(lines: list[str]) -> str:
+    return hashlib.blake2b("\n".join(lines).encode(), digest_size=32).hexdigest()
