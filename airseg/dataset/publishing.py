@@ -16,6 +16,7 @@ from pathlib import Path
 from airseg.errors import DatasetError
 
 _UNFINISHED_SUFFIX = ".partial"
+_RESERVE_BYTES = 32 << 20
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:
@@ -45,6 +46,23 @@ def check_free_space(path: Path, needed_bytes: int) -> None:
         raise DatasetError(
             f"{path}: about {needed_bytes / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are "
             f"free in {path.parent}. Make room, or write elsewhere."
+        )
+
+
+def check_room_for(path: Path, next_bytes: int) -> None:
+    """Refuse to go on when the disk is nearly full.
+
+    Asked before every frame, because HDF5 cannot close a file that it could not write, and brings
+    the whole process down when it ends.
+
+    Raises:
+        DatasetError: less is free than the next write and the file's own tables may take.
+    """
+    free = shutil.disk_usage(path.parent).free
+    if free < next_bytes + _RESERVE_BYTES:
+        raise DatasetError(
+            f"{path.name.removesuffix(_UNFINISHED_SUFFIX)}: the disk is full: {free / 1e6:.0f} MB "
+            f"are left in {path.parent}. Make room, or write elsewhere."
         )
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from airseg import __version__
 from airseg.classes import CLASS_NAMES, IGNORE_INDEX
-from airseg.dataset.publishing import check_free_space, check_output, published
+from airseg.dataset.publishing import check_free_space, check_output, check_room_for, published
 from airseg.dataset.schema import (
     CODECS,
     DETAIL_ATTRIBUTES,
@@ -247,9 +247,12 @@ def _write_sequence(
     }
     digests = {name: StreamDigest(name, shape) for name, shape in shapes.items()}
     id_pixels = np.zeros(256, np.int64)
+    frame_bytes = 8 * source.height * source.width  # all streams, uncompressed
+    path = Path(group.file.filename)
     read = partial(source.read, with_depth="depth" in shapes)
     for index, frame in enumerate(_read_ahead(read, source.length, pool)):
         _check_frame(source, index, "raw_label", frame.ids, (source.height, source.width))
+        check_room_for(path, frame_bytes)
         streams = {
             "rgb": frame.rgb,
             "label": apply_table(frame.ids, item.resolution.table),

@@ -226,18 +226,25 @@ def load_label_map(name: str | Path) -> LabelMap:
     """
     path = find_resource("label map", str(name), LabelMapError)
     own = load_document(path, LabelMapDocument, LabelMapError)
-    base = _load_base(own, path) if own.extends else None
-    layers = [own] if base is None else [own, base]
-    rules = tuple(rule for layer in layers for rule in _rules_in_order(layer))
-    background = next((layer.background for layer in layers if layer.background), IGNORE)
-    splits = {name: split for layer in layers[::-1] for name, split in layer.splits.items()}
-    examples = {mesh: label for layer in layers[::-1] for mesh, label in layer.examples.items()}
+    if own.extends:
+        return _join(own, _load_base(own, path))
+    rules = _rules_in_order(own)
     if not rules:
         raise LabelMapError(f"{path}: rules: a label map needs at least one rule, found none.")
     text = path.read_text(encoding="utf-8")
-    if base is not None:
-        text = _joined_text(own, rules, background, splits, examples)
-    label_map = LabelMap(own.name, rules, background, splits, examples, text)
+    background = own.background or IGNORE
+    label_map = LabelMap(own.name, rules, background, own.splits, own.examples, text)
+    label_map.check_examples()
+    return label_map
+
+
+def _join(own: LabelMapDocument, base: LabelMap) -> LabelMap:
+    """Put a map's own rules before its base's. The base's examples are about the base alone."""
+    rules = (*_rules_in_order(own), *base.rules)
+    background = own.background or base.background
+    splits = base.splits | own.splits
+    text = _joined_text(own, rules, background, splits)
+    label_map = LabelMap(own.name, rules, background, splits, own.examples, text)
     label_map.check_examples()
     return label_map
 
@@ -252,7 +259,7 @@ def _rules_in_order(document: LabelMapDocument) -> tuple[LabelRule, ...]:
     return (first, *document.rules)
 
 
-def _load_base(own: LabelMapDocument, path: Path) -> LabelMapDocument:
+def _load_base(own: LabelMapDocument, path: Path) -> LabelMap:
     """Read the map that `own` extends: a file beside it, a path, or a shipped name."""
     beside = path.parent / own.extends
     candidates = [beside, beside.with_name(beside.name + ".yaml")]
@@ -261,14 +268,14 @@ def _load_base(own: LabelMapDocument, path: Path) -> LabelMapDocument:
         base_path = find_resource("label map", own.extends, LabelMapError)
     if base_path.resolve() == path.resolve():
         raise LabelMapError(f"{path}: extends: the map names itself as its base.")
-    base = load_document(base_path, LabelMapDocument, LabelMapError)
-    if base.extends:
+    further = load_document(base_path, LabelMapDocument, LabelMapError).extends
+    if further:
         raise LabelMapError(
-            f"{path}: extends: {own.extends} itself extends {base.extends}; only one level is "
-            f"allowed, so that a reader looks into two files at most. Extend {base.extends}, or "
-            "copy the rules you need."
+            f"{path}: extends: {own.extends} itself extends {further}; only one level is allowed, "
+            f"so that a reader looks into two files at most. Extend {further}, or copy the rules "
+            "you need."
         )
-    return base
+    return load_label_map(base_path)
 
 
 def _joined_text(
@@ -276,7 +283,6 @@ def _joined_text(
     rules: tuple[LabelRule, ...],
     background: str,
     splits: dict[str, str],
-    examples: dict[str, str],
 ) -> str:
     """Write a map and its base as one document without a base."""
     joined = own.model_dump(mode="json", exclude={"extends", "ignore"}, exclude_defaults=True)
@@ -284,6 +290,6 @@ def _joined_text(
         "rules": [r.model_dump(mode="json", by_alias=True, exclude_defaults=True) for r in rules],
         "background": background,
         "splits": splits,
-        "examples": examples,
+        "examples": own.examples,
     }
     return yaml.safe_dump({"format": 1} | joined, sort_keys=False, allow_unicode=True)

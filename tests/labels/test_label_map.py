@@ -157,6 +157,14 @@ def test_extending_map_is_asked_before_its_base(tmp_path):
     assert label_map.splits == {"a": "train", "b": "test"}
 
 
+def test_extending_map_may_overrule_the_examples_of_its_base(tmp_path):
+    path = write_map(
+        tmp_path,
+        "format: 1\nname: x\nextends: neighborhood\nrules:\n  - {class: fence, names: car}\n",
+    )
+    assert load_label_map(path).class_of_name("Car_21") == "fence"
+
+
 def test_text_kept_in_datasets_says_the_same_without_the_base(tmp_path):
     path = write_map(
         tmp_path,

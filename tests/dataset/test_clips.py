@@ -1,0 +1,164 @@
+"""Clips: a fair grid of supervised frames, and batches that depend on seed and epoch alone."""
+
+from collections import Counter
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from recording_folders import write_recording
+
+from airseg.dataset.clips import Clip, ClipSampler, enumerate_clips, read_clip, supervised_frames
+from airseg.dataset.preparation import prepare
+from airseg.dataset.reader import Dataset
+from airseg.dataset.writer import pack
+from airseg.errors import DatasetError
+from airseg.labels.label_map import load_label_map
+
+LENGTHS = st.dictionaries(st.sampled_from("abcd"), st.integers(1, 40), min_size=1)
+
+
+def supervised(clips: list[Clip], targets: int) -> Counter:
+    return Counter((c.sequence, f) for c in clips for f in supervised_frames(c, targets))
+
+
+def clips_or_none(lengths, **arguments) -> list[Clip]:
+    try:
+        return enumerate_clips(lengths, **arguments)
+    except DatasetError:
+        return []
+
+
+@given(LENGTHS, st.integers(0, 6), st.integers(1, 4), st.integers(1, 3))
+def test_no_clip_leaves_its_sequence(lengths, context, targets, stride):
+    for clip in clips_or_none(lengths, context=context, targets=targets, stride=stride):
+        assert clip.length == context + targets
+        assert len(clip.frames) == clip.length
+        assert clip.frames[0] >= 0
+        assert clip.frames[-1] < lengths[clip.sequence]
+
+
+@given(LENGTHS, st.integers(1, 4), st.integers(1, 3), st.integers(0, 6))
+def test_every_depth_of_context_supervises_the_same_frames(lengths, targets, stride, deepest):
+    sets = [
+        supervised(
+            clips_or_none(lengths, context=c, targets=targets, stride=stride, max_context=deepest),
+            targets,
+        )
+        for c in range(deepest + 1)
+    ]
+    assert all(s == sets[0] for s in sets)
+
+
+@given(LENGTHS, st.integers(0, 6), st.integers(1, 3))
+def test_every_frame_after_the_context_is_supervised_once(lengths, context, stride):
+    found = supervised(clips_or_none(lengths, context=context, targets=1, stride=stride), 1)
+    assert found == Counter(
+        (name, f) for name, n in lengths.items() for f in range(context * stride, n)
+    )
+
+
+def test_targets_of_several_frames_tile_the_sequence():
+    clips = enumerate_clips({"a": 11}, context=2, targets=3)
+    assert clips == [Clip("a", 0, 5), Clip("a", 3, 5), Clip("a", 6, 5)]
+    assert [list(supervised_frames(c, 3)) for c in clips] == [[2, 3, 4], [5, 6, 7], [8, 9, 10]]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"context": -1, "targets": 1},
+        {"context": 0, "targets": 0},
+        {"context": 0, "targets": 1, "stride": 0},
+        {"context": 3, "targets": 1, "max_context": 2},
+    ],
+)
+def test_impossible_numbers_are_refused(wrong):
+    with pytest.raises(DatasetError, match="clips need"):
+        enumerate_clips({"a": 10}, **wrong)
+
+
+def test_sequences_too_short_for_any_clip_are_told():
+    with pytest.raises(DatasetError, match="7 frames are needed, the longest of 2 has 5"):
+        enumerate_clips({"a": 5, "b": 3}, context=4, targets=3)
+
+
+@given(
+    LENGTHS,
+    st.integers(1, 7),
+    st.integers(0, 3),
+    st.integers(0, 3),
+    st.sampled_from(["mixed", "homogeneous"]),
+    st.booleans(),
+)
+def test_every_clip_is_dealt_out_once_an_epoch(lengths, size, seed, epoch, batching, shuffle):
+    clips = enumerate_clips(lengths, context=0, targets=1)
+    sampler = ClipSampler(clips, batch_size=size, seed=seed, batching=batching, shuffle=shuffle)
+    sampler.set_epoch(epoch)
+    batches = list(sampler)
+    assert Counter(c for batch in batches for c in batch) == Counter(clips)
+    assert len(batches) == len(sampler)
+    assert all(1 <= len(batch) <= size for batch in batches)
+    assert batches == list(sampler)
+    if batching == "homogeneous":
+        assert all(len({c.sequence for c in batch}) == 1 for batch in batches)
+    if not shuffle and batching == "mixed":
+        assert [c for batch in batches for c in batch] == clips
+
+
+def test_order_depends_on_seed_and_epoch():
+    clips = enumerate_clips({"a": 100, "b": 100}, context=1, targets=1)
+
+    def order(seed: int, epoch: int) -> list:
+        sampler = ClipSampler(clips, batch_size=4, seed=seed)
+        sampler.set_epoch(epoch)
+        return list(sampler)
+
+    assert order(0, 0) == order(0, 0)
+    assert order(0, 0) != order(0, 1)
+    assert order(0, 0) != order(1, 0)
+    assert order(0, 1) != order(1, 0)
+
+
+def test_homogeneous_batches_do_not_come_sequence_by_sequence():
+    clips = enumerate_clips({"a": 100, "b": 100}, context=0, targets=1)
+    sampler = ClipSampler(clips, batch_size=4, batching="homogeneous")
+    names = [batch[0].sequence for batch in sampler]
+    assert names != sorted(names)
+    assert names != sorted(names, reverse=True)
+
+
+@pytest.mark.parametrize("arguments", [{"batch_size": 0}, {"batch_size": 2, "batching": "same"}])
+def test_impossible_samplers_are_refused(arguments):
+    with pytest.raises(DatasetError):
+        ClipSampler([Clip("a", 0, 1)], **arguments)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory) -> Dataset:
+    folder = tmp_path_factory.mktemp("clips")
+    label_map = load_label_map("neighborhood")
+    write_recording(folder, "a", 9)
+    pack(folder / "d.h5", prepare([folder / "a"], label_map).items, label_map)
+    return Dataset(folder / "d.h5")
+
+
+def test_clip_is_read_with_its_stride(dataset):
+    frames, labels = read_clip(dataset, Clip("a", 1, 3, stride=3))
+    view = dataset.sequence("a")
+    assert np.array_equal(frames, view.rgb(0, 9)[[1, 4, 7]])
+    assert np.array_equal(labels, view.label(0, 9)[[1, 4, 7]])
+
+
+def test_resizing_averages_colour_and_invents_no_label(dataset):
+    frames, labels = read_clip(dataset, Clip("a", 0, 2), height=12, width=16)
+    full, full_labels = read_clip(dataset, Clip("a", 0, 2))
+    assert frames.shape == (2, 12, 16, 3)
+    assert labels.shape == (2, 12, 16)
+    assert np.array_equal(frames[1], cv2.resize(full[1], (16, 12), interpolation=cv2.INTER_AREA))
+    mean = full.reshape(2, 12, 2, 16, 2, 3).mean((2, 4))
+    assert np.abs(frames - mean).max() <= 0.5
+    assert set(np.unique(labels)) <= set(np.unique(full_labels))
+    # Labels are constant in blocks of 4x4, so the nearest pixel is known.
+    assert np.array_equal(labels, full_labels[:, ::2, ::2])
