@@ -261,9 +261,7 @@ class SimulatorClient:
             "simSetCameraFov", camera_name, float(fov_degrees), vehicle_name, *self._flag(external)
         )
 
-    def simSetVehiclePose(
-        self, pose: Pose, ignore_collision: bool, vehicle_name: str = ""
-    ) -> None:
+    def simSetVehiclePose(self, pose: Pose, ignore_collision: bool, vehicle_name: str = "") -> None:
         """Put a vehicle somewhere, relative to its start."""
         self.call("simSetVehiclePose", pose, ignore_collision, vehicle_name)
 

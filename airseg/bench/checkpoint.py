@@ -1,0 +1,45 @@
+"""Checkpoints: written aside, then renamed, so that a kill leaves the old one or the new one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from airseg.errors import RecipeError
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint; `state` holds tensors, numbers, text, and containers of them."""
+    beside = path.with_name(path.name + ".part")
+    with beside.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:
+    """Read a checkpoint, or return None where there is none.
+
+    Raises:
+        RecipeError: it is damaged, or belongs to another recipe or dataset.
+    """
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        found = state["fingerprint"]
+    except Exception as cause:  # torch raises many kinds for damaged files
+        reason = str(cause).strip().splitlines()[0][:120]
+        raise RecipeError(
+            f"{path}: the checkpoint is damaged ({reason}). Delete it to train anew."
+        ) from None
+    if found != fingerprint:
+        raise RecipeError(
+            f"{path}: belongs to another recipe or dataset. Choose another --out, or delete it to "
+            "train anew."
+        )
+    return state

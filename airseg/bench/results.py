@@ -1,0 +1,148 @@
+"""Results: one JSON file a row, with everything needed to trust and to repeat it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from airseg import __version__
+from airseg.documents import StrictModel
+from airseg.errors import RecipeError
+
+FORMAT_VERSION = 1
+
+
+class ScoreResult(StrictModel):
+    """Scores over a whole split; None where a class never occurs."""
+
+    mean_iou: float | None
+    class_iou: dict[str, float | None]
+    pixel_accuracy: float | None
+    frequency_weighted_iou: float | None
+    paper_jaccard: float | None
+    sequence_mean_iou: dict[str, float | None] = {}
+
+
+class SpeedResult(StrictModel):
+    """Streaming speed and size; see `speed.Speed`."""
+
+    logits_ms: dict[str, float]
+    labelmap_ms: dict[str, float]
+    frames_per_second: float
+    parameters: int
+    gmacs: float
+    memory_bytes: int
+    height: int
+    width: int
+    machine: str
+
+
+class CurveResult(StrictModel):
+    """Points (step, value)."""
+
+    loss: list[tuple[int, float]] = []
+    validation: list[tuple[int, float]] = []
+
+
+class DatasetResult(StrictModel):
+    """Which dataset: its content hash, and the sequences scored with their frames."""
+
+    content_hash: str
+    split: str
+    sequences: dict[str, int]
+
+
+class Result(StrictModel):
+    """A row of the leaderboard.
+
+    Attributes:
+        run: unique name; label: what the table shows.
+        kind: ``model``, or ``baseline`` for the majority class.
+        recipe: the resolved recipe; recipe_hash: its fingerprint.
+        command: what to type to get this row again.
+        samples: frames whose predictions lie in the run's folder: sequence and frame number.
+    """
+
+    format: Literal[1] = 1
+    run: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    label: str
+    kind: Literal["model", "baseline"] = "model"
+    protocol: str
+    recipe: dict[str, Any]
+    recipe_hash: str
+    dataset: DatasetResult
+    scores: ScoreResult
+    speed: SpeedResult | None = None
+    curves: CurveResult = CurveResult()
+    training_seconds: float = 0.0
+    supervised_frames: int = 0
+    samples: list[tuple[str, int]] = []
+    command: str = ""
+    airseg_version: str = __version__
+    created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def save_result(folder: Path, result: Result) -> Path:
+    """Write a result into a folder under its run's name, aside first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{result.run}.json"
+    beside = path.with_suffix(".json.part")
+    text = json.dumps(result.model_dump(mode="json"), indent=1)
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    return path
+
+
+def load_result(path: Path) -> Result:
+    """Read a result.
+
+    Raises:
+        RecipeError: it cannot be read, or is no result of a known format.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValueError) as cause:
+        reason = getattr(cause, "strerror", None) or f"not JSON: {cause}"
+        raise RecipeError(f"{path}: cannot read the result ({reason}).") from None
+    version = data.get("format") if isinstance(data, dict) else None
+    if version != FORMAT_VERSION:
+        raise RecipeError(
+            f"{path}: expected a result of format {FORMAT_VERSION}, found {version!r}."
+        )
+    try:
+        return Result.model_validate(data)
+    except ValidationError as cause:
+        first = cause.errors()[0]
+        field = ".".join(str(p) for p in first["loc"])
+        raise RecipeError(f"{path}: {field}: {first['msg']}.") from None
+
+
+def load_results(inputs: list[Path]) -> list[tuple[Path, Result]]:
+    """Read the results of files and folders, best first.
+
+    Raises:
+        RecipeError: there are none, or one is damaged.
+    """
+    paths: list[Path] = []
+    for item in inputs:
+        paths += sorted(item.glob("*.json")) if item.is_dir() else [item]
+    if not paths:
+        raise RecipeError(
+            f"no results in {', '.join(str(i) for i in inputs)}. `airseg bench run` makes some."
+        )
+    results = [(p, load_result(p)) for p in paths]
+    return sorted(results, key=lambda r: (-(r[1].scores.mean_iou or 0.0), r[1].run))
+
+
+def number(value: float) -> float | None:
+    """Return a float as JSON knows it: None for NaN."""
+    return None if math.isnan(value) else float(value)

@@ -1,0 +1,62 @@
+"""What every network offers, so that training, streaming and scoring never special-case one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class VideoSegmenter(nn.Module):
+    """A network from frames to class logits that may remember earlier frames.
+
+    Memory is a value: it goes in, a new one comes out, and nothing is kept in the module. None is
+    the memory of a stream that begins.
+    """
+
+    memory_depth: int = 0
+    """How many earlier frames a frame's logits depend on."""
+
+    def coarse(self, frames: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+        """Return logits at the network's own resolution.
+
+        Args:
+            frames: (B, T, 3, H, W) float, RGB from 0 to 1, consecutive in time.
+            memory: what an earlier call returned for the same B streams, or None.
+
+        Returns:
+            Logits (B, T, C, h, w), and the memory after the last frame.
+        """
+        raise NotImplementedError
+
+    def training_outputs(
+        self, frames: Tensor, memory: Any = None
+    ) -> tuple[list[tuple[float, Tensor]], Any]:
+        """Return weighted logits (B, T, C, h, w) to train on: the main ones first."""
+        logits, memory = self.coarse(frames, memory)
+        return [(1.0, logits)], memory
+
+    def forward(self, frames: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+        """Return logits (B, T, C, H, W) at the frames' resolution, and the memory."""
+        logits, memory = self.coarse(frames, memory)
+        return upsample(logits, frames.shape[-2:]), memory
+
+    def step(self, frame: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+        """Return logits (B, C, H, W) of one more frame (B, 3, H, W), and the memory."""
+        logits, memory = self(frame[:, None], memory)
+        return logits[:, 0], memory
+
+    def memory_bytes(self, height: int, width: int) -> int:
+        """Return how many bytes one stream's memory takes once it is full."""
+        return 0
+
+
+def upsample(logits: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
+    """Resize (B, T, C, h, w) logits to a size, bilinearly with aligned corners."""
+    flat = logits.flatten(0, 1)
+    if tuple(flat.shape[-2:]) == tuple(size):
+        return logits
+    resized = functional.interpolate(flat, tuple(size), mode="bilinear", align_corners=True)
+    return resized.unflatten(0, logits.shape[:2])

@@ -1,0 +1,265 @@
+"""FANet with temporal context aggregation.
+
+Hu et al., Real-time Semantic Segmentation with Fast Attention, RA-L 2020, and its extension over
+time (TCA). Parameter names are those of the published checkpoints. What differs from the
+published speed-test code: batch normalisation is real, as in the authors' training code. What is
+kept although it looks like a slip, because published weights need it: the 1x1 convolution `up`
+pads its input by one pixel; attention has no factor 1/n.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from airseg.errors import RecipeError
+from airseg.models.base import VideoSegmenter
+from airseg.models.registry import register_model
+from airseg.models.resnet import LEAK, ResNet
+from airseg.models.temporal_memory import ContextMemory, attend_over_time
+
+KEY_CHANNELS = 32
+_SMOOTH = 128
+_AUX_WEIGHT = 0.5
+_REDUCTIONS = ("sum", "mean")
+
+
+class ConvBN(nn.Module):
+    """Convolution without bias, batch normalisation, and a leaky ReLU if asked for."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, padding: int = 0, *, activate: bool = True
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, padding=padding, bias=False)
+        self.bn = nn.BatchNorm2d(outputs)
+        self.activation = nn.LeakyReLU(LEAK) if activate else nn.Identity()
+        nn.init.kaiming_normal_(self.conv.weight, a=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(self.bn(self.conv(x)))
+
+
+class FastAttention(nn.Module):
+    """Attention without softmax, in which keys meet values first; one a level.
+
+    Args:
+        channels: of the level's feature.
+        depth, reduction: of the temporal context, see `attend_over_time`.
+        scale_by_size: divide by the number of pixels, as the paper's formula does and no code.
+
+    `up` of the shallowest level and `smooth` of the next one exist in published checkpoints and are
+    never used; they stay so that checkpoints load and parameter counts agree.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        depth: int,
+        reduction: str,
+        *,
+        scale_by_size: bool,
+    ) -> None:
+        super().__init__()
+        self.depth, self.reduction, self.scale_by_size = depth, reduction, scale_by_size
+        self.w_qs = ConvBN(channels, KEY_CHANNELS, 1, activate=False)
+        self.w_ks = ConvBN(channels, KEY_CHANNELS, 1, activate=False)
+        self.w_vs = ConvBN(channels, channels, 1)
+        self.latlayer3 = ConvBN(channels, channels, 1)
+        self.up = ConvBN(channels, channels // 2, 1, padding=1)
+        self.smooth = ConvBN(channels, _SMOOTH, 3, padding=1)
+
+    def attend(self, feature: Tensor, times: int, past: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Let each frame's queries meet the context of it and the frames before.
+
+        Args:
+            feature: (B * T, C, h, w), frames of a stream next to each other.
+            times: T.
+            past: (B, n, K, C) products of earlier frames, or None.
+
+        Returns:
+            The attended feature, (B * T, C, h, w), and the products to remember.
+        """
+        height, width = feature.shape[-2:]
+        query = functional.normalize(self.w_qs(feature), dim=1).flatten(2).transpose(1, 2)
+        key = functional.normalize(self.w_ks(feature), dim=1).flatten(2)
+        value = self.w_vs(feature).flatten(2).transpose(1, 2)
+        product = (key @ value).unflatten(0, (-1, times))
+        context, remembered = attend_over_time(product, past, self.depth, self.reduction)
+        attended = query @ context.flatten(0, 1)
+        if self.scale_by_size:
+            attended = attended / (height * width)
+        attended = attended.transpose(1, 2).unflatten(2, (height, width))
+        return self.latlayer3(attended) + feature, remembered
+
+
+class _Classifier(nn.Module):
+    """3x3 convolution and 1x1 convolution to class logits."""
+
+    def __init__(self, inputs: int, middle: int, num_classes: int) -> None:
+        super().__init__()
+        self.conv = ConvBN(inputs, middle, 3, padding=1)
+        self.conv_out = nn.Conv2d(middle, num_classes, 1, bias=False)
+        nn.init.kaiming_normal_(self.conv_out.weight, a=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv_out(self.conv(x))
+
+
+class FANet(VideoSegmenter):
+    """FANet; with `tca_depth` N above 0, each frame also attends to the N before it.
+
+    Args:
+        backbone: features at four strides.
+        num_classes: channels of the logits.
+        tca_depth: N.
+        reduction: ``sum`` (the paper's) or ``mean``.
+        scale_by_size: the paper's 1/n in the attention.
+        auxiliary: two more heads while training.
+    """
+
+    def __init__(
+        self,
+        backbone: ResNet,
+        num_classes: int,
+        tca_depth: int = 0,
+        reduction: str = "sum",
+        *,
+        scale_by_size: bool = False,
+        auxiliary: bool = False,
+    ) -> None:
+        super().__init__()
+        if tca_depth < 0:
+            raise RecipeError(f"tca_depth is {tca_depth}; it must be 0 or greater.")
+        if reduction not in _REDUCTIONS:
+            raise RecipeError(f"reduction is '{reduction}'; it must be sum or mean.")
+        self.memory_depth = tca_depth
+        self.resnet = backbone
+        levels = [
+            FastAttention(c, tca_depth, reduction, scale_by_size=scale_by_size)
+            for c in backbone.channels
+        ]
+        self.ffm_4, self.ffm_8, self.ffm_16, self.ffm_32 = levels
+        self.clslayer_8 = _Classifier(2 * _SMOOTH, 256, num_classes)
+        self.clslayer_32 = _Classifier(_SMOOTH, 64, num_classes) if auxiliary else None
+        self.clslayer_16 = _Classifier(_SMOOTH, 64, num_classes) if auxiliary else None
+
+    def coarse(
+        self, frames: Tensor, memory: ContextMemory | None = None
+    ) -> tuple[Tensor, ContextMemory]:
+        outputs, memory = self._run(frames, memory, with_auxiliary=False)
+        return outputs[0], memory
+
+    def training_outputs(
+        self, frames: Tensor, memory: ContextMemory | None = None
+    ) -> tuple[list[tuple[float, Tensor]], ContextMemory]:
+        outputs, memory = self._run(frames, memory, with_auxiliary=True)
+        weights = [1.0] + [_AUX_WEIGHT] * (len(outputs) - 1)
+        return list(zip(weights, outputs, strict=True)), memory
+
+    def memory_bytes(self, height: int, width: int) -> int:
+        numbers = sum(KEY_CHANNELS * c for c in self.resnet.channels)
+        return 4 * numbers * self.memory_depth
+
+    def _run(
+        self, frames: Tensor, memory: ContextMemory | None, *, with_auxiliary: bool
+    ) -> tuple[list[Tensor], ContextMemory]:
+        batch, times = frames.shape[:2]
+        flat = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        f4, f8, f16, f32 = self.resnet(flat)
+        past = memory.products if memory else (None,) * 4
+        # History is per level, and no level's attention depends on another's.
+        a4, m4 = self.ffm_4.attend(f4, times, past[0])
+        a8, m8 = self.ffm_8.attend(f8, times, past[1])
+        a16, m16 = self.ffm_16.attend(f16, times, past[2])
+        a32, m32 = self.ffm_32.attend(f32, times, past[3])
+        up32 = self.ffm_32.up(a32)
+        a16 = a16 + _resize(up32, a16)
+        smooth16, up16 = self.ffm_16.smooth(a16), self.ffm_16.up(a16)
+        a8 = a8 + _resize(up16, a8)
+        a4 = a4 + _resize(self.ffm_8.up(a8), a4)
+        smooth4 = self.ffm_4.smooth(a4)
+        joined = torch.cat([_resize(smooth16, smooth4), smooth4], 1)
+        outputs = [self.clslayer_8(joined)]
+        if with_auxiliary and self.clslayer_32 is not None and self.clslayer_16 is not None:
+            outputs.append(self.clslayer_32(self.ffm_32.smooth(a32)))
+            outputs.append(self.clslayer_16(smooth16))
+        shaped = [o.unflatten(0, (batch, times)) for o in outputs]
+        return shaped, ContextMemory((m4, m8, m16, m32))
+
+
+def _resize(x: Tensor, like: Tensor) -> Tensor:
+    return functional.interpolate(x, like.shape[-2:], mode="bilinear", align_corners=True)
+
+
+def _build(
+    depth: int,
+    num_classes: int,
+    tca_depth: int,
+    reduction: str,
+    scale_by_size: bool,
+    auxiliary: bool,
+    strides: tuple[int, int, int, int],
+) -> FANet:
+    model = FANet(
+        ResNet(depth, tuple(strides)),  # type: ignore[arg-type]
+        num_classes,
+        tca_depth,
+        reduction,
+        scale_by_size=scale_by_size,
+        auxiliary=auxiliary,
+    )
+    return model.to(memory_format=torch.channels_last)
+
+
+@register_model
+def fanet18(
+    num_classes: int,
+    tca_depth: int = 0,
+    reduction: str = "sum",
+    scale_by_size: bool = False,
+    auxiliary: bool = False,
+    strides: tuple[int, int, int, int] = (2, 2, 2, 2),
+) -> FANet:
+    """FANet on ResNet-18."""
+    return _build(18, num_classes, tca_depth, reduction, scale_by_size, auxiliary, strides)
+
+
+@register_model
+def fanet34(
+    num_classes: int,
+    tca_depth: int = 0,
+    reduction: str = "sum",
+    scale_by_size: bool = False,
+    auxiliary: bool = False,
+    strides: tuple[int, int, int, int] = (2, 2, 2, 2),
+) -> FANet:
+    """FANet on ResNet-34."""
+    return _build(34, num_classes, tca_depth, reduction, scale_by_size, auxiliary, strides)
+
+
+@register_model
+def fanet50(
+    num_classes: int,
+    tca_depth: int = 0,
+    reduction: str = "sum",
+    scale_by_size: bool = False,
+    auxiliary: bool = False,
+    strides: tuple[int, int, int, int] = (2, 2, 2, 2),
+) -> FANet:
+    """FANet on ResNet-50."""
+    return _build(50, num_classes, tca_depth, reduction, scale_by_size, auxiliary, strides)
+
+
+@register_model
+def fanet101(
+    num_classes: int,
+    tca_depth: int = 0,
+    reduction: str = "sum",
+    scale_by_size: bool = False,
+    auxiliary: bool = False,
+    strides: tuple[int, int, int, int] = (2, 2, 2, 2),
+) -> FANet:
+    """FANet on ResNet-101."""
+    return _build(101, num_classes, tca_depth, reduction, scale_by_size, auxiliary, strides)
