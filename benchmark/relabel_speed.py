@@ -62,8 +62,8 @@ def main() -> None:
         cv2.setNumThreads(1)
         _report(
             "mapping alone, one thread",
-            _per_frame(lambda: [founding_loop(f, groups) for f in frames], count),
-            _per_frame(lambda: [apply_table(f, table) for f in frames], count),
+            _per_frame(lambda: _map_all(frames, lambda f: founding_loop(f, groups)), count),
+            _per_frame(lambda: _map_all(frames, lambda f: apply_table(f, table)), count),
         )
         sources = _save_npy(work / "ids", frames)
         out = work / "labels"
@@ -122,6 +122,11 @@ def _save_npy(folder: Path, frames: list[np.ndarray]) -> list[Path]:
     for path, frame in zip(paths, frames, strict=True):
         np.save(path, frame)
     return paths
+
+
+def _map_all(frames: list[np.ndarray], mapping: Callable[[np.ndarray], np.ndarray]) -> None:
+    for frame in frames:
+        mapping(frame)
 
 
 def _map_files(sources: list[Path], out: Path, mapping: Callable[[np.ndarray], np.ndarray]) -> None:
