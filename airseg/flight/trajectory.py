@@ -141,7 +141,7 @@ def _round_corners(plan: FlightPlan) -> _Path:
             legs.append(np.full(len(curve), i))
             left_at = points[i + 1] + reach * directions[i + 1]
         elif not last and directions[i] @ directions[i + 1] < 0.999:
-            limits[-1][-1] = _SLOWEST_MPS  # no room for a curve: stop and turn
+            limits[-1][-1] = 0.0  # no room for a curve: stop and turn
     path = np.concatenate(pieces)
     distance = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
     return _Path(path, distance, np.concatenate(limits), np.concatenate(legs))
@@ -169,7 +169,8 @@ def _line(start: np.ndarray, end: np.ndarray) -> np.ndarray:
 def _corner(middle: np.ndarray, before: np.ndarray, after: np.ndarray, reach: float) -> np.ndarray:
     control = [middle - f * reach * before for f in (1.0, 0.6, 0.2)]
     control += [middle + f * reach * after for f in (0.2, 0.6, 1.0)]
-    count = max(int(np.ceil(2 * reach / _SPACING_M)), 24)
+    # Fine, because a coarse polyline would turn in jerks.
+    count = max(int(np.ceil(2 * reach / 0.02)), 200)
     t = np.arange(1, count + 1)[:, None] / count
     binomial = (1, 5, 10, 10, 5, 1)
     terms = [b * (1 - t) ** (5 - k) * t**k * control[k] for k, b in enumerate(binomial)]

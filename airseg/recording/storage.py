@@ -106,8 +106,8 @@ class RecordingInfo:
             version = data["format"]
             if version != FORMAT_VERSION:
                 raise RecordingError(
-                    f"{source}: written in format {version}; this airseg reads "
-                    f"{FORMAT_VERSION}. Install the airseg that wrote it ({data.get('airseg_version')})."
+                    f"{source}: written in format {version}; this airseg reads {FORMAT_VERSION}. "
+                    f"Install the airseg that wrote it ({data.get('airseg_version')})."
                 )
             table = tuple(
                 ObjectGroup(int(g["id"]), str(g["group"]), tuple(g["meshes"]), tuple(g["color"]))

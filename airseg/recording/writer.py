@@ -216,8 +216,8 @@ class RecordingWriter:
             except OSError as cause:
                 self._pending.clear()
                 raise RecordingError(
-                    f"{self.folder}: cannot write ({cause.strerror}). Every complete frame is kept; "
-                    "make room and run the same command again."
+                    f"{self.folder}: cannot write ({cause.strerror}). Every complete frame is "
+                    "kept; make room and run the same command again."
                 ) from None
 
     def _drain_what_works(self) -> None:

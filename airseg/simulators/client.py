@@ -7,6 +7,7 @@ and one client may be used from several threads.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import socket
 import threading
@@ -84,10 +85,8 @@ class SimulatorClient:
 
     def close(self) -> None:
         """Close the connection; calls that still wait fail."""
-        try:
+        with contextlib.suppress(OSError):  # the other side may have been faster
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # the other side was faster
         self._socket.close()
 
     # Calling ---------------------------------------------------------------------------------

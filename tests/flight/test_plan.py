@@ -1,0 +1,110 @@
+"""Flight plans: what is right is read, what is wrong is told with file, line and field."""
+
+import pytest
+
+from airseg.documents import parse_document
+from airseg.errors import PlanError
+from airseg.flight.plan import FlightPlan, load_plan
+from airseg.flight.trajectory import plan_trajectory
+from airseg.resources import shipped_names
+
+GOOD = """\
+description: a test
+vehicle: multirotor
+start: {position: [0, 0, -3]}
+waypoints:
+  - {position: [10, 0, -3]}
+"""
+
+
+def read(text):
+    return parse_document(text, "plan.yaml", FlightPlan, PlanError)
+
+
+def message(text):
+    with pytest.raises(PlanError) as caught:
+        read(text)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_short_plan_is_enough():
+    plan = read(GOOD)
+    assert plan.rate_hz == 25
+    assert plan.step_ns == 40_000_000
+    assert (plan.camera.width, plan.camera.height) == (640, 480)
+
+
+@pytest.mark.parametrize("name", shipped_names("flight plan"))
+def test_every_shipped_plan_flies_above_ground(name):
+    _, plan = load_plan(name)
+    path = plan_trajectory(plan)
+    assert 100 <= len(path) <= 2500
+    assert (path.position[:, 2] <= 0).all()
+
+
+def test_shipped_plans_cover_all_splits_and_vehicles():
+    plans = [load_plan(n)[1] for n in shipped_names("flight plan")]
+    assert {p.split for p in plans} >= {"train", "val", "test"}
+    assert {p.vehicle for p in plans} == {"multirotor", "car", "camera"}
+
+
+def test_waypoint_under_ground_is_told_with_its_number():
+    text = GOOD.replace("[10, 0, -3]", "[10, 0, 3]")
+    assert "waypoints[0].position: 3.0 m below ground; down is positive" in message(text)
+
+
+def test_missing_start_is_told():
+    assert "start: required field is missing" in message(GOOD.replace("start", "begin"))
+
+
+def test_unknown_field_gets_the_nearest_name_and_its_line():
+    assert message(GOOD + "speed_mp: 3\n") == (
+        "plan.yaml:6: speed_mp: unknown field. Did you mean 'speed_mps'?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("rate_hz: 26", "not a whole number of nanoseconds"),
+        ("rate_hz: 0", "greater than 0"),
+        ("speed_mps: 99", "less than or equal to 60"),
+        ("speed_mps: 40", "above the multirotor's limit of 15.0 m/s"),
+        ("time_of_day: noon", "is not a time like"),
+        ("weather: {fog: 2}", "less than or equal to 1"),
+        ("laps: 0", "greater than or equal to 1"),
+        ("camera: {width: 4}", "greater than or equal to 16"),
+        ("vehicle: plane", "'multirotor', 'car' or 'camera'"),
+        ("mode: hover", "'pose' or 'step'"),
+        ("format: 2", "Input should be 1"),
+        ("tolerance_m: .nan", "finite"),
+    ],
+)
+def test_wrong_values_are_told(line, said):
+    text = GOOD if not line.startswith("vehicle") else GOOD.replace("vehicle: multirotor\n", "")
+    assert said in message(text + line + "\n")
+
+
+def test_a_car_in_the_air_is_refused():
+    assert "a car drives on the ground" in message(GOOD.replace("multirotor", "car"))
+
+
+def test_a_free_camera_cannot_be_stepped():
+    text = GOOD.replace("multirotor", "camera") + "mode: step\n"
+    assert "no dynamics to step" in message(text)
+
+
+def test_a_plan_that_goes_nowhere_is_refused():
+    assert "nothing would move" in message(GOOD.replace("[10, 0, -3]", "[0, 0, -3]"))
+
+
+def test_unknown_plan_gets_the_nearest_name():
+    with pytest.raises(PlanError, match="Did you mean 'loop_walk'"):
+        load_plan("loop_wlak")
+
+
+def test_description_and_split_do_not_make_another_flight():
+    other = GOOD.replace("a test", "another text") + "split: test\n"
+    assert read(GOOD).fingerprint() == read(other).fingerprint()
+    assert read(GOOD).fingerprint() != read(GOOD + "speed_mps: 4\n").fingerprint()
