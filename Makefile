@@ -30,16 +30,29 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	  $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-DEMO_PLANS := loop_walk loop_high roofs car_drive street_val loop_back garden_test
+DEMO_PLANS := loop_walk loop_high street_val loop_back roofs gardens garden_test car_drive
 
 demo: setup
-	$(AIRSEG) record $(DEMO_PLANS) --embedded --out demo/recordings
+	$(AIRSEG) record $(DEMO_PLANS) --embedded --frames 250 --out demo/recordings
 	$(AIRSEG) relabel demo/recordings --map neighborhood --out demo/dataset.h5 --overwrite
 	$(AIRSEG) bench run demo --dataset demo/dataset.h5 --out demo/results
 	$(AIRSEG) bench leaderboard demo/results --out demo
 
 test: setup .venv-airsim/.ready
 	$(BIN)/python -m pytest
+
+# The official client of 2022 pins packages that nothing else can live with, and its setup imports
+# itself; so it gets an environment of its own, built without isolation.
+OFFICIAL := .venv-airsim/bin/python -m pip install --quiet --disable-pip-version-check
+
+.venv-airsim/.ready:
+	$(PYTHON) -m venv --clear .venv-airsim
+	$(OFFICIAL) 'setuptools<81' 'wheel<1' 'numpy<3'
+	$(OFFICIAL) --no-build-isolation 'msgpack-rpc-python==0.4.1'
+	@# The client's tornado wants a module that left Python's library in 3.12.
+	$(OFFICIAL) 'backports.ssl_match_hostname==3.7.0.1'
+	$(OFFICIAL) --no-build-isolation --no-deps 'airsim==1.8.1'
+	@touch $@
 
 lint: setup
 	$(BIN)/ruff check .

@@ -27,13 +27,13 @@ COLUMNS = (
     Column("mIoU %", "class-mean intersection over union, pooled over the whole split", 1),
     Column("accuracy %", "share of pixels that are right", 1),
     Column("Eq. 1-2 %", "the founding paper's 'mIoU', a function of pixel accuracy", 1),
-    Column("FPS", "streaming, batch 1, to a full-resolution label map", 1),
+    Column("FPS", "streaming, batch 1, to a label map of the size in this row", 1),
     Column("p50 ms", "median latency of a frame to a label map", 1),
     Column("p99 ms", "99th percentile of the same", 1),
     Column("params M", "trainable numbers, millions", 2),
     Column("GMAC", "multiply-adds of a frame, 1e9", 2),
     Column("memory KB", "what a stream remembers", 0),
-    Column("size", "height x width while training and predicting"),
+    Column("size", "height x width of frames while training, predicting and timing"),
     Column("protocol", "how data are split and supervised"),
 )
 
