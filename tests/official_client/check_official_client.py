@@ -16,8 +16,9 @@ COLOR_42 = (92, 31, 106)
 failures = []
 
 
-def check(what, good, found=""):
-    print(("ok    " if good else "FAIL  ") + what + ("" if isinstance(found, str) else f"  [{found}]"))
+def check(what, good, found=None):
+    """Print one line, and remember what failed."""
+    print(("ok    " if good else "FAIL  ") + what + ("" if found is None else f"  [{found}]"))
     if not good:
         failures.append(what)
 

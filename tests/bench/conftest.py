@@ -1,0 +1,43 @@
+"""A small dataset, and a recipe that trains on it in seconds."""
+
+import pytest
+from small_dataset import HEIGHT, WIDTH, build_dataset
+
+from airseg.bench.recipe import Recipe
+from airseg.dataset.reader import Dataset
+
+
+@pytest.fixture(scope="session")
+def dataset_path(tmp_path_factory):
+    return build_dataset(tmp_path_factory.mktemp("dataset"))
+
+
+@pytest.fixture(scope="session")
+def dataset(dataset_path):
+    with Dataset(dataset_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def recipe():
+    return Recipe.model_validate(
+        {
+            "name": "small",
+            "model": {"name": "fanet18", "options": {"tca_depth": 1}},
+            "data": {
+                "height": HEIGHT,
+                "width": WIDTH,
+                "clips_per_batch": 2,
+                "targets": 2,
+                "max_context": 2,
+            },
+            "train": {
+                "steps": 4,
+                "optimizer": "adamw",
+                "learning_rate": 0.002,
+                "validate_every": 2,
+                "validation_frames": 3,
+            },
+            "evaluate": {"samples": 2, "speed_frames": 2},
+        }
+    )

@@ -1,0 +1,173 @@
+"""`airseg bench` as a program: from a recipe to a page, again and again."""
+
+import json
+import re
+
+import pytest
+from small_dataset import build_dataset
+
+from airseg.bench import leaderboard
+from airseg.bench.results import load_result
+from airseg.cli import main
+from airseg.errors import RecipeError
+
+RECIPE = """\
+name: tiny
+model: {name: fanet18}
+data: {height: 32, width: 48, clips_per_batch: 2, targets: 2, max_context: 1}
+train: {steps: 3, optimizer: adam, learning_rate: 0.001, validate_every: 2, validation_frames: 2}
+evaluate: {samples: 2, speed_frames: 2}
+baseline: true
+variants:
+  - {label: FANet-18 N=0, set: {model.options.tca_depth: 0}}
+  - {label: FANet-18 N=1, set: {model.options.tca_depth: 1}}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("bench")
+    build_dataset(made)
+    (made / "tiny.yaml").write_text(RECIPE)
+    run_bench(made)
+    return made
+
+
+def run_bench(folder):
+    arguments = ["bench", "run", folder / "tiny.yaml", "--dataset", folder / "small.h5"]
+    main([str(a) for a in [*arguments, "--out", folder / "results", "--device", "cpu"]])
+
+
+def run(capsys, *arguments):
+    code = 0
+    try:
+        main([str(a) for a in arguments])
+    except SystemExit as stop:
+        code = stop.code
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+def said(err):
+    lines = [line for line in err.splitlines() if line.startswith("airseg: ")]
+    assert len(lines) == 1
+    return lines[0]
+
+
+def test_every_row_has_scores_speed_and_the_command_that_made_it(folder):
+    rows = {r.label: r for r in map(load_result, (folder / "results").glob("*.json"))}
+    assert set(rows) == {"FANet-18 N=0", "FANet-18 N=1", "majority class (road)"}
+    row = rows["FANet-18 N=1"]
+    assert 0 < row.scores.mean_iou < 1
+    assert row.speed.frames_per_second > 0
+    assert row.speed.parameters == 13_817_984
+    assert row.recipe["model"]["options"] == {"tca_depth": 1}
+    assert row.dataset.sequences == {"d": 9}
+    assert row.supervised_frames == rows["FANet-18 N=0"].supervised_frames
+    assert rows["majority class (road)"].speed is None
+
+
+def test_finished_rows_are_kept(folder):
+    path = next((folder / "results").glob("tiny-fanet-18-n-1.json"))
+    before = path.stat().st_mtime_ns
+    run_bench(folder)
+    assert path.stat().st_mtime_ns == before
+
+
+def test_the_leaderboard_is_printed_and_written_in_three_forms(folder, capsys):
+    out = folder / "board"
+    readme = folder / "README.md"
+    readme.write_text(f"before\n{leaderboard.BEGIN}\nold\n{leaderboard.END}\nafter\n")
+    code, printed, _ = run(
+        capsys, "bench", "leaderboard", folder / "results", "--out", out, "--splice", readme
+    )
+    assert code == 0
+    for label in ("FANet-18 N=0", "FANet-18 N=1", "majority class"):
+        assert label in printed
+        assert label in (out / "leaderboard.csv").read_text()
+        assert label in (out / "leaderboard.md").read_text()
+        assert label in (out / "leaderboard.html").read_text()
+    assert str(out / "leaderboard.html") in printed
+    spliced = readme.read_text()
+    assert spliced.startswith("before\n")
+    assert spliced.endswith("after\n")
+    assert "FANet-18 N=1" in spliced
+    assert "old" not in spliced
+
+
+def test_the_page_needs_nothing_but_itself(folder, capsys):
+    run(capsys, "bench", "leaderboard", folder / "results", "--out", folder / "board")
+    page = (folder / "board" / "leaderboard.html").read_text()
+    assert not re.search(r"""(src|href)=["']?https?:""", page)
+    assert page.count("data:image/jpeg;base64,") == 8  # two frames: frame, truth, two predictions
+    assert page.count("<svg") == 2
+    assert "{{" not in page
+
+
+def test_rows_of_different_datasets_never_share_a_table(folder, capsys, tmp_path):
+    source = next((folder / "results").glob("tiny-fanet-18-n-0.json"))
+    data = json.loads(source.read_text())
+    data["dataset"]["content_hash"] = "another"
+    data["run"] = "other"
+    (tmp_path / "other.json").write_text(json.dumps(data))
+    code, _, err = run(
+        capsys, "bench", "leaderboard", source, tmp_path / "other.json", "--out", tmp_path
+    )
+    assert code == 2
+    assert "scored on different frames" in said(err)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{", "not JSON"),
+        ("[]", "expected a result of format 1"),
+        ('{"format": 9}', "found 9"),
+        ('{"format": 1}', "Field required"),
+    ],
+)
+def test_damaged_results_get_one_line(capsys, tmp_path, text, expected):
+    (tmp_path / "row.json").write_text(text)
+    code, _, err = run(capsys, "bench", "leaderboard", tmp_path, "--out", tmp_path / "board")
+    assert code == 2
+    assert expected in said(err)
+
+
+def test_no_results_are_told(capsys, tmp_path):
+    code, _, err = run(capsys, "bench", "leaderboard", tmp_path, "--out", tmp_path / "board")
+    assert code == 2
+    assert "no results in" in said(err)
+
+
+def test_a_file_without_markers_is_left_alone(folder, capsys, tmp_path):
+    plain = tmp_path / "plain.md"
+    plain.write_text("nothing here")
+    with pytest.raises(RecipeError, match="lacks the lines"):
+        leaderboard.splice(plain, "table")
+    assert plain.read_text() == "nothing here"
+
+
+def test_wrong_input_gets_one_line_and_exit_code_two(folder, capsys, tmp_path):
+    recipe, data = folder / "tiny.yaml", folder / "small.h5"
+    cut = tmp_path / "cut.h5"
+    cut.write_bytes(data.read_bytes()[: data.stat().st_size // 2])
+    out = ("--out", tmp_path / "out")
+    cases = [
+        (("demoo", "--dataset", data, *out), "Did you mean 'demo'"),
+        ((recipe, "--dataset", tmp_path / "no.h5", *out), "no.h5"),
+        ((recipe, "--dataset", cut, *out), "cut.h5"),
+        ((recipe, "--dataset", data, "--set", "train.stepz=1", *out), "Did you mean 'steps'"),
+        ((recipe, "--dataset", data, "--device", "tpu9", *out), "cannot be used here"),
+        ((recipe, "--dataset", data, "--set", "model.name=fanet19", *out), "Did you mean 'fanet"),
+        ((recipe, "--dataset", data, "--set", "model.weights=no.pt", *out), "no such file"),
+    ]
+    for arguments, expected in cases:
+        code, _, err = run(capsys, "bench", "run", *arguments)
+        assert code == 2, arguments
+        assert expected in said(err), arguments
+
+
+def test_networks_are_listed_with_their_size(capsys):
+    code, out, _ = run(capsys, "bench", "models")
+    assert code == 0
+    assert re.search(r"fanet18\s+13\.82 M", out)

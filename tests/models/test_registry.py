@@ -1,0 +1,35 @@
+"""Networks by name."""
+
+import pytest
+
+from airseg.errors import RecipeError
+from airseg.models import build_model, list_models
+from airseg.models.registry import register_model
+
+
+def test_networks_are_listed_in_order():
+    assert list_models() == ["fanet101", "fanet18", "fanet34", "fanet50"]
+
+
+def test_an_unknown_network_gets_the_nearest_name():
+    with pytest.raises(RecipeError, match=r"no model 'fanet81'. Did you mean 'fanet18'"):
+        build_model("fanet81", 11)
+
+
+def test_an_unknown_option_gets_the_nearest_name():
+    with pytest.raises(RecipeError, match=r"no option 'tca_dept'. Did you mean 'tca_depth'"):
+        build_model("fanet18", 11, tca_dept=2)
+
+
+@pytest.mark.parametrize("options", [{"tca_depth": -1}, {"reduction": "max"}])
+def test_impossible_options_are_told(options):
+    with pytest.raises(RecipeError, match="it must be"):
+        build_model("fanet18", 11, **options)
+
+
+def test_no_two_networks_share_a_name():
+    def fanet18(num_classes):
+        return None
+
+    with pytest.raises(ValueError, match="two models are named 'fanet18'"):
+        register_model(fanet18)
