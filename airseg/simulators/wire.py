@@ -115,18 +115,21 @@ def _text(view: memoryview, at: int, size: int) -> tuple[str, int]:
 
 
 def _array(view: memoryview, at: int, size: int, depth: int) -> tuple[Any, int]:
-    if size >= _LONG_ARRAY:
-        _need(view, at, 1)
-        if view[at] == 0xCA:
-            _need(view, at, 5 * size)
-            run = np.frombuffer(view, np.dtype([("tag", "u1"), ("value", ">f4")]), size, at)
-            if (run["tag"] == 0xCA).all():
-                return run["value"].astype(np.float32), at + 5 * size
+    if size >= _LONG_ARRAY and _looks_like_floats(view, at, size):
+        _need(view, at, 5 * size)
+        run = np.frombuffer(view, np.dtype([("tag", "u1"), ("value", ">f4")]), size, at)
+        return run["value"].astype(np.float32), at + 5 * size
     values = []
     for _ in range(size):
         value, at = _decode(view, at, depth + 1)
         values.append(value)
     return values, at
+
+
+def _looks_like_floats(view: memoryview, at: int, size: int) -> bool:
+    """Tell whether all items of an array that have arrived so far are float32."""
+    tags = np.frombuffer(view, np.uint8)[at : at + 5 * size : 5]
+    return bool((tags == 0xCA).all())
 
 
 def _map(view: memoryview, at: int, size: int, depth: int) -> tuple[dict[Any, Any], int]:

@@ -1,5 +1,6 @@
 """`airseg record` as a program: killed at any moment, told anything wrong, it loses nothing."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -119,7 +120,9 @@ def test_a_simulator_that_dies_leaves_a_recording_that_continues(tmp_path):
     while not (lines.exists() and lines.read_text().count("\n") > 5):
         assert process.poll() is None
         time.sleep(0.01)
-    subprocess.run(["pkill", "-9", "-P", str(process.pid)], check=True)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for child in children:
+        os.kill(int(child), signal.SIGKILL)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "lost the simulator" in said(err)

@@ -1,0 +1,12 @@
+"""Fixtures of the simulator tests."""
+
+import pytest
+from raw_rpc import RawClient
+from small_simulator import client, simulator, world  # noqa: F401
+
+
+@pytest.fixture
+def raw(simulator):  # noqa: F811
+    connected = RawClient(simulator.port)
+    yield connected
+    connected.close()
