@@ -147,9 +147,10 @@ class _Training:
                     break
                 self._learn(frames, labels)
                 self._step += 1
-                self._progress(self._recipe.name, self._step, train.steps)
                 if train.validate_every and self._step % train.validate_every == 0:
                     self._validate()
+                # Ctrl-C arrives here, between steps, where the state is whole.
+                self._progress(self._recipe.name, self._step, train.steps)
                 if time.monotonic() - saved > train.checkpoint_every_s:
                     self._save()
                     saved = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def run_recipe(
             store = FrameStore(dataset, row.data.height, row.data.width)
         folder = out / run
         folder.mkdir(exist_ok=True)
-        named: Progress = lambda what, at, of, label=label: progress(f"{label}: training", at, of)  # noqa: E731
+        named = partial(_as_training, progress, label)
         trained = train(row, dataset, folder / "checkpoint.pt", device, named, store)
         paths.append(
             _score(run, label, row, dataset, sequences, trained, device, out, progress, command)
@@ -88,6 +89,11 @@ def run_recipe(
     if recipe.baseline:
         paths.append(_baseline(recipe, dataset, sequences, out, command))
     return paths
+
+
+def _as_training(progress: Progress, label: str, what: str, done: int, total: int | None) -> None:
+    """Tell the progress of a row's training under the row's label."""
+    progress(f"{label}: training", done, total)
 
 
 def _rows(recipe: Recipe) -> list[tuple[str, Recipe]]:

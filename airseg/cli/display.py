@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import click
 
@@ -17,17 +19,50 @@ _LINE_EVERY_S = 10.0
 def progress_bar(unit: str) -> Iterator[Update]:
     """Show how far long work is: a bar on a terminal, a line now and then elsewhere.
 
+    Ctrl-C takes effect at the next report, where the work is in a state that can be kept; a second
+    Ctrl-C acts at once.
+
     Args:
         unit: what is counted.
 
     Yields:
         A function of what is being done, how much of it is done, and how much there is.
     """
-    if sys.stderr.isatty():
-        with _rich_bar(unit) as update:
-            yield update
-    else:
-        yield _plain_lines(unit)
+    show = _rich_bar(unit) if sys.stderr.isatty() else nullcontext(_plain_lines(unit))
+    with _deferred_interrupt() as stop_if_asked, show as update:
+
+        def report(what: str, done: int, total: int | None) -> None:
+            update(what, done, total)
+            stop_if_asked()
+
+        yield report
+
+
+@contextmanager
+def _deferred_interrupt() -> Iterator[Callable[[], None]]:
+    """Hold Ctrl-C back until the function that is yielded is called."""
+    asked = threading.Event()
+
+    def note(number: int, frame: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+        click.echo("stopping after this step; Ctrl-C again stops at once", err=True)
+
+    def stop_if_asked() -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+
+    # Only the main thread can take signals, and who runs this in the background may not want any.
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        yield stop_if_asked
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield stop_if_asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

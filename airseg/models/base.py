@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-class VideoSegmenter(nn.Module):
+class VideoSegmenter(nn.Module, ABC):
     """A network from frames to class logits that may remember earlier frames.
 
     Memory is a value: it goes in, a new one comes out, and nothing is kept in the module. None is
@@ -19,6 +20,7 @@ class VideoSegmenter(nn.Module):
     memory_depth: int = 0
     """How many earlier frames a frame's logits depend on."""
 
+    @abstractmethod
     def coarse(self, frames: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
         """Return logits at the network's own resolution.
 
@@ -29,7 +31,6 @@ class VideoSegmenter(nn.Module):
         Returns:
             Logits (B, T, C, h, w), and the memory after the last frame.
         """
-        raise NotImplementedError
 
     def training_outputs(
         self, frames: Tensor, memory: Any = None

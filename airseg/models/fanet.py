@@ -9,6 +9,8 @@ pads its input by one pixel; attention has no factor 1/n.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -193,73 +195,30 @@ def _resize(x: Tensor, like: Tensor) -> Tensor:
     return functional.interpolate(x, like.shape[-2:], mode="bilinear", align_corners=True)
 
 
-def _build(
-    depth: int,
-    num_classes: int,
-    tca_depth: int,
-    reduction: str,
-    scale_by_size: bool,
-    auxiliary: bool,
-    strides: tuple[int, int, int, int],
-) -> FANet:
-    model = FANet(
-        ResNet(depth, tuple(strides)),  # type: ignore[arg-type]
-        num_classes,
-        tca_depth,
-        reduction,
-        scale_by_size=scale_by_size,
-        auxiliary=auxiliary,
-    )
-    return model.to(memory_format=torch.channels_last)
+def _builder(depth: int) -> Callable[..., FANet]:
+    """Register the builder of FANet on a ResNet of a depth."""
+
+    def build(
+        num_classes: int,
+        tca_depth: int = 0,
+        reduction: str = "sum",
+        scale_by_size: bool = False,
+        auxiliary: bool = False,
+        strides: tuple[int, int, int, int] = (2, 2, 2, 2),
+    ) -> FANet:
+        model = FANet(
+            ResNet(depth, tuple(strides)),  # type: ignore[arg-type]
+            num_classes,
+            tca_depth,
+            reduction,
+            scale_by_size=scale_by_size,
+            auxiliary=auxiliary,
+        )
+        return model.to(memory_format=torch.channels_last)
+
+    build.__name__ = f"fanet{depth}"
+    build.__doc__ = f"FANet on ResNet-{depth}; the arguments are those of `FANet` and `ResNet`."
+    return register_model(build)
 
 
-@register_model
-def fanet18(
-    num_classes: int,
-    tca_depth: int = 0,
-    reduction: str = "sum",
-    scale_by_size: bool = False,
-    auxiliary: bool = False,
-    strides: tuple[int, int, int, int] = (2, 2, 2, 2),
-) -> FANet:
-    """FANet on ResNet-18."""
-    return _build(18, num_classes, tca_depth, reduction, scale_by_size, auxiliary, strides)
-
-
-@register_model
-def fanet34(
-    num_classes: int,
-    tca_depth: int = 0,
-    reduction: str = "sum",
-    scale_by_size: bool = False,
-    auxiliary: bool = False,
-    strides: tuple[int, int, int, int] = (2, 2, 2, 2),
-) -> FANet:
-    """FANet on ResNet-34."""
-    return _build(34, num_classes, tca_depth, reduction, scale_by_size, auxiliary, strides)
-
-
-@register_model
-def fanet50(
-    num_classes: int,
-    tca_depth: int = 0,
-    reduction: str = "sum",
-    scale_by_size: bool = False,
-    auxiliary: bool = False,
-    strides: tuple[int, int, int, int] = (2, 2, 2, 2),
-) -> FANet:
-    """FANet on ResNet-50."""
-    return _build(50, num_classes, tca_depth, reduction, scale_by_size, auxiliary, strides)
-
-
-@register_model
-def fanet101(
-    num_classes: int,
-    tca_depth: int = 0,
-    reduction: str = "sum",
-    scale_by_size: bool = False,
-    auxiliary: bool = False,
-    strides: tuple[int, int, int, int] = (2, 2, 2, 2),
-) -> FANet:
-    """FANet on ResNet-101."""
-    return _build(101, num_classes, tca_depth, reduction, scale_by_size, auxiliary, strides)
+fanet18, fanet34, fanet50, fanet101 = (_builder(depth) for depth in (18, 34, 50, 101))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
 import numpy as np
@@ -104,7 +105,7 @@ class PoseFlight:
         self._client.simSetVehiclePose(_pose_of(self._path, frame), True)
 
 
-class _DynamicFlight:
+class _DynamicFlight(ABC):
     """What flights by the vehicle's own dynamics share."""
 
     def __init__(self, client: Any, plan: FlightPlan, path: Trajectory, stepper: Stepper) -> None:
@@ -143,14 +144,17 @@ class _DynamicFlight:
         v = self._client.simGetGroundTruthKinematics().linear_velocity
         return np.array([v.x_val, v.y_val, v.z_val], float)
 
+    @abstractmethod
     def _set_off(self) -> None:
         """Give the order that begins the flight."""
 
+    @abstractmethod
     def _steer(self) -> None:
         """Give the orders of the next step."""
 
+    @abstractmethod
     def _has_arrived(self) -> bool:
-        raise NotImplementedError
+        """Tell whether the flight is over."""
 
 
 class MultirotorFlight(_DynamicFlight):
@@ -166,6 +170,9 @@ class MultirotorFlight(_DynamicFlight):
             DrivetrainType.ForwardOnly,
             YawMode(False, 0.0),
         )
+
+    def _steer(self) -> None:
+        """Leave the simulator to follow the path it was given."""
 
     def _has_arrived(self) -> bool:
         move = self._move

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -112,8 +113,11 @@ class Recorder:
             flight = begin_flight(self._client, plan, path, mode)
             try:
                 self._fly(writer, flight, plan, path, capturer, name)
+                self._client.simPause(False)
             except KeyboardInterrupt:
                 writer.finish("interrupted", "Ctrl-C")
+                with contextlib.suppress(AirsegError):  # it may be the simulator that hangs
+                    self._client.simPause(False)
                 raise
             except AirsegError as cause:
                 self._close_failed(writer, cause)

@@ -11,10 +11,10 @@ import contextlib
 import itertools
 import socket
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import msgpack
 import numpy as np
@@ -36,6 +36,7 @@ from airseg.simulators.protocol import (
 from airseg.simulators.wire import Incomplete, Malformed, decode_message
 
 _FOREVER = 3.0e38
+_T = TypeVar("_T")
 
 
 class SimulatorClient:
@@ -75,12 +76,7 @@ class SimulatorClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -106,6 +102,17 @@ class SimulatorClient:
             raise SimulatorError(
                 f"the simulator at {self.address} did not answer {method} within {limit:g} s. "
                 "It may hang; restart it, or allow more with --timeout."
+            ) from None
+
+    def _ask(self, read: Callable[[Any], _T], method: str, *params: Any) -> _T:
+        """Call a method and read its answer as what it must be."""
+        answer = self.call(method, *params)
+        try:
+            return read(answer)
+        except (TypeError, ValueError) as cause:
+            raise SimulatorError(
+                f"the simulator at {self.address} answered {method} with something else than "
+                f"expected ({cause}). Is it AirSim 1.8 or Cosys-AirSim 3?"
             ) from None
 
     def call_async(self, method: str, *params: Any) -> Future[Any]:
@@ -147,6 +154,8 @@ class SimulatorClient:
         if not isinstance(message, list) or len(message) != 4:
             raise Malformed("an answer is no list of four")
         _, number, error, result = message
+        if not isinstance(number, int):
+            raise Malformed("an answer has no number")
         with self._lock:
             future = self._waiting.pop(number, None)
         if future is None:
@@ -168,11 +177,11 @@ class SimulatorClient:
 
     def ping(self) -> bool:
         """Ask whether it is there."""
-        return bool(self.call("ping"))
+        return self._ask(bool, "ping")
 
     def getServerVersion(self) -> int:
         """Return 1 for AirSim 1.8, 4 for Cosys-AirSim 3."""
-        return int(self.call("getServerVersion"))
+        return self._ask(int, "getServerVersion")
 
     def confirmConnection(self) -> None:
         """Learn the dialect.
@@ -200,11 +209,11 @@ class SimulatorClient:
 
     def getSettingsString(self) -> str:
         """Return the simulator's settings as text."""
-        return str(self.call("getSettingsString"))
+        return self._ask(str, "getSettingsString")
 
     def listVehicles(self) -> list[str]:
         """Return the vehicles' names."""
-        return list(self.call("listVehicles"))
+        return self._ask(_texts, "listVehicles")
 
     def simPause(self, is_paused: bool) -> None:
         """Stop time, or let it go on."""
@@ -212,7 +221,7 @@ class SimulatorClient:
 
     def simIsPause(self) -> bool:
         """Tell whether time stands still."""
-        return bool(self.call("simIsPaused"))
+        return self._ask(bool, "simIsPaused")
 
     def simContinueForTime(self, seconds: float) -> None:
         """Let time pass, then stand still."""
@@ -220,31 +229,32 @@ class SimulatorClient:
 
     def simListSceneObjects(self, name_regex: str = ".*") -> list[str]:
         """Return the names of what is in the scene."""
-        return list(self.call("simListSceneObjects", name_regex))
+        return self._ask(_texts, "simListSceneObjects", name_regex)
 
     def simSetSegmentationObjectID(
         self, mesh_name: str, object_id: int, is_name_regex: bool = False
     ) -> bool:
         """Give an id to a mesh, or to all that match."""
-        return bool(self.call("simSetSegmentationObjectID", mesh_name, object_id, is_name_regex))
+        return self._ask(bool, "simSetSegmentationObjectID", mesh_name, object_id, is_name_regex)
 
     def simGetSegmentationObjectID(self, mesh_name: str) -> int:
         """Return a mesh's id; AirSim wants the name in lower case."""
-        return int(self.call("simGetSegmentationObjectID", mesh_name))
+        return self._ask(int, "simGetSegmentationObjectID", mesh_name)
 
     def simGetImages(
         self, requests: list[ImageRequest], vehicle_name: str = "", external: bool = False
     ) -> list[ImageResponse]:
         """Return images of one instant."""
-        answers = self.call("simGetImages", requests, vehicle_name, *self._flag(external))
-        return [ImageResponse.from_msgpack(a) for a in answers]
+        return self._ask(_images, "simGetImages", requests, vehicle_name, *self._flag(external))
 
     def simGetCameraInfo(
         self, camera_name: str, vehicle_name: str = "", external: bool = False
     ) -> CameraInfo:
         """Return pose and view angle of a camera."""
-        answer = self.call("simGetCameraInfo", camera_name, vehicle_name, *self._flag(external))
-        return CameraInfo.from_msgpack(answer)
+        flag = self._flag(external)
+        return self._ask(
+            CameraInfo.from_msgpack, "simGetCameraInfo", camera_name, vehicle_name, *flag
+        )
 
     def simSetCameraPose(
         self, camera_name: str, pose: Pose, vehicle_name: str = "", external: bool = False
@@ -266,11 +276,11 @@ class SimulatorClient:
 
     def simGetVehiclePose(self, vehicle_name: str = "") -> Pose:
         """Return where a vehicle is, relative to its start."""
-        return Pose.from_msgpack(self.call("simGetVehiclePose", vehicle_name))
+        return self._ask(Pose.from_msgpack, "simGetVehiclePose", vehicle_name)
 
     def simGetGroundTruthKinematics(self, vehicle_name: str = "") -> KinematicsState:
         """Return a vehicle's motion."""
-        return KinematicsState.from_msgpack(self.call("simGetGroundTruthKinematics", vehicle_name))
+        return self._ask(KinematicsState.from_msgpack, "simGetGroundTruthKinematics", vehicle_name)
 
     def simEnableWeather(self, enable: bool) -> None:
         """Switch weather on or off."""
@@ -306,7 +316,7 @@ class SimulatorClient:
 
     def armDisarm(self, arm: bool, vehicle_name: str = "") -> bool:
         """Arm or disarm a vehicle."""
-        return bool(self.call("armDisarm", bool(arm), vehicle_name))
+        return self._ask(bool, "armDisarm", bool(arm), vehicle_name)
 
     def moveOnPathAsync(
         self,
@@ -338,6 +348,16 @@ class SimulatorClient:
 
     def _flag(self, external: bool) -> tuple[bool, ...]:
         return () if self._is_cosys else (external,)
+
+
+def _texts(answer: Any) -> list[str]:
+    if not isinstance(answer, list) or not all(isinstance(a, str) for a in answer):
+        raise TypeError(f"no list of texts: {answer!r:.60}")
+    return answer
+
+
+def _images(answer: Any) -> list[ImageResponse]:
+    return [ImageResponse.from_msgpack(a) for a in answer]
 
 
 def _plain(value: Any) -> Any:

@@ -65,15 +65,24 @@ class WireStruct:
 
     @classmethod
     def from_msgpack(cls, encoded: dict[str, Any]) -> Self:
-        """Build the struct from a received map."""
+        """Build the struct from a received map.
+
+        Raises:
+            TypeError: it is no map, or holds something else where a number or a map belongs.
+        """
+        if not isinstance(encoded, dict):
+            raise TypeError(f"{cls.__name__}: expected a map, found {encoded!r:.60}")
         value = cls()
         for f in fields(cls):  # type: ignore[arg-type]
             if f.name not in encoded:
                 continue
             received = encoded[f.name]
             nested = getattr(value, f.name)
-            if isinstance(nested, WireStruct) and isinstance(received, dict):
+            if isinstance(nested, WireStruct):
                 received = type(nested).from_msgpack(received)
+            elif isinstance(nested, int | float) and not isinstance(received, int | float):
+                found = f"{received!r:.60}"
+                raise TypeError(f"{cls.__name__}.{f.name}: expected a number, found {found}")
             setattr(value, f.name, received)
         return value
 

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from command_line import run, said
 from small_dataset import build_dataset
 
 from airseg.bench import leaderboard
@@ -36,22 +37,6 @@ def folder(tmp_path_factory):
 def run_bench(folder):
     arguments = ["bench", "run", folder / "tiny.yaml", "--dataset", folder / "small.h5"]
     main([str(a) for a in [*arguments, "--out", folder / "results", "--device", "cpu"]])
-
-
-def run(capsys, *arguments):
-    code = 0
-    try:
-        main([str(a) for a in arguments])
-    except SystemExit as stop:
-        code = stop.code
-    printed = capsys.readouterr()
-    return code, printed.out, printed.err
-
-
-def said(err):
-    lines = [line for line in err.splitlines() if line.startswith("airseg: ")]
-    assert len(lines) == 1
-    return lines[0]
 
 
 def test_every_row_has_scores_speed_and_the_command_that_made_it(folder):

@@ -4,19 +4,7 @@ import subprocess
 import sys
 
 import pytest
-
-from airseg.cli import main
-
-
-def run(capsys, *arguments):
-    """Run the command line in this process; return (exit code, stdout, stderr)."""
-    code = 0
-    try:
-        main(list(arguments))
-    except SystemExit as stop:
-        code = stop.code
-    printed = capsys.readouterr()
-    return code, printed.out, printed.err
+from command_line import run
 
 
 def test_help_lists_the_commands_and_an_example(capsys):

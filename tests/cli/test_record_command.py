@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import run, said
 from small_simulator import HEIGHT, WIDTH, client, simulator, world  # noqa: F401
 
-from airseg.cli import main
 from airseg.recording.storage import KINDS, Recording, frame_file
 from airseg.simulators.embedded.segmentation import palette
 
@@ -43,23 +43,6 @@ def command(tmp_path, simulator, out):  # noqa: F811
         *("--simulator", f"127.0.0.1:{simulator.port}", "--out", str(out)),
         *("--palette", str(write_palette(tmp_path))),
     ]
-
-
-def run(capsys, *arguments):
-    code = 0
-    try:
-        main([str(a) for a in arguments])
-    except SystemExit as stop:
-        code = stop.code
-    printed = capsys.readouterr()
-    return code, printed.out, printed.err
-
-
-def said(err):
-    """Return the one line of an error; progress lines before it do not count."""
-    lines = [line for line in err.splitlines() if line.startswith("airseg: ")]
-    assert len(lines) == 1
-    return lines[0]
 
 
 def all_bytes(folder):
@@ -98,7 +81,11 @@ def test_killed_five_times_it_still_gives_the_same_bytes(tmp_path, simulator):  
 def test_ctrl_c_finishes_the_frame_in_flight_and_says_so(tmp_path, simulator):  # noqa: F811
     write_plan(tmp_path)
     folder = tmp_path / "out" / "walk"
-    process = subprocess.Popen(command(tmp_path, simulator, folder.parent))
+    # A shell that runs the tests in the background makes its children ignore Ctrl-C.
+    process = subprocess.Popen(
+        command(tmp_path, simulator, folder.parent),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     lines = folder / "frames.csv"
     while not (lines.exists() and lines.read_text().count("\n") > 5):
         assert process.poll() is None

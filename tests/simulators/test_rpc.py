@@ -95,6 +95,35 @@ def test_malformed_bytes_close_only_their_own_connection(simulator, raw, junk):
     assert raw.call("ping") is True
 
 
+def test_unknown_keys_of_a_struct_are_ignored_and_missing_ones_keep_their_defaults(raw):
+    raw.call("simPause", True)
+    odd = {"position": {"x_val": 2, "to_array": {}, "extra": [1]}, "to_msgpack": {}}
+    raw.call("simSetVehiclePose", odd, True, "")
+    read = raw.call("simGetVehiclePose", "")
+    assert read["position"] == {"x_val": 2.0, "y_val": 0.0, "z_val": 0.0}
+    assert read["orientation"]["w_val"] == 1.0
+    raw.call("reset")
+    raw.call("simPause", False)
+
+
+def test_a_client_that_does_not_read_keeps_nobody_waiting(simulator, raw):
+    raw.call("reset")
+    raw.call("enableApiControl", True, "")
+    raw.call("armDisarm", True, "")
+    deaf = RawClient(simulator.port)
+    deaf.send("rotateByYawRate", 10.0, 0.5, "")
+    deaf.socket.settimeout(0.2)
+    try:
+        for _ in range(2000):
+            deaf.send("simListSceneObjects", ".*")
+    except TimeoutError:
+        pass  # both ways are full
+    raw.socket.settimeout(10)  # the answer to the move is given up after 20 s
+    raw.call("moveByVelocity", 0.0, 0.0, -1.0, 1.0, 0, {"is_rate": True, "yaw_or_rate": 0.0}, "")
+    deaf.close()
+    raw.call("reset")
+
+
 def test_half_open_connections_do_no_harm(simulator, raw):
     idle = [socket.create_connection(("127.0.0.1", simulator.port)) for _ in range(20)]
     for connection in idle[:10]:

@@ -156,6 +156,64 @@ def test_the_same_calls_give_the_same_bytes_in_another_server(still, world, tmp_
         elsewhere.close()
 
 
+def test_reset_keeps_a_pause_and_segmentation_ids_and_restores_the_rest(still):
+    still.call("simSetSegmentationObjectID", "Road_1", 77, False)
+    still.call("simSetVehiclePose", pose(9, 9, -9), True, "")
+    still.call("simEnableWeather", True)
+    still.call("simSetWeatherParameter", 7, 0.9)
+    still.call("simContinueForTime", 0.5)
+    still.call("reset")
+    assert still.call("simIsPaused") is True
+    assert still.call("simGetSegmentationObjectID", "road_1") == 77
+    assert still.call("simGetVehiclePose", "")["position"]["x_val"] == 0.0
+    again = images(still, request(SCENE))[0]
+    assert again["time_stamp"] == START_NS
+    still.call("simEnableWeather", False)
+    assert images(still, request(SCENE))[0]["image_data_uint8"] == again["image_data_uint8"]
+
+
+KEEP = {"is_rate": True, "yaw_or_rate": 0.0}
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("moveByVelocity", (NAN, 0.0, 0.0, 1.0, 0, KEEP, "")),
+        ("moveByVelocity", (INF, 0.0, 0.0, 1.0, 0, KEEP, "")),
+        ("moveByVelocity", (1.0, 0.0, 0.0, NAN, 0, KEEP, "")),
+        ("moveByVelocityBodyFrame", (1.0, NAN, 0.0, 1.0, 0, KEEP, "")),
+        ("moveByVelocityZ", (1.0, 0.0, NAN, 1.0, 0, KEEP, "")),
+        ("moveToPosition", (NAN, 0.0, -2.0, 1.0, 1.0, 0, KEEP, -1.0, 1.0, "")),
+        ("moveToPosition", (1.0, 0.0, -2.0, NAN, 1.0, 0, KEEP, -1.0, 1.0, "")),
+        ("moveToPosition", (1.0, 0.0, -2.0, INF, 1.0, 0, KEEP, -1.0, 1.0, "")),
+        ("moveToPosition", (1.0, 0.0, -2.0, 1.0, NAN, 0, KEEP, -1.0, 1.0, "")),
+        ("moveToPosition", (1.0, 0.0, -2.0, 1.0, 1.0, 0, KEEP, INF, 1.0, "")),
+        ("moveToPosition", (1.0, 0.0, -2.0, 1.0, 1.0, 0, {"yaw_or_rate": NAN}, -1.0, 1.0, "")),
+        ("rotateToYaw", (NAN, 1.0, 5.0, "")),
+        ("rotateByYawRate", (NAN, 1.0, "")),
+        ("takeoff", (NAN, "")),
+        ("simSetVehiclePose", (pose(INF), True, "")),
+        ("simSetVehiclePose", (pose(w=INF), True, "")),
+        ("simSetCameraPose", ("0", pose(NAN), "", False)),
+        ("simSetCameraFov", ("0", NAN, "", False)),
+        ("simSetObjectPose", ("Car_0", pose(NAN), True)),
+        ("simSetWeatherParameter", (7, NAN)),
+        ("simContinueForTime", (NAN,)),
+        ("simContinueForTime", (-1.0,)),
+    ],
+)
+def test_what_is_no_number_is_refused_and_the_state_stays_whole(still, method, params):
+    still.call("enableApiControl", True, "")
+    still.call("armDisarm", True, "")
+    error = still.error(method, *params)
+    assert error is not None
+    assert "threw an exception" in error
+    still.call("simContinueForTime", 0.05)
+    told = still.call("simGetVehiclePose", "")
+    assert np.isfinite([*told["position"].values(), *told["orientation"].values()]).all()
+
+
 def test_movable_objects_move_and_reset_brings_them_back(still):
     car = still.call("simListSceneObjects", "Car_0")[0]
     before = still.call("simGetObjectPose", car)

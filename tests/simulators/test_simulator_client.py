@@ -129,6 +129,42 @@ def test_a_server_of_another_kind_is_told(junk):
         client.ping()
 
 
+@pytest.mark.parametrize("number", [[], {}, None, "1"])
+def test_an_answer_without_a_number_is_told_at_once(number):
+    answer = msgpack.packb([1, number, None, True])
+    with (
+        SimulatorClient("127.0.0.1", serve(lambda c: c.sendall(answer)), timeout_s=5) as client,
+        pytest.raises(SimulatorError, match="not msgpack-RPC"),
+    ):
+        client.ping()
+
+
+@pytest.mark.parametrize(
+    ("ask", "result"),
+    [
+        (lambda c: c.getServerVersion(), None),
+        (lambda c: c.getServerVersion(), "one"),
+        (lambda c: c.simListSceneObjects(), None),
+        (lambda c: c.simListSceneObjects(), [1, 2]),
+        (lambda c: c.simGetSegmentationObjectID("x"), []),
+        (lambda c: c.simGetImages([]), None),
+        (lambda c: c.simGetImages([]), [1]),
+        (lambda c: c.simGetVehiclePose(), None),
+        (lambda c: c.simGetVehiclePose(), {"position": 3}),
+        (lambda c: c.simGetVehiclePose(), {"position": {"x_val": "far"}}),
+        (lambda c: c.simGetCameraInfo("0"), []),
+        (lambda c: c.simGetGroundTruthKinematics(), 1.5),
+    ],
+)
+def test_an_answer_of_another_shape_is_told_with_the_address(ask, result):
+    answer = msgpack.packb([1, 1, None, result])
+    with (
+        SimulatorClient("127.0.0.1", serve(lambda c: c.sendall(answer)), timeout_s=5) as client,
+        pytest.raises(SimulatorError, match=r"127\.0\.0\.1:\d+ answered \w+ with something else"),
+    ):
+        ask(client)
+
+
 def test_an_unknown_version_is_told():
     def answer(connection):
         connection.sendall(msgpack.packb([1, 1, None, True]))

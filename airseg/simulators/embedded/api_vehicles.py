@@ -25,6 +25,21 @@ from airseg.simulators.protocol import (
 _METRES_PER_DEGREE = 111_320.0
 
 
+def _check_finite(what: str, *values: float) -> None:
+    """Refuse what would make a vehicle's whole state NaN, for good.
+
+    Raises:
+        ValueError: a value is NaN or infinite.
+    """
+    if not all(math.isfinite(v) for v in values):
+        raise ValueError(f"{what} has a component that is no finite number")
+
+
+def _check_move(yaw_mode: YawMode, *values: float) -> None:
+    _check_finite("the yaw mode", yaw_mode.yaw_or_rate)
+    _check_finite("the move", *values)
+
+
 class VehicleApi:
     """Methods that every SimMode has."""
 
@@ -51,8 +66,10 @@ class VehicleApi:
         """Put a vehicle somewhere, relative to its start; NaN components keep their value."""
         with self._simulation.lock:
             vehicle = self._simulation.vehicle(name)
-            place = pose.position.to_array() + vehicle.origin
-            vehicle.place(place, pose.orientation.to_array())
+            position, orientation = pose.position.to_array(), pose.orientation.to_array()
+            if np.isinf([*position, *orientation]).any():
+                raise ValueError("the pose has a component that is infinite")
+            vehicle.place(position + vehicle.origin, orientation)
 
     @rpc("simGetGroundTruthKinematics", str)
     def kinematics(self, name: str) -> KinematicsState:
@@ -202,6 +219,7 @@ class MultirotorApi(VehicleApi):
             return True
         if drivetrain == DrivetrainType.ForwardOnly and yaw_mode.is_rate:
             raise ValueError("Yaw cannot be specified as rate if drivetrain is ForwardOnly")
+        _check_move(yaw_mode, lookahead, velocity)
         if lookahead == 0:
             raise ValueError("lookahead distance cannot be 0")
         if not velocity > 0:
@@ -230,6 +248,7 @@ class MultirotorApi(VehicleApi):
         """Fly at a velocity, north east down, for a time."""
         if duration <= 0:
             return True
+        _check_move(yaw_mode, vx, vy, vz)
         velocity = np.array([vx, vy, vz])
         return self._begin(name, lambda v: FlyVelocity(velocity, duration, drivetrain, yaw_mode))
 
@@ -247,6 +266,7 @@ class MultirotorApi(VehicleApi):
         """Fly at a velocity, forward right down, for a time."""
         if duration <= 0:
             return True
+        _check_move(yaw_mode, vx, vy, vz)
         velocity = np.array([vx, vy, vz])
         return self._begin(
             name,
@@ -267,6 +287,7 @@ class MultirotorApi(VehicleApi):
         """Fly at a velocity over ground, at a height, for a time."""
         if duration <= 0:
             return False
+        _check_move(yaw_mode, vx, vy, z)
         velocity = np.array([vx, vy, 0.0])
         return self._begin(
             name,
@@ -278,6 +299,7 @@ class MultirotorApi(VehicleApi):
     @rpc("rotateToYaw", float, float, float, str)
     def rotate_to_yaw(self, yaw: float, timeout: float, margin: float, name: str) -> Deferred:
         """Turn to a heading, degrees."""
+        _check_finite("the turn", yaw, margin)
         return self._begin(
             name,
             lambda v: Turn(v.body.position, math.radians(yaw), math.radians(margin), timeout),
@@ -288,6 +310,7 @@ class MultirotorApi(VehicleApi):
         """Turn at a rate, degrees a second, for a time."""
         if duration <= 0:
             return True
+        _check_finite("the turn", rate)
         return self._begin(name, lambda v: Spin(v.body.position, math.radians(rate), duration))
 
     @rpc("getMultirotorState", str)
@@ -337,6 +360,7 @@ class CarApi(VehicleApi):
     @rpc("setCarControls", CarControls, str)
     def set_controls(self, controls: CarControls, name: str) -> None:
         """Set pedals and wheel."""
+        _check_finite("the controls", controls.throttle, controls.steering, controls.brake)
         with self._simulation.lock:
             cast(Car, self._vehicle(name)).controls = controls
 

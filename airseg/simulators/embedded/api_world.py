@@ -135,6 +135,8 @@ class WorldApi:
     def set_weather(self, parameter: int, value: float) -> None:
         """Set one kind of weather, 0 to 1."""
         known = WeatherParameter(parameter)
+        if math.isnan(value):
+            raise ValueError(f"{known.name} is set to something that is no number")
         if known == WeatherParameter.Enabled:
             self._simulation.weather_enabled = value > 0
         self._simulation.weather[known] = min(max(value, 0.0), 1.0)

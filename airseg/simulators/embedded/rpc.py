@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import socket
 import struct
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import msgpack
@@ -124,11 +125,12 @@ def convert(kind: Any, value: Any) -> Any:
 def _struct(kind: type[WireStruct], value: dict[Any, Any]) -> WireStruct:
     """Build a struct, checking each field against the type of its default."""
     built = kind()
+    known = {f.name for f in fields(built)}  # type: ignore[arg-type]
     for key, received in value.items():
         name = key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key)
-        default = getattr(built, name, None)
-        if default is None:
+        if name not in known:
             continue
+        default = getattr(built, name)
         if isinstance(default, list):
             if not isinstance(received, list):
                 raise TypeError("std::bad_cast")
@@ -249,8 +251,7 @@ class RpcServer:
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            timeout = struct.pack("ll", _SEND_TIMEOUT_S, 0)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
+            _limit_sending(connection)
             while data := connection.recv(1 << 18):
                 unpacker.feed(data)
                 for message in unpacker:
@@ -306,7 +307,7 @@ class RpcServer:
             )
             return
         if isinstance(result, Deferred):
-            result.then(lambda value: reply(None, value))
+            result.then(lambda value: _aside(reply, None, value))
         else:
             reply(None, result)
 
@@ -326,6 +327,24 @@ class _Peer:
                 self._connection.sendall(data)
         except OSError:
             _close(self._connection)
+
+
+def _aside(function: Callable[..., None], *arguments: Any) -> None:
+    """Call a function in a thread of its own.
+
+    A move ends while time advances and the simulation is locked: were its answer sent there and
+    then, a peer that does not read would stop time for everyone.
+    """
+    threading.Thread(target=function, args=arguments, name="rpc-answer", daemon=True).start()
+
+
+def _limit_sending(connection: socket.socket) -> None:
+    """Let sending to a peer that does not read fail after a while; receiving may wait for ever."""
+    if os.name == "nt":
+        limit = struct.pack("I", _SEND_TIMEOUT_S * 1000)
+    else:
+        limit = struct.pack("ll", _SEND_TIMEOUT_S, 0)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
 
 def _close(connection: socket.socket) -> None:

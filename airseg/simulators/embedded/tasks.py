@@ -6,6 +6,7 @@ then its answer is False, as in AirSim.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,10 +30,12 @@ class Wish:
     yaw_rate: float = 0.0
 
 
-class Task:
+class Task(ABC):
     """One order. `answer` resolves when it ends."""
 
     def __init__(self, timeout_s: float = np.inf, *, result_at_timeout: bool = False) -> None:
+        if np.isnan(timeout_s):
+            raise ValueError("the time given is no number, so the order would never end")
         self.answer = Deferred()
         self.finished = False
         self._left_s = float(timeout_s)
@@ -50,9 +53,9 @@ class Task:
         if self._left_s <= 1e-9:
             self.finish(self._result_at_timeout)
 
+    @abstractmethod
     def wish(self, body: Body) -> Wish:
         """Return what the task wants of a body in its present state."""
-        raise NotImplementedError
 
 
 def hold(body: Body, place: np.ndarray, speed: float = 5.0) -> np.ndarray:
