@@ -16,6 +16,7 @@ import os
 import socket
 import struct
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
@@ -269,73 +270,94 @@ class RpcServer:
             return
         if len(message) == 4:
             _, number, name, params = message
-            self._call(name, params, lambda error, result: peer.answer(number, error, result))
+            result = self._call(name, params)
+            if isinstance(result, Deferred):
+                result.then(lambda value: peer.answer_later(number, value))
+            elif isinstance(result, _Failed):
+                peer.answer(number, result.error, None)
+            else:
+                peer.answer(number, None, result)
         elif len(message) == 3:
-            _, name, params = message
-            self._call(name, params, lambda error, result: None)
+            self._call(message[1], message[2])
 
-    def _call(self, name: Any, params: Any, reply: Callable[[str | None, Any], None]) -> None:
+    def _call(self, name: Any, params: Any) -> Any:
+        """Return a method's result, a `Deferred` of it, or what went wrong in rpclib's words."""
         text = name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
         if not isinstance(params, list):
             params = []
         method = self._methods.get(text)
         count = len(params)
         if method is None:
-            reply(
-                f"rpclib: server could not find function '{text}' with argument count {count}.",
-                None,
+            return _Failed(
+                f"rpclib: server could not find function '{text}' with argument count {count}."
             )
-            return
         if count != len(method.kinds):
-            reply(
+            return _Failed(
                 f"rpclib: Function '{text}' was called with an invalid number of arguments. "
-                f"Expected: {len(method.kinds)}, got: {count}",
-                None,
+                f"Expected: {len(method.kinds)}, got: {count}"
             )
-            return
         try:
             values = [
                 convert(kind, value) for kind, value in zip(method.kinds, params, strict=True)
             ]
-            result = method.function(*values)
+            return method.function(*values)
         except Exception as cause:  # whatever a handler raises is the caller's to hear
             _LOG.debug("%s failed", text, exc_info=True)
-            reply(
+            return _Failed(
                 f"rpclib: function '{text}' (called with {count} arg(s)) threw an exception. "
-                f"The exception contained this information: {cause}.",
-                None,
+                f"The exception contained this information: {cause}."
             )
-            return
-        if isinstance(result, Deferred):
-            result.then(lambda value: _aside(reply, None, value))
-        else:
-            reply(None, result)
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """A call that ended in an error."""
+
+    error: str
 
 
 class _Peer:
-    """The sending side of one connection."""
+    """The sending side of one connection; answers leave in the order they were given."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._lock = threading.Lock()
+        self._late: deque[bytes] = deque()
 
     def answer(self, number: Any, error: str | None, result: Any) -> None:
         """Send one answer; a peer that is gone or does not read is cut off."""
-        data = b"\x94\x01" + msgpack.packb(number) + msgpack.packb(error) + encode(result)
+        data = _packed_answer(number, error, result)
+        with self._lock:
+            self._send_late()
+            self._send(data)
+
+    def answer_later(self, number: Any, result: Any) -> None:
+        """Send an answer without waiting.
+
+        A move ends while time advances and the simulation is locked: were its answer sent there and
+        then, a peer that does not read would stop time for everyone. It still leaves before any
+        answer that is given after it, so that a client that steps time knows when a move is over.
+        """
+        self._late.append(_packed_answer(number, None, result))
+        threading.Thread(target=self._flush, name="rpc-answer", daemon=True).start()
+
+    def _flush(self) -> None:
+        with self._lock:
+            self._send_late()
+
+    def _send_late(self) -> None:
+        while self._late:
+            self._send(self._late.popleft())
+
+    def _send(self, data: bytes) -> None:
         try:
-            with self._lock:
-                self._connection.sendall(data)
+            self._connection.sendall(data)
         except OSError:
             _close(self._connection)
 
 
-def _aside(function: Callable[..., None], *arguments: Any) -> None:
-    """Call a function in a thread of its own.
-
-    A move ends while time advances and the simulation is locked: were its answer sent there and
-    then, a peer that does not read would stop time for everyone.
-    """
-    threading.Thread(target=function, args=arguments, name="rpc-answer", daemon=True).start()
+def _packed_answer(number: Any, error: str | None, result: Any) -> bytes:
+    return b"\x94\x01" + msgpack.packb(number) + msgpack.packb(error) + encode(result)
 
 
 def _limit_sending(connection: socket.socket) -> None:
