@@ -230,3 +230,12 @@ def test_each_fault_of_a_simulator_stops_the_recording_and_keeps_the_frames(
     assert json.loads((folder / "recording.json").read_text())["reason"]
     record(client, plan, folder)
     assert Recording.open(folder).info.status == "complete"
+
+
+def test_a_flight_by_dynamics_that_was_interrupted_continues_to_the_same_bytes(client, tmp_path):
+    plan = small_plan(mode="step", waypoints=[{"position": (5, 0, -3)}], speed_mps=4)
+    whole = record(client, plan, tmp_path / "a" / "fly")
+    record(client, plan, tmp_path / "b" / "fly", max_frames=12)
+    resumed = record(client, plan, tmp_path / "b" / "fly")
+    assert resumed.frames == whole.frames
+    assert image_bytes(resumed.folder, whole.frames) == image_bytes(whole.folder, whole.frames)

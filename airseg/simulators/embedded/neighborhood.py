@@ -218,11 +218,8 @@ def _add_divider(
         return
     fence = builder.add_object("Fence")
     tall = 1.0 if low or kind == "rails" else 1.8
-    color = (
-        _WHITE_WOOD
-        if kind == "rails"
-        else tuple(c * builder.random.uniform(0.7, 1.2) for c in _WOOD)
-    )
+    tone = builder.random.uniform(0.7, 1.2)
+    color = _WHITE_WOOD if kind == "rails" else tuple(c * tone for c in _WOOD)
     for u in np.arange(0.0, length + 0.01, 2.2 if kind == "rails" else 2.6):
         post = (0.12, 0.12, tall + 0.1)
         builder.add_part(fence, "lid", at, (u, 0, post[2] / 2), post, color, m.PLAIN)
@@ -321,7 +318,8 @@ def _add_rocks(builder: WorldBuilder, at: Frame) -> None:
         rock = builder.add_object("Rock")
         u, v = builder.random.uniform(-1.0, 1.0, 2)
         size = builder.random.uniform(0.5, 1.3)
-        grey = tuple(c * builder.random.uniform(0.75, 1.2) for c in _STONE)
+        tone = builder.random.uniform(0.75, 1.2)
+        grey = tuple(c * tone for c in _STONE)
         solid = (size, 0.8 * size, 0.7 * size)
         yaw = builder.random.uniform(0, 6.28)
         builder.add_part(rock, "blob", at, (u, v, 0.22 * size), solid, grey, m.ROCK, yaw=yaw)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from airseg.simulators.embedded import materials as m
@@ -107,10 +109,12 @@ def add_power_line(builder: WorldBuilder, at: Frame, spacing: float, poles: int)
 
 def _hang_cable(builder: WorldBuilder, cable: int, at: Frame, v: float, spacing: float) -> None:
     """Hang one wire in twelve straight pieces that sag in the middle."""
-    pieces = 12
-    ends = np.linspace(0, 1, pieces + 1)
-    sag = 1.4 * 4 * ends * (1 - ends)
-    for a, b, low_a, low_b in zip(ends, ends[1:], sag, sag[1:], strict=False):
-        middle = ((a + b) / 2 * spacing, v, 8.65 - (low_a + low_b) / 2)
-        size = (spacing / pieces, 0.03, 0.03 + abs(low_b - low_a))
-        builder.add_part(cable, "box", at, middle, size, srgb(0.1, 0.1, 0.1), m.PLAIN)
+    ends = np.linspace(0, 1, 13)
+    height = 8.65 - 1.4 * 4 * ends * (1 - ends)
+    for (a, b), (low, high) in zip(pairwise(ends), pairwise(height), strict=True):
+        middle = ((a + b) / 2 * spacing, v, (low + high) / 2)
+        run, rise = (b - a) * spacing, high - low
+        size = (float(np.hypot(run, rise)) + 0.02, 0.035, 0.035)
+        tilt = float(np.arctan2(rise, run))
+        color = srgb(0.1, 0.1, 0.1)
+        builder.add_part(cable, "box", at, middle, size, color, m.PLAIN, tilt=tilt)

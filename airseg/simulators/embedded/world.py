@@ -149,6 +149,7 @@ class WorldBuilder:
         material: int,
         *,
         yaw: float = 0.0,
+        tilt: float = 0.0,
         level: int = ALWAYS,
     ) -> None:
         """Add a solid to an object.
@@ -162,10 +163,11 @@ class WorldBuilder:
             color: linear albedo.
             material: one of `materials`.
             yaw: turn about the vertical, radians.
+            tilt: how far the end at greater u is raised, radians.
             level: level of detail.
         """
         north, east = frame.point(middle[0], middle[1])
-        turn = frame.yaw + yaw
+        turn = rotation_about_down(frame.yaw + yaw) @ _rotation_about_right(tilt)
         self._parts.append(
             (owner, solid, (north, east, -middle[2]), turn, size, color, material, level)
         )
@@ -214,6 +216,12 @@ def rotation_about_down(yaw: float) -> np.ndarray:
     return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
 
 
+def _rotation_about_right(tilt: float) -> np.ndarray:
+    """Return the (3, 3) matrix that raises what lies ahead."""
+    c, s = np.cos(tilt), np.sin(tilt)
+    return np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
+
+
 def triangle_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Return (T, 3) float32 unit normals of (V, 3) vertices and (T, 3) triangles."""
     a, b, c = (vertices[triangles[:, i]].astype(float) for i in range(3))
@@ -225,9 +233,8 @@ def triangle_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 def _bake(parts: list[tuple]) -> Geometry:
     vertices, triangles, vertex_start, triangle_start = [], [], [0], [0]
     columns: dict[str, list] = {k: [] for k in ("origin", "axes", "size", "radius")}
-    for _, solid, origin, yaw, size, _, _, _ in parts:
+    for _, solid, origin, turn, size, _, _, _ in parts:
         local, faces = mesh(solid)
-        turn = rotation_about_down(yaw)
         vertices.append((local * np.array(size)) @ turn.T + np.array(origin))
         triangles.append(faces + vertex_start[-1])
         vertex_start.append(vertex_start[-1] + len(local))
