@@ -12,6 +12,7 @@ from airseg.classes import CLASS_NAMES
 from airseg.errors import SettingsError
 from airseg.geometry import quaternion_from_euler, rotation_matrix
 from airseg.labels.label_map import load_label_map
+from airseg.simulators.embedded import shading
 from airseg.simulators.embedded.renderer import CameraView, Renderer
 from airseg.simulators.embedded.worlds import build_world
 
@@ -122,11 +123,27 @@ def test_another_seed_builds_another_world(renderer):
     assert fingerprint(other) != fingerprint(renderer.render(view()))
 
 
-def test_ids_are_not_touched_by_the_smoothing_of_colours(world, renderer):
-    render = renderer.render(view((20, 0, -6), pitch=-20))
-    assert render.object_index.max() < len(world.objects)
-    smooth = renderer.render(view((20, 0, -6), pitch=-20))
-    assert np.array_equal(render.object_index, smooth.object_index)
+def test_smoothing_softens_colours_at_edges_and_touches_no_id_or_depth(
+    world, renderer, monkeypatch
+):
+    camera = view((20, 0, -6), pitch=-20)
+    smooth = renderer.render(camera)
+
+    def leave_alone(rgb, part, planar, out):
+        out[:] = rgb
+
+    monkeypatch.setattr(shading, "smooth_edges", leave_alone)
+    sharp = renderer.render(camera)
+    assert smooth.object_index.max() < len(world.objects)
+    assert np.array_equal(smooth.object_index, sharp.object_index)
+    assert np.array_equal(smooth.depth_planar, sharp.depth_planar)
+    changed = (smooth.rgb != sharp.rgb).any(2)
+    assert 0.02 < changed.mean() < 0.6
+    inside = np.ones_like(changed)
+    for axis in (0, 1):
+        for step in (-1, 1):
+            inside &= np.roll(sharp.object_index, step, axis) == sharp.object_index
+    assert changed[inside].mean() < changed[~inside].mean()
 
 
 @pytest.mark.parametrize(
