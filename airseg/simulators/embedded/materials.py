@@ -32,7 +32,8 @@ from airseg.simulators.embedded.kernels import njit
     PLAIN,
     FLOWERS,
     BIRCH_BARK,
-) = range(21)
+    LAMP,
+) = range(22)
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -213,6 +214,8 @@ def surface_color(  # noqa: ANN201
         px, py: place in the world, north and east, metres.
         footprint: width of the pixel on the surface, metres.
     """
+    if material == LAMP:
+        return r, g, b
     if material <= PAVING:
         return _ground(material, r, g, b, u, v, half_u, half_v, px, py, footprint)
     if material <= SHINGLES or material == STONE_WALL:

@@ -51,6 +51,19 @@ def _prism(sides: int, top_radius: float) -> Mesh:
     return _convex(np.vstack([bottom, top]).tolist(), around + caps)
 
 
+def _frustum(top_x: float, top_y: float, shift_x: float = 0.0) -> Mesh:
+    """Return a box whose top is smaller, and moved along x."""
+    vertices = [
+        [
+            x * (top_x if z < 0 else 1.0) + (shift_x if z < 0 else 0.0),
+            y * (top_y if z < 0 else 1),
+            z,
+        ]
+        for x, y, z in _CORNERS
+    ]
+    return _convex(vertices, [_BOTTOM, _TOP, *_SIDES])
+
+
 def _icosphere(subdivisions: int) -> Mesh:
     t = (1 + 5**0.5) / 2
     signs = [(-1, -1), (-1, 1), (1, -1), (1, 1)]
@@ -84,8 +97,9 @@ def mesh(name: str) -> Mesh:
 
     Args:
         name: ``box``, ``lid`` (a box without its bottom), ``gable`` and ``hip`` (roofs with the
-            ridge along x), ``cylinder``, ``cone``, ``trunk`` (tapering), ``blob`` (a lumpy
-            sphere), ``ball`` (a coarse sphere) or ``crumb`` (a very coarse one).
+            ridge along x), ``cylinder``, ``wheel`` (its axis along y), ``cabin``, ``hood`` (boxes
+            that taper upwards), ``cone``, ``trunk`` (tapering), ``blob`` (a lumpy sphere), ``ball``
+            (a coarse sphere) or ``crumb`` (a very coarse one).
     """
     if name == "box":
         return _convex(_CORNERS, [_BOTTOM, _TOP, *_SIDES])
@@ -97,6 +111,13 @@ def mesh(name: str) -> Mesh:
         return _ridge(0.22)
     if name == "cylinder":
         return _prism(12, 1.0)
+    if name == "wheel":
+        vertices, triangles = _prism(12, 1.0)
+        return vertices[:, [0, 2, 1]], triangles[:, ::-1].copy()
+    if name == "cabin":
+        return _frustum(0.62, 0.82, -0.03)
+    if name == "hood":
+        return _frustum(0.94, 0.9)
     if name == "cone":
         return _prism(12, 0.04)
     if name == "trunk":

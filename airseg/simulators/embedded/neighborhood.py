@@ -27,6 +27,8 @@ from airseg.simulators.embedded.street_furniture import (
     add_power_line,
     add_stop_sign,
     add_street_sign,
+    add_traffic,
+    add_traffic_light,
 )
 from airseg.simulators.embedded.world import Frame, World, WorldBuilder, srgb
 
@@ -35,6 +37,8 @@ NORTHS = (-125.0, 0.0, 125.0, 250.0)
 EASTS = (-260.0, -130.0, 0.0, 130.0)
 """Where the streets that run north and south lie."""
 STREET_HALF_WIDTH = 4.0
+LANE_MIDDLE = 1.4
+"""How far to the right of a street's middle cars drive, metres."""
 PAVEMENT_WIDTH = 2.2
 PLOT_DEPTH = 38.0
 _OVERHANG = 45.0
@@ -56,7 +60,36 @@ def build_neighborhood(seed: int) -> World:
         for j in range(len(EASTS) - 1):
             _add_block(builder, NORTHS[i], NORTHS[i + 1], EASTS[j], EASTS[j + 1])
     _add_edge_of_the_world(builder)
+    for route in routes():
+        add_traffic(builder, route)
     return builder.build()
+
+
+def routes() -> list[np.ndarray]:
+    """Return (N, 2) closed polylines, north and east, along the right-hand lanes.
+
+    Cars go around blocks, always turning right, so that their ways never cross. The lanes outside
+    the loop that people fly and drive stay free: whoever drives there meets oncoming traffic only.
+    """
+    blocks = [(0, 0), (0, 2), (1, 1), (2, 0), (2, 2)]
+    found = [
+        _round_trip(NORTHS[i], NORTHS[i + 1], EASTS[j], EASTS[j + 1], LANE_MIDDLE)
+        for i, j in blocks
+    ]
+    found.append(_round_trip(NORTHS[0], NORTHS[-1], EASTS[0], EASTS[-1], -LANE_MIDDLE)[::-1])
+    return found
+
+
+def _round_trip(south: float, north: float, west: float, east: float, inset: float) -> np.ndarray:
+    """Return a clockwise trip (from above) around a rectangle, in a lane `inset` inside it."""
+    return np.array(
+        [
+            [south + inset, west + inset],
+            [north - inset, west + inset],
+            [north - inset, east - inset],
+            [south + inset, east - inset],
+        ]
+    )
 
 
 def _add_terrain(builder: WorldBuilder) -> None:
@@ -122,6 +155,11 @@ def _add_corner(builder: WorldBuilder, at: Frame) -> None:
     """Add the signs of a crossing."""
     out = STREET_HALF_WIDTH + 1.2
     add_street_sign(builder, at.at(out, out))
+    if (round(at.north) // 125 + round(at.east) // 130) % 2 == 0:
+        for quarter in range(4):
+            turned = at.at(0.0, 0.0, quarter * np.pi / 2)
+            add_traffic_light(builder, turned.at(-out + 0.3, out - 0.3))
+        return
     for u, v, yaw in ((out, -out + 0.6, 0.0), (-out, out - 0.6, np.pi)):
         add_stop_sign(builder, at.at(u, v, yaw))
 

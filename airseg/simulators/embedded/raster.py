@@ -168,11 +168,22 @@ def _cut_at_near(corners, polygon, behind):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, nogil=True)
-def project_parallel(vertices, triangles, keep, origin, axes, scale, reach, screen):  # noqa: ANN001, ANN201
-    """Project triangles along the third axis, for shadow maps.
+def project_parallel(  # noqa: ANN201
+    parts,  # noqa: ANN001
+    vertices,  # noqa: ANN001
+    triangles,  # noqa: ANN001
+    triangle_start,  # noqa: ANN001
+    origin,  # noqa: ANN001
+    axes,  # noqa: ANN001
+    scale,  # noqa: ANN001
+    reach,  # noqa: ANN001
+    screen,  # noqa: ANN001
+):
+    """Project the triangles of some parts along the third axis, for shadow maps.
 
     Args:
-        vertices, triangles: the world's; keep: (T,) bool, which ones cast shadows.
+        parts: (n,) part numbers, which ones cast shadows.
+        vertices, triangles, triangle_start: the geometry.
         origin, axes: middle of the map and its rows right, down, forward (away from the sun).
         scale: pixels per metre; reach: half the map's size in pixels.
         screen: (N, 9) output; the third value of a corner grows towards the sun, in metres.
@@ -181,21 +192,20 @@ def project_parallel(vertices, triangles, keep, origin, axes, scale, reach, scre
         How many screen triangles were written.
     """
     count = 0
-    for t in range(triangles.shape[0]):
-        if not keep[t]:
-            continue
-        for c in range(3):
-            v = triangles[t, c]
-            x = vertices[v, 0] - origin[0]
-            y = vertices[v, 1] - origin[1]
-            z = vertices[v, 2] - origin[2]
-            right = axes[0, 0] * x + axes[0, 1] * y + axes[0, 2] * z
-            down = axes[1, 0] * x + axes[1, 1] * y + axes[1, 2] * z
-            away = axes[2, 0] * x + axes[2, 1] * y + axes[2, 2] * z
-            screen[count, 3 * c] = reach + scale * right
-            screen[count, 3 * c + 1] = reach + scale * down
-            screen[count, 3 * c + 2] = 10000.0 - away
-        count += 1
+    for n in range(parts.shape[0]):
+        for t in range(triangle_start[parts[n]], triangle_start[parts[n] + 1]):
+            for c in range(3):
+                v = triangles[t, c]
+                x = vertices[v, 0] - origin[0]
+                y = vertices[v, 1] - origin[1]
+                z = vertices[v, 2] - origin[2]
+                right = axes[0, 0] * x + axes[0, 1] * y + axes[0, 2] * z
+                down = axes[1, 0] * x + axes[1, 1] * y + axes[1, 2] * z
+                away = axes[2, 0] * x + axes[2, 1] * y + axes[2, 2] * z
+                screen[count, 3 * c] = reach + scale * right
+                screen[count, 3 * c + 1] = reach + scale * down
+                screen[count, 3 * c + 2] = 10000.0 - away
+            count += 1
     return count
 
 

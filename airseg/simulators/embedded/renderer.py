@@ -13,15 +13,27 @@ import numpy as np
 
 from airseg.geometry import rotation_matrix
 from airseg.simulators.embedded import raster, shading
-from airseg.simulators.embedded.world import FAR, World, triangle_normals
+from airseg.simulators.embedded.clock import START_NS
+from airseg.simulators.embedded.light import (
+    AFTERNOON_SUN,
+    CLEAR,
+    Atmosphere,
+    lamp_map,
+    light_vector,
+)
+from airseg.simulators.embedded.motion import Camera, Instant, flow_since
+from airseg.simulators.embedded.shading import SKY_DEPTH_M
+from airseg.simulators.embedded.shadows import Shadows
+from airseg.simulators.embedded.stage import Placement, Stage
+from airseg.simulators.embedded.weather import fall
+from airseg.simulators.embedded.world import Geometry, World, WorldObject
 
-SHADOW_MAP_SIZE = 4096
+__all__ = ["AFTERNOON_SUN", "CLEAR", "Atmosphere", "CameraView", "Render", "Renderer"]
+
 _BANDS = 16
+_LAMP_SPACING_M = 0.75
 _KERNELS = threading.RLock()
 """Held while compiled kernels run: numba's default thread pool serves one caller at a time."""
-
-AFTERNOON_SUN = (0.42, -0.50, -0.757)
-"""Direction to the sun, North-East-Down, of a clear afternoon."""
 
 
 @dataclass(frozen=True)
@@ -41,24 +53,10 @@ class CameraView:
     width: int = 640
     height: int = 480
 
-
-@dataclass(frozen=True)
-class Atmosphere:
-    """Weather and light.
-
-    Attributes:
-        fog, rain, snow, dust: each 0 to 1, as `simSetWeatherParameter` takes them.
-        sun_direction: towards the sun, NED; z is negative while the sun is up.
-    """
-
-    fog: float = 0.0
-    rain: float = 0.0
-    snow: float = 0.0
-    dust: float = 0.0
-    sun_direction: tuple[float, float, float] = AFTERNOON_SUN
-
-
-CLEAR = Atmosphere()
+    def camera(self) -> Camera:
+        """Return the pinhole camera of this view."""
+        focal = 0.5 * self.width / np.tan(np.radians(self.fov_deg) / 2)
+        return Camera(np.array(self.position, float), _camera_axes(self.orientation), float(focal))
 
 
 @dataclass(frozen=True)
@@ -67,173 +65,265 @@ class Render:
 
     Attributes:
         rgb: (H, W, 3) uint8, anti-aliased.
-        object_index: (H, W) uint16, index into `World.objects`; never filtered.
+        object_index: (H, W) uint16, index into the stage's objects; never filtered.
         depth_planar: (H, W) float32, metres along the optical axis; the sky is 65504.
         focal: focal length, pixels.
+        normals: (H, W, 3) float32, unit, NED, 0 for the sky; where asked for.
+        flow, flow_depth: (H, W, 2) and (H, W) float32, see `motion.flow_since`; where asked for.
     """
 
     rgb: np.ndarray
     object_index: np.ndarray
     depth_planar: np.ndarray
     focal: float
+    normals: np.ndarray | None = None
+    flow: np.ndarray | None = None
+    flow_depth: np.ndarray | None = None
 
 
 class Renderer:
-    """Draws one world. Calls from several threads wait for each other."""
+    """Draws one world. Calls from several threads wait for each other.
+
+    Attributes:
+        world: as built.
+        stage: what stands where now.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self._geometry = world.geometry
-        self._vertices = world.geometry.vertices.copy()
-        self._normals = world.geometry.normals.copy()
-        self._center = world.geometry.center.copy()
-        self._origin = world.geometry.origin.copy()
-        self._axes = world.geometry.axes.copy()
-        self._poses: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        self._shadows: dict[tuple[float, ...], tuple[np.ndarray, np.ndarray]] = {}
-        self._camera_points = np.empty_like(self._vertices, np.float64)
-        capacity = len(world.geometry.triangles) * 2
-        self._screen = np.empty((capacity, 9))
-        self._source = np.empty(capacity, np.int32)
+        self.stage = Stage(world)
+        self._shadows = Shadows(self.stage)
+        self._lamps, self._lamp_frame = _lamp_light(world)
+        self._reserve()
 
-    def render(self, view: CameraView, time_ns: int = 0, atmosphere: Atmosphere = CLEAR) -> Render:
+    def render(
+        self,
+        view: CameraView,
+        time_ns: int = START_NS,
+        atmosphere: Atmosphere = CLEAR,
+        *,
+        exposure: float = 1.0,
+        normals: bool = False,
+        before: Instant | None = None,
+        without: int | None = None,
+    ) -> Render:
         """Draw what a camera sees.
 
         Args:
             view: the camera.
-            time_ns: simulator time; the worlds stand still so far, so nothing depends on it.
+            time_ns: simulator time: where the traffic is, how far the clouds have drifted.
             atmosphere: weather and light.
+            exposure: factor on all light.
+            normals: whether to tell surface normals.
+            before: the instant that optical flow is counted from, if flow is wanted.
+            without: an object that is not drawn: the camera's own vehicle.
         """
-        axes = _camera_axes(view.orientation)
-        eye = np.array(view.position, float)
-        focal = 0.5 * view.width / np.tan(np.radians(view.fov_deg) / 2)
-        shape = (view.height, view.width)
-        depth, triangle = np.empty(shape, np.float32), np.empty(shape, np.int32)
-        rgb, smooth = np.empty((*shape, 3), np.uint8), np.empty((*shape, 3), np.uint8)
-        part, planar = np.empty(shape, np.int32), np.empty(shape, np.float32)
-        object_index = np.empty(shape, np.uint16)
-        light = _light(atmosphere)
         with _KERNELS:
-            shadow_map, shadow_frame = self._shadow_map(tuple(light[:3]))
-            count = self._project(eye, axes, focal, view)
-            raster.rasterize(self._screen, self._source, count, _BANDS, depth, triangle)
-            g = self._geometry
-            shading.shade(
-                depth,
-                triangle,
-                g.triangle_part,
-                self._normals,
-                self._origin,
-                self._axes,
-                g.size,
-                g.color,
-                g.material,
-                g.object_index,
-                g.is_round,
-                eye,
-                axes,
-                focal,
-                light,
-                shadow_map,
-                shadow_frame,
-                rgb,
-                part,
-                object_index,
-                planar,
-            )
-            shading.smooth_edges(rgb, part, planar, smooth)
-        return Render(smooth, object_index, planar, focal)
+            self.stage.at_time(time_ns)
+            if without is not None:
+                self.stage.set_drawn(without, False)
+            try:
+                return self._draw(view, time_ns, atmosphere, exposure, normals, before)
+            finally:
+                if without is not None:
+                    self.stage.set_drawn(without, True)
 
-    def object_pose(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the (3,) position and (4,) orientation of an object."""
-        resting = (self.world.objects[index].position, np.array([1.0, 0.0, 0.0, 0.0]))
-        return self._poses.get(index, resting)
+    def instant(self, view: CameraView, time_ns: int) -> Instant:
+        """Return what a later `render` needs to tell the flow since now."""
+        with _KERNELS:
+            self.stage.at_time(time_ns)
+            return Instant(view.camera(), self.stage.placements())
+
+    def object_pose(self, index: int, time_ns: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return the (3,) position and (4,) orientation of an object, now or at a time."""
+        with _KERNELS:
+            if time_ns is not None:
+                self.stage.at_time(time_ns)
+            found = self.stage.placement(index)
+        return found.position, found.orientation
+
+    def object_scale(self, index: int) -> np.ndarray:
+        """Return the (3,) scale of an object."""
+        return self.stage.placement(index).scale
 
     def set_object_pose(self, index: int, position: np.ndarray, orientation: np.ndarray) -> None:
-        """Move an object; its shadow follows when the shadow map is next drawn.
+        """Move an object, and its shadow with it.
 
         Args:
             index: object index.
             position: (3,) NED metres of the object's middle.
             orientation: (4,) quaternion w x y z, relative to how the object was built.
         """
-        g = self._geometry
-        turn = rotation_matrix(orientation)
-        middle = self.world.objects[index].position
+        unit = np.array(orientation, float) / np.linalg.norm(orientation)
         with _KERNELS:
-            for p in np.flatnonzero(g.object_index == index):
-                v = slice(g.vertex_start[p], g.vertex_start[p + 1])
-                t = slice(g.triangle_start[p], g.triangle_start[p + 1])
-                self._vertices[v] = (g.vertices[v] - middle) @ turn.T + position
-                self._normals[t] = triangle_normals(self._vertices, g.triangles[t])
-                self._origin[p] = turn @ (g.origin[p] - middle) + position
-                self._center[p] = self._origin[p]
-                self._axes[p] = g.axes[p] @ turn.T
-            self._poses[index] = (np.array(position, float), np.array(orientation, float))
-            self._shadows.clear()
+            scale = self.stage.placement(index).scale
+            self.stage.place(index, Placement(np.array(position, float), unit, scale))
+
+    def set_object_scale(self, index: int, scale: np.ndarray) -> None:
+        """Stretch an object about its middle by (3,) factors along its own axes."""
+        with _KERNELS:
+            found = self.stage.placement(index)
+            self.stage.place(
+                index, Placement(found.position, found.orientation, np.array(scale, float))
+            )
+
+    def set_object_material(self, index: int, color: tuple[float, float, float]) -> None:
+        """Paint an object in one linear albedo."""
+        with _KERNELS:
+            self.stage.recolor(index, color)
+
+    def spawn(
+        self,
+        asset: str,
+        name: str,
+        position: np.ndarray,
+        orientation: np.ndarray,
+        scale: np.ndarray,
+    ) -> int | None:
+        """Bring a copy of a family's first object; return its index, or None without such."""
+        with _KERNELS:
+            found = self.stage.pattern_of(asset)
+            if found is None:
+                return None
+            geometry, middle = found
+            item = WorldObject(name, asset, middle, movable=True)
+            placement = Placement(
+                np.array(position, float), np.array(orientation, float), np.array(scale, float)
+            )
+            return self._add(geometry, item, placement)
+
+    def add_body(self, geometry: Geometry, item: WorldObject) -> int:
+        """Bring an object of given geometry, where it is built; return its index."""
+        with _KERNELS:
+            return self._add(geometry, item, Placement(item.position))
+
+    def destroy(self, index: int) -> None:
+        """Take an object away until the next reset."""
+        with _KERNELS:
+            self.stage.hide(index)
 
     def reset(self) -> None:
-        """Put every object back where it was built."""
-        for index in list(self._poses):
-            resting = self.world.objects[index].position
-            self.set_object_pose(index, resting, np.array([1.0, 0.0, 0.0, 0.0]))
-        self._poses.clear()
+        """Put every object back where it was built; what was spawned is gone."""
+        with _KERNELS:
+            self.stage.reset()
+            self._reserve()
 
-    def _project(self, eye: np.ndarray, axes: np.ndarray, focal: float, view: CameraView) -> int:
-        g = self._geometry
+    def _add(self, geometry: Geometry, item: WorldObject, placement: Placement) -> int:
+        index = self.stage.spawn(geometry, item, placement)
+        self._reserve()
+        return index
+
+    def _reserve(self) -> None:
+        """Make room for the projected triangles of the whole stage."""
+        g = self.stage.geometry
+        capacity = len(g.triangles) * 2
+        if getattr(self, "_screen", None) is None or len(self._screen) < capacity:
+            self._screen = np.empty((capacity, 9))
+            self._source = np.empty(capacity, np.int32)
+        self._camera_points = np.empty_like(g.vertices, np.float64)
+
+    def _draw(
+        self,
+        view: CameraView,
+        time_ns: int,
+        atmosphere: Atmosphere,
+        exposure: float,
+        normals: bool,
+        before: Instant | None,
+    ) -> Render:
+        camera = view.camera()
+        shape = (view.height, view.width)
+        depth, triangle = np.empty(shape, np.float32), np.empty(shape, np.int32)
+        rgb, smooth = np.empty((*shape, 3), np.uint8), np.empty((*shape, 3), np.uint8)
+        part, planar = np.empty(shape, np.int32), np.empty(shape, np.float32)
+        object_index = np.empty(shape, np.uint16)
+        light = light_vector(atmosphere, time_ns, exposure)
+        sun = (float(light[0]), float(light[1]), float(light[2]))
+        resting, moving = self._shadows.resting(sun), self._shadows.moving(sun, camera.eye)
+        count = self._project(camera, view)
+        raster.rasterize(self._screen, self._source, count, _BANDS, depth, triangle)
+        g = self.stage.geometry
+        shading.shade(
+            depth,
+            triangle,
+            g.triangle_part,
+            g.normals,
+            g.origin,
+            g.axes,
+            g.size,
+            g.color,
+            g.material,
+            g.object_index,
+            g.is_round,
+            camera.eye,
+            camera.axes,
+            camera.focal,
+            light,
+            resting.nearest,
+            resting.frame,
+            moving.nearest,
+            moving.frame,
+            self._lamps,
+            self._lamp_frame,
+            rgb,
+            part,
+            object_index,
+            planar,
+        )
+        shading.smooth_edges(rgb, part, planar, smooth)
+        fall(smooth, planar, atmosphere, time_ns)
+        normal = self._normals(triangle, planar, camera) if normals else None
+        flow, flow_depth = None, None
+        if before is not None:
+            flow, flow_depth = flow_since(
+                before, camera, planar, object_index, SKY_DEPTH_M, self.stage
+            )
+        return Render(smooth, object_index, planar, camera.focal, normal, flow, flow_depth)
+
+    def _normals(self, triangle: np.ndarray, planar: np.ndarray, camera: Camera) -> np.ndarray:
+        g = self.stage.geometry
+        out = np.empty((*triangle.shape, 3), np.float32)
+        shading.surface_normals(
+            triangle,
+            planar,
+            g.triangle_part,
+            g.normals,
+            g.origin,
+            g.axes,
+            g.size,
+            g.is_round,
+            camera.eye,
+            camera.axes,
+            camera.focal,
+            out,
+        )
+        return out
+
+    def _project(self, camera: Camera, view: CameraView) -> int:
+        g = self.stage.geometry
         indices = np.empty(len(g.radius), np.int32)
         distances = np.empty(len(g.radius))
-        planes = _frustum_planes(axes, focal, view.width, view.height)
+        planes = _frustum_planes(camera, view.width, view.height)
         count = raster.select_parts(
-            self._center, g.radius, g.level, eye, planes, indices, distances
+            g.center, g.radius, g.level, camera.eye, planes, indices, distances
         )
         order = indices[:count][np.argsort(distances[:count], kind="stable")]
         return raster.project_perspective(
             order,
-            self._vertices,
+            g.vertices,
             g.triangles,
-            self._normals,
+            g.normals,
             g.vertex_start,
             g.triangle_start,
-            eye,
-            axes,
-            focal,
+            camera.eye,
+            camera.axes,
+            camera.focal,
             view.width,
             view.height,
             self._camera_points,
             self._screen,
             self._source,
         )
-
-    def _shadow_map(self, sun: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
-        """Return the (S, S) map and its (5, 3) frame for a direction to the sun."""
-        if sun in self._shadows:
-            return self._shadows[sun]
-        g = self._geometry
-        away = -np.array(sun)
-        right = np.cross(away, [0.0, 0.0, 1.0] if abs(away[2]) < 0.99 else [1.0, 0.0, 0.0])
-        right /= np.linalg.norm(right)
-        axes = np.stack([right, np.cross(away, right), away])
-        # What lies far out, the terrain and the hills, is too large to cast a useful shadow.
-        small = g.radius[g.triangle_part] < 100.0
-        keep = small & (g.level[g.triangle_part] != FAR)
-        corners = self._vertices[g.triangles[keep].ravel()].astype(float)
-        middle = (corners.min(0) + corners.max(0)) / 2
-        spread = np.abs((corners - middle) @ axes[:2].T).max()
-        scale = SHADOW_MAP_SIZE / 2 / (spread + 1.0)
-        screen = np.empty((int(keep.sum()), 9))
-        count = raster.project_parallel(
-            self._vertices, g.triangles, keep, middle, axes, scale, SHADOW_MAP_SIZE / 2, screen
-        )
-        shape = (SHADOW_MAP_SIZE, SHADOW_MAP_SIZE)
-        depth, triangle = np.empty(shape, np.float32), np.empty(shape, np.int32)
-        source = np.arange(count, dtype=np.int32)
-        raster.rasterize(screen, source, count, 64, depth, triangle)
-        frame = np.vstack([axes, middle, [scale, 0.0, 0.0]])
-        if len(self._shadows) >= 4:  # a moving sun must not fill the memory
-            self._shadows.pop(next(iter(self._shadows)))
-        self._shadows[sun] = (depth, frame)
-        return depth, frame
 
 
 def _camera_axes(orientation: np.ndarray) -> np.ndarray:
@@ -242,29 +332,22 @@ def _camera_axes(orientation: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.stack([turn[:, 1], turn[:, 2], turn[:, 0]]))
 
 
-def _frustum_planes(axes: np.ndarray, focal: float, width: int, height: int) -> np.ndarray:
+def _frustum_planes(camera: Camera, width: int, height: int) -> np.ndarray:
     """Return the (4, 3) inward normals of the view's sides."""
-    right, down, forward = axes
-    x, y = 0.5 * width / focal, 0.5 * height / focal
+    right, down, forward = camera.axes
+    x, y = 0.5 * width / camera.focal, 0.5 * height / camera.focal
     planes = np.stack(
         [right + x * forward, -right + x * forward, down + y * forward, -down + y * forward]
     )
     return planes / np.linalg.norm(planes, axis=1, keepdims=True)
 
 
-def _light(atmosphere: Atmosphere) -> np.ndarray:
-    """Return the (12,) light of `shading.shade`."""
-    sun = np.array(atmosphere.sun_direction, float)
-    sun /= np.linalg.norm(sun) or 1.0
-    up = float(-sun[2])
-    day = float(np.clip((up + 0.12) / 0.4, 0.03, 1.0))
-    strength = float(np.clip(up / 0.15, 0.0, 1.0))
-    warmth = float(np.clip(1.0 - up / 0.45, 0.0, 1.0))
-    overcast = float(np.clip(atmosphere.rain + 0.8 * atmosphere.snow + atmosphere.fog, 0.0, 1.0))
-    color = np.array([1.0, 1.0 - 0.32 * warmth, 1.0 - 0.6 * warmth]) * strength
-    haze = 0.0009 + 0.035 * atmosphere.fog**1.5 + 0.006 * atmosphere.rain
-    haze += 0.010 * atmosphere.snow + 0.02 * atmosphere.dust
-    tint = np.array([0.56, 0.66, 0.82]) * (1 - overcast) + np.array([0.62, 0.64, 0.66]) * overcast
-    tint += (np.array([0.62, 0.47, 0.28]) - tint) * min(atmosphere.dust * 2.0, 1.0)
-    day *= 1.0 - 0.25 * atmosphere.rain
-    return np.array([*sun, *color, day, haze, overcast, *tint])
+def _lamp_light(world: World) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lamps' light on the ground and its frame; see `light.lamp_map`."""
+    if not len(world.lamps):
+        return np.zeros((2, 2), np.float32), np.array([0.0, 0.0, 1.0])
+    low = world.lamps[:, :2].min(0) - 30.0
+    reach = float((world.lamps[:, :2].max(0) + 30.0 - low).max())
+    size = int(np.ceil(reach / _LAMP_SPACING_M)) + 2
+    lit = lamp_map(world.lamps, low, _LAMP_SPACING_M, size)
+    return lit, np.array([*low, _LAMP_SPACING_M])

@@ -5,14 +5,29 @@ from __future__ import annotations
 import numpy as np
 
 from airseg.simulators.embedded.kernels import njit, prange
+from airseg.simulators.embedded.light import (
+    CLOUD_DRIFT,
+    EXPOSURE,
+    HAZE_COLOR,
+    LEAF_COVER,
+    NIGHT,
+    SNOW_COVER,
+    WET,
+)
 from airseg.simulators.embedded.materials import (
+    CROSSING,
     GLASS,
+    LAMP,
+    LAWN,
     LEAVES,
     NEEDLES,
     PAINT,
+    PAVING,
     SHINGLES,
+    STREET,
     TILES,
     WATER,
+    cell_noise,
     fade,
     smooth_noise,
     surface_color,
@@ -38,7 +53,8 @@ def sky_color(dx, dy, dz, light, out):  # noqa: ANN001, ANN201
         g += halo * light[4] * 0.9
         b += halo * light[5] * 0.75
     if up > 0.02:
-        x, y = dx / (up + 0.12) * 1.1, dy / (up + 0.12) * 1.1
+        x = dx / (up + 0.12) * 1.1 + light[CLOUD_DRIFT]
+        y = dy / (up + 0.12) * 1.1 + light[CLOUD_DRIFT + 1]
         n = 0.5 * smooth_noise(x + 3.1, y) + 0.27 * smooth_noise(x * 2.3, y * 2.3 + 9.0)
         n += 0.15 * smooth_noise(x * 5.1, y * 5.1) + 0.08 * smooth_noise(x * 11.3, y * 11.3)
         cover = min(max((n - 0.47 + 0.25 * light[8]) / 0.24, 0.0), 1.0)
@@ -47,6 +63,11 @@ def sky_color(dx, dy, dz, light, out):  # noqa: ANN001, ANN201
         r += (0.92 * lit - r) * cover * 0.85
         g += (0.93 * lit - g) * cover * 0.85
         b += (0.97 * lit - b) * cover * 0.85
+    if light[NIGHT] > 0.0 and up > 0.05:
+        x, y = dx / (up + 0.3) * 140.0, dy / (up + 0.3) * 140.0
+        if cell_noise(np.floor(x), np.floor(y)) > 0.9965:
+            star = light[NIGHT] * 0.35 * cell_noise(np.floor(x) + 7.0, np.floor(y))
+            r, g, b = r + star, g + star, b + star
     out[0], out[1], out[2] = r, g, b
 
 
@@ -67,7 +88,7 @@ def _shadow(shadow_map, shadow_frame, px, py, pz, slope):  # noqa: ANN001, ANN20
     column = int(np.floor(0.5 * size + scale * right))
     row = int(np.floor(0.5 * size + scale * down))
     if column < 1 or row < 1 or column >= size - 1 or row >= size - 1:
-        return 1.0
+        return 1.0  # outside the map, or nothing moves
     bias = (0.6 + 2.2 * slope) / scale
     limit = 10000.0 - away + bias
     lit = 0
@@ -76,6 +97,55 @@ def _shadow(shadow_map, shadow_frame, px, py, pz, slope):  # noqa: ANN001, ANN20
             if shadow_map[row + j, column + i] <= limit:
                 lit += 1
     return lit / 9.0
+
+
+@njit(cache=True, nogil=True)
+def _weathered(r, g, b, px, py, pz, nz, material, footprint, light, is_round):  # noqa: ANN001, ANN202
+    """Return an albedo under rain, snow and leaves, and how much the surface mirrors."""
+    wet = 0.0
+    flat = material <= PAVING
+    if light[WET] > 0.0 and nz < -0.6:
+        pool = smooth_noise(px * 0.23, py * 0.23) if flat else 0.3
+        wet = light[WET] * min(max(1.6 * pool - 0.15, 0.12), 1.0)
+        if material == LAWN or is_round:
+            wet *= 0.15
+        dark = 1.0 - 0.45 * light[WET]
+        r, g, b = r * dark, g * dark, b * dark
+    if light[LEAF_COVER] > 0.0 and flat and nz < -0.6:
+        leaf = cell_noise(np.floor(px * 6.0), np.floor(py * 6.0))
+        near = fade(0.16, footprint)
+        share = 0.35 * light[LEAF_COVER] * (0.4 + 1.2 * smooth_noise(px * 0.3, py * 0.3))
+        shown = (1.0 if leaf < share else 0.0) * near + share * (1.0 - near)
+        hue = cell_noise(np.floor(px * 6.0) + 5.0, np.floor(py * 6.0) + 9.0)
+        r += (0.30 + 0.22 * hue - r) * shown
+        g += (0.10 + 0.16 * hue - g) * shown
+        b += (0.03 - b) * shown
+    if light[SNOW_COVER] > 0.0:
+        lies = min(max((-nz - 0.25) * 2.2, 0.0), 1.0)
+        patch = 0.6 * smooth_noise(px * 0.7, py * 0.7) + 0.4 * smooth_noise(px * 3.0, py * 3.0)
+        cover = min(max((light[SNOW_COVER] * 1.5 - patch) * 3.0, 0.0), 1.0) * lies
+        if material == STREET or material == CROSSING:
+            cover *= 0.75  # driven on
+        if material == WATER:
+            cover = 0.0
+        r, g, b = r + (0.8 - r) * cover, g + (0.83 - g) * cover, b + (0.88 - b) * cover
+        wet *= 1.0 - cover
+    return r, g, b, wet
+
+
+@njit(cache=True, nogil=True)
+def _lamp_light(lamps, frame, px, py, pz, nz):  # noqa: ANN001, ANN202
+    """Return how strongly street lamps light a spot."""
+    x, y = (px - frame[0]) / frame[2], (py - frame[1]) / frame[2]
+    i, j = int(np.floor(x)), int(np.floor(y))
+    if i < 0 or j < 0 or i >= lamps.shape[0] - 1 or j >= lamps.shape[1] - 1:
+        return 0.0
+    fx, fy = x - i, y - j
+    low = lamps[i, j] * (1 - fy) + lamps[i, j + 1] * fy
+    high = lamps[i + 1, j] * (1 - fy) + lamps[i + 1, j + 1] * fy
+    height = max(-pz, 0.0)
+    above = max(1.0 - height / 7.5, 0.0)  # lamps shine down
+    return (low * (1 - fx) + high * fx) * above * (0.45 - 0.55 * min(nz, 0.0))
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -105,6 +175,10 @@ def shade(  # noqa: ANN201
     light,  # noqa: ANN001
     shadow_map,  # noqa: ANN001
     shadow_frame,  # noqa: ANN001
+    moving_map,  # noqa: ANN001
+    moving_frame,  # noqa: ANN001
+    lamps,  # noqa: ANN001
+    lamp_frame,  # noqa: ANN001
     rgb,  # noqa: ANN001
     part,  # noqa: ANN001
     object_index,  # noqa: ANN001
@@ -116,9 +190,10 @@ def shade(  # noqa: ANN201
         depth, triangle: what `rasterize` left.
         triangle_part, normals, part_*: the world's geometry, see `world.Geometry`.
         eye, axes, focal: the camera, see `raster.project_perspective`.
-        light: (12,) float64: direction to the sun (0-2), its colour (3-5), daylight (6), haze per
-            metre (7), overcast (8), and the colour of haze as shares of daylight (9-11).
-        shadow_map, shadow_frame: see `_shadow`.
+        light: (19,) float64, see `light.light_vector`.
+        shadow_map, shadow_frame: of what rests; moving_map, moving_frame: of what moves; see
+            `shadows.ShadowMap`.
+        lamps, lamp_frame: see `light.lamp_map`; the frame is its first north and east, and metres.
         rgb: (H, W, 3) uint8 output; part: (H, W) int32 output, -1 for the sky;
         object_index: (H, W) uint16 output; planar: (H, W) float32 output, metres.
     """
@@ -140,7 +215,8 @@ def shade(  # noqa: ANN201
                 thick = min(light[7] * 900.0, 1.0) * (1.0 - 0.6 * max(-dz / length, 0.0))
                 for c in range(3):
                     haze = light[9 + c] * light[6]
-                    rgb[row, column, c] = np.uint8(_tone(sky[c] + (haze - sky[c]) * thick))
+                    seen = (sky[c] + (haze - sky[c]) * thick) * light[EXPOSURE]
+                    rgb[row, column, c] = np.uint8(_tone(seen))
                 part[row, column] = -1
                 object_index[row, column] = 0
                 planar[row, column] = SKY_DEPTH_M
@@ -207,11 +283,18 @@ def shade(  # noqa: ANN201
                 nz += rough * (smooth_noise(u * 5.0 + 57.0, (w - v) * 5.0) - 0.5)
                 norm = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
                 nx, ny, nz = nx / norm, ny / norm, nz / norm
+            wet = 0.0
+            if light[SNOW_COVER] > 0.0 or light[WET] > 0.0 or light[LEAF_COVER] > 0.0:
+                r, g, b, wet = _weathered(
+                    r, g, b, px, py, pz, nz, material, footprint, light, part_round[p]
+                )
             toward = nx * light[0] + ny * light[1] + nz * light[2]
             sun = 0.0
             if toward > 0.0:
                 slope = min(np.sqrt(1.0 - min(toward * toward, 1.0)) / max(toward, 0.05), 4.0)
                 sun = toward * _shadow(shadow_map, shadow_frame, px, py, pz, slope)
+                if sun > 0.0:
+                    sun *= _shadow(moving_map, moving_frame, px, py, pz, slope)
             sun *= 1.0 - 0.8 * light[8]
             facing_up = 0.5 - 0.5 * nz
             # Walls and trunks darken towards the ground, where less of the sky is seen.
@@ -220,7 +303,26 @@ def shade(  # noqa: ANN201
             lr = (0.13 + 0.17 * facing_up) * ambient + 1.55 * sun * light[3] + 0.006
             lg = (0.13 + 0.22 * facing_up) * ambient + 1.45 * sun * light[4] + 0.007
             lb = (0.12 + 0.31 * facing_up) * ambient + 1.25 * sun * light[5] + 0.010
+            if light[NIGHT] > 0.0:
+                lamp = light[NIGHT] * _lamp_light(lamps, lamp_frame, px, py, pz, nz)
+                lr, lg, lb = lr + 0.85 * lamp, lg + 0.62 * lamp, lb + 0.34 * lamp
             cr, cg, cb = r * lr, g * lg, b * lb
+            if material == LAMP:
+                glow = 0.25 + 2.2 * light[NIGHT]
+                cr, cg, cb = max(cr, r * glow), max(cg, 0.85 * g * glow), max(cb, 0.6 * b * glow)
+            if material == GLASS and light[NIGHT] > 0.0:
+                # Somebody is at home behind two windows of five.
+                at_home = cell_noise(part_origin[p, 0] * 3.0, part_origin[p, 1] * 3.0) > 0.6
+                glow = 0.5 * light[NIGHT] if at_home else 0.0
+                cr, cg, cb = cr + glow, cg + 0.7 * glow, cb + 0.35 * glow
+            if wet > 0.0:
+                mirror = (1.0 - min(slant, 1.0)) ** 4
+                strength = wet * (0.06 + 0.6 * mirror)
+                for c in range(3):
+                    sky[c] = light[HAZE_COLOR + c] * light[6]
+                cr += (sky[0] - cr) * strength
+                cg += (sky[1] - cg) * strength
+                cb += (sky[2] - cb) * strength
             if material == GLASS or material == WATER or material == PAINT:
                 if material == WATER:
                     nx += 0.07 * (smooth_noise(px * 3.1, py * 3.1) - 0.5)
@@ -242,9 +344,9 @@ def shade(  # noqa: ANN201
             cr += (light[9] * light[6] - cr) * thick
             cg += (light[10] * light[6] - cg) * thick
             cb += (light[11] * light[6] - cb) * thick
-            rgb[row, column, 0] = np.uint8(_tone(cr))
-            rgb[row, column, 1] = np.uint8(_tone(cg))
-            rgb[row, column, 2] = np.uint8(_tone(cb))
+            rgb[row, column, 0] = np.uint8(_tone(cr * light[EXPOSURE]))
+            rgb[row, column, 1] = np.uint8(_tone(cg * light[EXPOSURE]))
+            rgb[row, column, 2] = np.uint8(_tone(cb * light[EXPOSURE]))
             part[row, column] = p
             object_index[row, column] = part_object[p]
             planar[row, column] = z
@@ -277,3 +379,51 @@ def smooth_edges(rgb, part, planar, out):  # noqa: ANN001, ANN201
                     near += np.int32(rgb[row, left, c]) + np.int32(rgb[row, right, c])
                     middle = (4 * middle + near + 4) // 8
                 out[row, column, c] = np.uint8(middle)
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def surface_normals(  # noqa: ANN201
+    triangle,  # noqa: ANN001
+    planar,  # noqa: ANN001
+    triangle_part,  # noqa: ANN001
+    normals,  # noqa: ANN001
+    part_origin,  # noqa: ANN001
+    part_axes,  # noqa: ANN001
+    part_size,  # noqa: ANN001
+    part_round,  # noqa: ANN001
+    eye,  # noqa: ANN001
+    axes,  # noqa: ANN001
+    focal,  # noqa: ANN001
+    out,  # noqa: ANN001
+):
+    """Write the (H, W, 3) float32 unit normal, NED, of what each pixel sees; 0 for the sky."""
+    height, width = triangle.shape
+    for row in prange(height):
+        for column in range(width):
+            t = triangle[row, column]
+            if t < 0:
+                out[row, column, 0] = 0.0
+                out[row, column, 1] = 0.0
+                out[row, column, 2] = 0.0
+                continue
+            p = triangle_part[t]
+            nx, ny, nz = normals[t, 0], normals[t, 1], normals[t, 2]
+            if part_round[p]:
+                z = planar[row, column]
+                cx = (column + 0.5 - 0.5 * width) / focal
+                cy = (row + 0.5 - 0.5 * height) / focal
+                a = part_axes[p]
+                nx, ny, nz = 0.0, 0.0, 0.0
+                for k in range(3):
+                    along = 0.0
+                    for j in range(3):
+                        ray = axes[0, j] * cx + axes[1, j] * cy + axes[2, j]
+                        along += a[k, j] * (eye[j] + ray * z - part_origin[p, j])
+                    along *= 4.0 / (part_size[p, k] * part_size[p, k])
+                    nx += a[k, 0] * along
+                    ny += a[k, 1] * along
+                    nz += a[k, 2] * along
+            norm = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
+            out[row, column, 0] = nx / norm
+            out[row, column, 1] = ny / norm
+            out[row, column, 2] = nz / norm

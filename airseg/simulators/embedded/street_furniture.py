@@ -7,6 +7,8 @@ from itertools import pairwise
 import numpy as np
 
 from airseg.simulators.embedded import materials as m
+from airseg.simulators.embedded.clock import START_NS
+from airseg.simulators.embedded.traffic import Drive
 from airseg.simulators.embedded.world import Frame, WorldBuilder, srgb
 
 _CAR_COLORS = [
@@ -21,32 +23,73 @@ _CAR_COLORS = [
 ]
 
 
-def add_car(builder: WorldBuilder, at: Frame) -> int:
-    """Add a car whose nose points along u; it can be moved."""
+def add_car(builder: WorldBuilder, at: Frame, *, solid: bool = True) -> int:
+    """Add a car whose nose points along u; it can be moved.
+
+    Args:
+        builder: what to add it to.
+        at: its middle.
+        solid: whether others collide with it where it is built.
+    """
     car = builder.add_object("Car", movable=True)
     color = srgb(*_CAR_COLORS[builder.random.integers(len(_CAR_COLORS))])
     long = builder.random.uniform(4.0, 4.7)
     tall = builder.random.uniform(0.0, 0.25)
     dark, rubber = srgb(0.13, 0.15, 0.18), srgb(0.09, 0.09, 0.09)
-    cabin = long * 0.52
+    steel = srgb(0.55, 0.56, 0.57)
+    cabin, middle = long * 0.6, -0.05 * long
 
-    def box(middle: tuple, size: tuple, color: tuple, material: int) -> None:
-        builder.add_part(car, "box", at, middle, size, color, material)
+    def part(solid: str, place: tuple, size: tuple, tint: tuple, material: int) -> None:
+        builder.add_part(car, solid, at, place, size, tint, material)
 
-    box((0, 0, 0.62), (long, 1.76, 0.52), color, m.PAINT)
-    box((0.3, 0, 0.42), (long * 0.96, 1.7, 0.3), dark, m.PLAIN)
-    box((-0.2, 0, 1.12 + tall / 2), (cabin, 1.5, 0.52 + tall), dark, m.GLASS)
-    box((-0.25, 0, 1.42 + tall), (cabin * 0.82, 1.46, 0.09), color, m.PAINT)
-    for u in (-0.2 - cabin / 2 + 0.08, -0.2 + cabin * 0.02, -0.2 + cabin / 2 - 0.08):
-        box((u, 0, 1.12 + tall / 2), (0.1, 1.54, 0.54 + tall), color, m.PAINT)
+    part("box", (0, 0, 0.55), (long, 1.74, 0.42), color, m.PAINT)
+    part("hood", (0, 0, 0.83), (long * 0.985, 1.74, 0.16), color, m.PAINT)
+    part("box", (0, 0, 0.34), (long * 0.94, 1.66, 0.16), dark, m.PLAIN)
+    part("cabin", (middle, 0, 1.16 + tall / 2), (cabin, 1.6, 0.54 + tall), dark, m.GLASS)
+    roof = (cabin * 0.63, 1.34, 0.07)
+    part("box", (middle - 0.03 * cabin, 0, 1.45 + tall), roof, color, m.PAINT)
+    part("box", (middle, 0, 1.1 + tall / 2), (0.09, 1.5, 0.4 + tall), color, m.PAINT)
     for u in (-long * 0.31, long * 0.31):
-        for v in (-0.8, 0.8):
-            builder.add_part(car, "cylinder", at, (u, v, 0.33), (0.66, 0.24, 0.66), rubber, m.PLAIN)
+        for v in (-0.78, 0.78):
+            part("wheel", (u, v, 0.33), (0.66, 0.24, 0.66), rubber, m.PLAIN)
+            part("wheel", (u, v * 1.04, 0.33), (0.36, 0.2, 0.36), steel, m.PAINT)
     for v in (-0.6, 0.6):
-        box((long / 2, v, 0.66), (0.06, 0.36, 0.16), srgb(0.95, 0.94, 0.86), m.PLAIN)
-        box((-long / 2, v, 0.68), (0.06, 0.34, 0.16), srgb(0.62, 0.06, 0.06), m.PLAIN)
-    builder.add_solid(car, at, (0, 0, 0.75), (long, 1.8, 1.5))
+        part("box", (long / 2, v, 0.64), (0.06, 0.36, 0.15), srgb(0.95, 0.94, 0.86), m.LAMP)
+        part("box", (-long / 2, v, 0.66), (0.06, 0.34, 0.15), srgb(0.62, 0.06, 0.06), m.LAMP)
+    for u in (-long / 2, long / 2):
+        part("box", (u, 0, 0.42), (0.1, 1.7, 0.16), dark, m.PLAIN)
+        part("box", (u * 1.01, 0, 0.5), (0.06, 0.5, 0.11), srgb(0.85, 0.85, 0.82), m.PLAIN)
+    if solid:
+        builder.add_solid(car, at, (0, 0, 0.75), (long, 1.8, 1.5))
     return car
+
+
+def add_traffic(builder: WorldBuilder, route: np.ndarray, spacing_m: float = 130.0) -> None:
+    """Let cars drive around a closed route, about one every `spacing_m` metres."""
+    random = builder.random
+    length = float(np.linalg.norm(route - np.roll(route, 1, axis=0), axis=1).sum())
+    speed = random.uniform(7.0, 11.0)  # one for all of a route: nobody runs into the next
+    first = random.uniform(0.0, spacing_m)
+    for start in np.arange(first, first + length - spacing_m / 2, spacing_m):
+        drive = Drive(len(builder), route, speed, float(start + random.uniform(-30.0, 30.0)))
+        north, east, _ = drive.at(START_NS)
+        add_car(builder, Frame(north, east), solid=False)
+        builder.add_drive(drive)
+
+
+def add_traffic_light(builder: WorldBuilder, at: Frame) -> int:
+    """Add a traffic light that faces those who come along u; its arm reaches over the street."""
+    light = builder.add_object("Traffic_Light")
+    steel, dark = srgb(0.36, 0.37, 0.38), srgb(0.1, 0.11, 0.1)
+    builder.add_part(light, "trunk", at, (0, 0, 2.7), (0.22, 0.22, 5.4), steel, m.PLAIN)
+    builder.add_part(light, "box", at, (0, -1.3, 5.3), (0.1, 2.7, 0.1), steel, m.PLAIN)
+    for v, up in ((-2.5, 4.85), (-0.22, 2.9)):
+        builder.add_part(light, "box", at, (0, v, up), (0.24, 0.34, 0.95), dark, m.PLAIN)
+        for k, color in enumerate(((0.8, 0.1, 0.08), (0.85, 0.6, 0.1), (0.1, 0.7, 0.3))):
+            place = (-0.13, v, up + 0.29 - 0.29 * k)
+            builder.add_part(light, "ball", at, place, (0.1, 0.22, 0.22), srgb(*color), m.LAMP)
+    builder.add_solid(light, at, (0, 0, 2.7), (0.3, 0.3, 5.4))
+    return light
 
 
 def add_lamp(builder: WorldBuilder, at: Frame) -> int:
@@ -56,8 +99,9 @@ def add_lamp(builder: WorldBuilder, at: Frame) -> int:
     builder.add_part(lamp, "trunk", at, (0, 0, 2.9), (0.2, 0.2, 5.8), steel, m.PLAIN)
     builder.add_part(lamp, "box", at, (0.8, 0, 5.75), (1.7, 0.1, 0.1), steel, m.PLAIN)
     builder.add_part(
-        lamp, "box", at, (1.5, 0, 5.68), (0.7, 0.3, 0.14), srgb(0.85, 0.85, 0.78), m.PLAIN
+        lamp, "box", at, (1.5, 0, 5.68), (0.7, 0.3, 0.14), srgb(0.85, 0.85, 0.78), m.LAMP
     )
+    builder.add_light(at, (1.5, 0, 5.6))
     builder.add_solid(lamp, at, (0, 0, 2.9), (0.25, 0.25, 5.8))
     return lamp
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from airseg.simulators.embedded.meshes import mesh
+from airseg.simulators.embedded.traffic import Drive
 
 ALWAYS, NEAR, FAR = 0, 1, 2
 """Level of detail of a part: drawn always, only from near, or only from far."""
@@ -97,6 +98,8 @@ class World:
         collision_boxes: (M, 6) float64, axis-aligned, ``x_min y_min z_min x_max y_max z_max``.
         collision_object: (M,) int32, the object each box belongs to.
         assets: names that `simListAssets` tells.
+        traffic: cars that drive by themselves.
+        lamps: (L, 3) float64, NED places of what lights the streets at night.
     """
 
     name: str
@@ -106,6 +109,8 @@ class World:
     collision_boxes: np.ndarray
     collision_object: np.ndarray
     assets: list[str] = field(default_factory=list)
+    traffic: list[Drive] = field(default_factory=list)
+    lamps: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
 
     def ground_height(self, north: float, east: float) -> float:
         """Return z (down) of the ground at a place; the built worlds are flat."""
@@ -129,6 +134,11 @@ class WorldBuilder:
         self._parts: list[tuple] = []
         self._boxes: list[tuple] = []
         self._box_objects: list[int] = []
+        self._traffic: list[Drive] = []
+        self._lamps: list[tuple[float, float, float]] = []
+
+    def __len__(self) -> int:
+        return len(self._names)
 
     def add_object(self, kind: str, *, movable: bool = False) -> int:
         """Begin an object of a family and return its index."""
@@ -190,6 +200,14 @@ class WorldBuilder:
         self._boxes.append((*low, z - size[2] / 2, *high, z + size[2] / 2))
         self._box_objects.append(owner)
 
+    def add_light(self, frame: Frame, place: tuple[float, float, float]) -> None:
+        """Add a street lamp's light at a local (u, v, height)."""
+        self._lamps.append((*frame.point(place[0], place[1]), -place[2]))
+
+    def add_drive(self, drive: Drive) -> None:
+        """Let a car drive; it must have been built with its nose to the north."""
+        self._traffic.append(drive)
+
     def build(self) -> World:
         """Bake everything into arrays."""
         geometry = _bake(self._parts)
@@ -207,6 +225,8 @@ class WorldBuilder:
             np.array(self._boxes, float).reshape(-1, 6),
             np.array(self._box_objects, np.int32),
             sorted({kind for kind, _ in self._kinds}),
+            self._traffic,
+            np.array(self._lamps, float).reshape(-1, 3),
         )
 
 
