@@ -30,7 +30,7 @@ from airseg.simulators.embedded.world import Geometry, World, WorldObject
 
 __all__ = ["AFTERNOON_SUN", "CLEAR", "Atmosphere", "CameraView", "Render", "Renderer"]
 
-_BANDS = 16
+_BANDS, _RUNS = 16, 8
 _LAMP_SPACING_M = 0.75
 _KERNELS = threading.RLock()
 """Held while compiled kernels run: numba's default thread pool serves one caller at a time."""
@@ -240,8 +240,8 @@ class Renderer:
         light = light_vector(atmosphere, time_ns, exposure)
         sun = (float(light[0]), float(light[1]), float(light[2]))
         resting, moving = self._shadows.resting(sun), self._shadows.moving(sun, camera.eye)
-        count = self._project(camera, view)
-        raster.rasterize(self._screen, self._source, count, _BANDS, depth, triangle)
+        starts, counts = self._project(camera, view)
+        raster.rasterize(self._screen, self._source, starts, counts, _BANDS, depth, triangle)
         g = self.stage.geometry
         shading.shade(
             depth,
@@ -299,7 +299,8 @@ class Renderer:
         )
         return out
 
-    def _project(self, camera: Camera, view: CameraView) -> int:
+    def _project(self, camera: Camera, view: CameraView) -> tuple[np.ndarray, np.ndarray]:
+        """Project what may be seen; return where the runs of screen triangles are."""
         g = self.stage.geometry
         indices = np.empty(len(g.radius), np.int32)
         distances = np.empty(len(g.radius))
@@ -308,7 +309,8 @@ class Renderer:
             g.center, g.radius, g.level, camera.eye, planes, indices, distances
         )
         order = indices[:count][np.argsort(distances[:count], kind="stable")]
-        return raster.project_perspective(
+        starts, counts = np.empty(_RUNS, np.int64), np.empty(_RUNS, np.int64)
+        raster.project_perspective(
             order,
             g.vertices,
             g.triangles,
@@ -323,7 +325,10 @@ class Renderer:
             self._camera_points,
             self._screen,
             self._source,
+            starts,
+            counts,
         )
+        return starts, counts
 
 
 def _camera_axes(orientation: np.ndarray) -> np.ndarray:

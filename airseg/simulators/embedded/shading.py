@@ -112,13 +112,20 @@ def _weathered(r, g, b, px, py, pz, nz, material, footprint, light, is_round):  
         dark = 1.0 - 0.45 * light[WET]
         r, g, b = r * dark, g * dark, b * dark
     if light[LEAF_COVER] > 0.0 and flat and nz < -0.6:
-        leaf = cell_noise(np.floor(px * 6.0), np.floor(py * 6.0))
-        near = fade(0.16, footprint)
-        share = 0.35 * light[LEAF_COVER] * (0.4 + 1.2 * smooth_noise(px * 0.3, py * 0.3))
-        shown = (1.0 if leaf < share else 0.0) * near + share * (1.0 - near)
-        hue = cell_noise(np.floor(px * 6.0) + 5.0, np.floor(py * 6.0) + 9.0)
-        r += (0.30 + 0.22 * hue - r) * shown
-        g += (0.10 + 0.16 * hue - g) * shown
+        i, j = np.floor(px * 9.0), np.floor(py * 9.0)
+        # Each cell holds at most one leaf, an ellipse somewhere within it.
+        along = px * 9.0 - i - 0.5 + 0.4 * (cell_noise(i + 3.0, j) - 0.5)
+        across = py * 9.0 - j - 0.5 + 0.4 * (cell_noise(i, j + 3.0) - 0.5)
+        turn = 6.28318 * cell_noise(i + 17.0, j)
+        c, s = np.cos(turn), np.sin(turn)
+        lying = (c * along + s * across) ** 2 / 0.14 + (c * across - s * along) ** 2 / 0.045 < 1.0
+        near = fade(0.13, footprint)
+        share = light[LEAF_COVER] * (0.15 + 1.1 * smooth_noise(px * 0.3, py * 0.3))
+        shown = (1.0 if lying and cell_noise(i, j) < share else 0.0) * near
+        shown += 0.22 * share * (1.0 - near)
+        hue = cell_noise(i + 5.0, j + 9.0)
+        r += (0.22 + 0.25 * hue - r) * shown
+        g += (0.07 + 0.13 * hue - g) * shown
         b += (0.03 - b) * shown
     if light[SNOW_COVER] > 0.0:
         lies = min(max((-nz - 0.25) * 2.2, 0.0), 1.0)
@@ -148,12 +155,16 @@ def _lamp_light(lamps, frame, px, py, pz, nz):  # noqa: ANN001, ANN202
     return (low * (1 - fx) + high * fx) * above * (0.45 - 0.55 * min(nz, 0.0))
 
 
+_GAMMA_STEPS = 65535
+_GAMMA = (np.linspace(0.0, 1.0, _GAMMA_STEPS + 1) ** 0.4545 * 255.0 + 0.5).astype(np.uint8)
+
+
 @njit(cache=True, nogil=True, inline="always")
 def _tone(x):  # noqa: ANN001, ANN202
-    """Compress linear light to a display value, 0 to 255 (a filmic curve, then gamma)."""
+    """Compress linear light to a display value, uint8 (a filmic curve, then gamma)."""
     x = max(x, 0.0)
     y = (x * (2.51 * x + 0.03)) / (x * (2.43 * x + 0.59) + 0.14)
-    return min(max(y, 0.0), 1.0) ** 0.4545 * 255.0 + 0.5
+    return _GAMMA[int(min(y, 1.0) * _GAMMA_STEPS + 0.5)]
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -216,7 +227,7 @@ def shade(  # noqa: ANN201
                 for c in range(3):
                     haze = light[9 + c] * light[6]
                     seen = (sky[c] + (haze - sky[c]) * thick) * light[EXPOSURE]
-                    rgb[row, column, c] = np.uint8(_tone(seen))
+                    rgb[row, column, c] = _tone(seen)
                 part[row, column] = -1
                 object_index[row, column] = 0
                 planar[row, column] = SKY_DEPTH_M
@@ -344,9 +355,9 @@ def shade(  # noqa: ANN201
             cr += (light[9] * light[6] - cr) * thick
             cg += (light[10] * light[6] - cg) * thick
             cb += (light[11] * light[6] - cb) * thick
-            rgb[row, column, 0] = np.uint8(_tone(cr * light[EXPOSURE]))
-            rgb[row, column, 1] = np.uint8(_tone(cg * light[EXPOSURE]))
-            rgb[row, column, 2] = np.uint8(_tone(cb * light[EXPOSURE]))
+            rgb[row, column, 0] = _tone(cr * light[EXPOSURE])
+            rgb[row, column, 1] = _tone(cg * light[EXPOSURE])
+            rgb[row, column, 2] = _tone(cb * light[EXPOSURE])
             part[row, column] = p
             object_index[row, column] = part_object[p]
             planar[row, column] = z

@@ -110,7 +110,9 @@ def _draw(
         screen,
     )
     nearest, triangle = np.empty((size, size), np.float32), np.empty((size, size), np.int32)
-    raster.rasterize(screen, np.arange(count, dtype=np.int32), count, 64, nearest, triangle)
+    source = np.arange(count, dtype=np.int32)
+    starts, counts = np.zeros(1, np.int64), np.array([count])
+    raster.rasterize(screen, source, starts, counts, 64, nearest, triangle)
     return nearest
 
 
