@@ -18,7 +18,7 @@ from airseg.simulators.embedded.settings import (
 )
 from airseg.simulators.embedded.simulation import sun_direction
 
-SCENE, PLANAR, PERSPECTIVE, VIS, SEGMENTATION, NORMALS, INFRARED = 0, 1, 2, 3, 5, 6, 7
+SCENE, PLANAR, PERSPECTIVE, VIS, SEGMENTATION, INFRARED = 0, 1, 2, 3, 5, 7
 
 
 @pytest.fixture
@@ -91,9 +91,9 @@ def test_an_id_set_is_the_colour_and_the_grey_seen(still):
     assert image(hidden)[HEIGHT // 2, WIDTH // 2].tolist() == [0, 0, 0]
 
 
-def test_unsupported_image_types_and_unknown_cameras_are_errors(raw):
-    error = raw.error("simGetImages", [request(NORMALS)], "", False)
-    assert "image type 6 is not supported" in error
+def test_unknown_image_types_and_cameras_are_errors(raw):
+    error = raw.error("simGetImages", [request(77)], "", False)
+    assert "image type 77 is none of" in error
     assert "Camera 'tail' is not available" in raw.error(
         "simGetImages", [request(SCENE, camera="tail")], "", False
     )

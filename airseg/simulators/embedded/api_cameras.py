@@ -1,19 +1,13 @@
-"""RPC methods about cameras: images, poses, view angles."""
+"""RPC methods about cameras: images, poses, view angles, distortion."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
-from airseg.simulators.embedded.cameras import (
-    SUPPORTED,
-    camera_view,
-    fill_response,
-    find_camera,
-)
-from airseg.simulators.embedded.renderer import Render
+from airseg.simulators.embedded.cameras import Camera, camera_view
+from airseg.simulators.embedded.capture import Capturing
 from airseg.simulators.embedded.rpc import rpc
 from airseg.simulators.embedded.simulation import Simulation
 from airseg.simulators.protocol import (
@@ -27,33 +21,35 @@ from airseg.simulators.protocol import (
     Vector3r,
 )
 
+_DISTORTION = ("K1", "K2", "K3", "P1", "P2")
+
 
 class CameraApi:
     """Methods about the cameras of every SimMode."""
 
-    def __init__(self, simulation: Simulation) -> None:
+    def __init__(self, simulation: Simulation, *, red_first: bool = False) -> None:
         self._simulation = simulation
+        self._capturing = Capturing(simulation, red_first=red_first)
 
     @rpc("simGetImages", [ImageRequest], str, bool)
     def images(
         self, requests: list[ImageRequest], vehicle_name: str, external: bool
     ) -> list[ImageResponse]:
-        """Return images of one instant; those of one camera come from one rendering."""
-        return self._capture(requests, vehicle_name)
+        """Return images of one instant."""
+        return self._capturing.take(requests, vehicle_name, external)
 
     @rpc("simGetImage", str, int, str, bool)
     def image(self, camera: str, image_type: int, vehicle_name: str, external: bool) -> bytes:
         """Return one PNG."""
         request = ImageRequest(camera, image_type, pixels_as_float=False, compress=True)
-        return self._capture([request], vehicle_name)[0].image_data_uint8
+        return self._capturing.take([request], vehicle_name, external)[0].image_data_uint8
 
     @rpc("simGetCameraInfo", str, str, bool)
     def camera_info(self, camera_name: str, vehicle_name: str, external: bool) -> CameraInfo:
         """Return pose, view angle and projection of a camera."""
         simulation = self._simulation
         with simulation.lock:
-            vehicle = simulation.vehicle(vehicle_name)
-            camera = find_camera(simulation.cameras_of(vehicle), camera_name)
+            vehicle, camera = simulation.find_camera(camera_name, vehicle_name, external)
             view = camera_view(vehicle, camera, ImageType.Scene)
         focal = 1.0 / math.tan(math.radians(view.fov_deg) / 2)
         matrix = [
@@ -62,8 +58,9 @@ class CameraApi:
             [0.0, 0.0, 0.0, 0.1],
             [0.0, 0.0, 1.0, 0.0],
         ]
+        origin = vehicle.origin if vehicle else np.zeros(3)
         pose = Pose(
-            Vector3r.from_array(view.position - vehicle.origin),
+            Vector3r.from_array(view.position - origin),
             Quaternionr.from_array(view.orientation),
         )
         return CameraInfo(pose, view.fov_deg, ProjectionMatrix(matrix))
@@ -72,15 +69,12 @@ class CameraApi:
     def set_camera_pose(
         self, camera_name: str, pose: Pose, vehicle_name: str, external: bool
     ) -> None:
-        """Mount a camera elsewhere on its vehicle; the pose is relative to the body."""
-        simulation = self._simulation
+        """Mount a camera elsewhere, relative to the body, or to the world if it is external."""
         offset, turn = pose.position.to_array(), pose.orientation.to_array()
         if not np.isfinite([*offset, *turn]).all() or not turn.any():
             raise ValueError("the pose has a component that is no number")
-        with simulation.lock:
-            camera = find_camera(
-                simulation.cameras_of(simulation.vehicle(vehicle_name)), camera_name
-            )
+        with self._simulation.lock:
+            camera = self._camera(camera_name, vehicle_name, external)
             camera.offset, camera.turn = offset, turn / np.linalg.norm(turn)
 
     @rpc("simSetCameraFov", str, float, str, bool)
@@ -90,44 +84,28 @@ class CameraApi:
         """Change the horizontal field of view of a camera, degrees."""
         if not 1.0 <= degrees <= 170.0:
             raise ValueError(f"a field of view of {degrees} degrees is not between 1 and 170")
-        simulation = self._simulation
-        with simulation.lock:
-            vehicle = simulation.vehicle(vehicle_name)
-            find_camera(simulation.cameras_of(vehicle), camera_name).fov_deg = degrees
+        with self._simulation.lock:
+            self._camera(camera_name, vehicle_name, external).fov_deg = degrees
 
-    def _capture(self, requests: list[ImageRequest], vehicle_name: str) -> list[ImageResponse]:
-        simulation = self._simulation
-        for request in requests:
-            if request.image_type not in SUPPORTED:
-                names = ", ".join(t.name for t in sorted(SUPPORTED))
-                raise ValueError(
-                    f"image type {request.image_type} is not supported by the embedded simulator; "
-                    f"supported: {names}"
-                )
-        with simulation.lock:
-            vehicle = simulation.vehicle(vehicle_name)
-            cameras = simulation.cameras_of(vehicle)
-            views = [
-                camera_view(vehicle, find_camera(cameras, r.camera_name), r.image_type)
-                for r in requests
-            ]
-            now_ns, atmosphere = simulation.clock.now_ns, simulation.atmosphere()
-        renders: dict[tuple[Any, ...], Render] = {}
-        responses = []
-        for request, view in zip(requests, views, strict=True):
-            key = (request.camera_name, view.fov_deg, view.width, view.height)
-            if key not in renders:
-                renders[key] = simulation.renderer.render(view, now_ns, atmosphere)
-            response = ImageResponse(
-                camera_name=request.camera_name,
-                camera_position=Vector3r.from_array(view.position - vehicle.origin),
-                camera_orientation=Quaternionr.from_array(view.orientation),
-                time_stamp=now_ns,
-                pixels_as_float=request.pixels_as_float,
-                compress=request.compress,
-                image_type=int(request.image_type),
-            )
-            responses.append(
-                fill_response(response, request, renders[key], simulation.segmentation)
-            )
-        return responses
+    @rpc("simSetDistortionParam", str, str, float, str, bool)
+    def set_distortion(
+        self, camera_name: str, name: str, value: float, vehicle_name: str, external: bool
+    ) -> None:
+        """Set one of K1, K2, K3, P1, P2 of a camera's lens."""
+        if name not in _DISTORTION:
+            raise ValueError(f"there is no '{name}' among {', '.join(_DISTORTION)}")
+        if not abs(value) <= 10.0:
+            raise ValueError(f"{name} of {value} is not between -10 and 10")
+        with self._simulation.lock:
+            camera = self._camera(camera_name, vehicle_name, external)
+            camera.distortion[_DISTORTION.index(name)] = value
+
+    @rpc("simGetDistortionParams", str, str, bool)
+    def distortion(self, camera_name: str, vehicle_name: str, external: bool) -> list[float]:
+        """Return K1, K2, K3, P1, P2 of a camera's lens."""
+        with self._simulation.lock:
+            camera = self._camera(camera_name, vehicle_name, external)
+            return [float(v) for v in camera.distortion]
+
+    def _camera(self, camera_name: str, vehicle_name: str, external: bool) -> Camera:
+        return self._simulation.find_camera(camera_name, vehicle_name, external)[1]

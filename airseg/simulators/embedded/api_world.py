@@ -72,7 +72,7 @@ class WorldApi:
     def list_objects(self, name_regex: str) -> list[str]:
         """Return the names that an expression matches wholly, letters' case included."""
         pattern = re.compile(name_regex)
-        return [n for n in self._simulation.object_names if pattern.fullmatch(n)]
+        return [n for n in self._simulation.object_names if n and pattern.fullmatch(n)]
 
     @rpc("simListAssets")
     def list_assets(self) -> list[str]:

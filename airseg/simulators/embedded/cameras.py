@@ -1,23 +1,23 @@
-"""Cameras on vehicles, and the images a request asks of them."""
+"""Cameras on vehicles and in the world, and what each remembers of the instant before."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 
-from airseg.geometry import quaternion_from_euler, quaternion_multiply
-from airseg.simulators.embedded.renderer import CameraView, Render
-from airseg.simulators.embedded.segmentation import SegmentationIds
+from airseg.geometry import euler_from_quaternion, quaternion_from_euler, quaternion_multiply
+from airseg.simulators.embedded.motion import Instant
+from airseg.simulators.embedded.renderer import CameraView
 from airseg.simulators.embedded.settings import (
     CameraSetting,
     CaptureSetting,
+    NoiseSetting,
     VehicleSetting,
     capture_setting,
+    noise_setting,
 )
 from airseg.simulators.embedded.vehicles import Car, FreeCamera, Vehicle
-from airseg.simulators.protocol import ImageRequest, ImageResponse, ImageType
 
 _DEGREES = np.pi / 180
 _ALIASES = {
@@ -44,42 +44,64 @@ _CAR_MOUNTS = {
     "fpv": ((0.3, 0.0, -1.3), 0, 0),
     "back_center": ((-2.2, 0.0, -1.2), 0, 180),
 }
-SUPPORTED = frozenset(
-    {
-        ImageType.Scene,
-        ImageType.DepthPlanar,
-        ImageType.DepthPerspective,
-        ImageType.DepthVis,
-        ImageType.Segmentation,
-        ImageType.Infrared,
-    }
-)
 
 
 @dataclass
 class Camera:
-    """A camera fixed to a vehicle.
+    """A camera fixed to a vehicle, or to the world.
 
     Attributes:
-        offset: (3,) metres in the body's frame; turn: (4,) quaternion, camera to body.
-        captures: size and view of each image type; view angles can be changed over the wire.
+        offset: (3,) metres in the body's frame, or the world's.
+        turn: (4,) quaternion, camera to body.
+        settings: sizes, views and looks by image type.
+        mounted: offset and turn as the settings have them.
+        fov_deg: horizontal field of view, degrees, when changed over the wire.
+        distortion: (5,) K1 K2 K3 P1 P2.
     """
 
     offset: np.ndarray
     turn: np.ndarray
     settings: CameraSetting
     fov_deg: float | None = None
-    captures: dict[int, CaptureSetting] = field(default_factory=dict)
+    distortion: np.ndarray = field(default_factory=lambda: np.zeros(5))
+
+    def __post_init__(self) -> None:
+        self.mounted = (self.offset.copy(), self.turn.copy())
+        self._captures: dict[int, CaptureSetting] = {}
+        self._shown: tuple[bytes, Instant] | None = None
+        self._before: Instant | None = None
 
     def capture(self, image_type: int) -> CaptureSetting:
-        """Return size and view of an image type."""
-        if image_type not in self.captures:
-            self.captures[image_type] = capture_setting(self.settings, image_type)
-        return self.captures[image_type]
+        """Return size, view and look of an image type."""
+        if image_type not in self._captures:
+            self._captures[image_type] = capture_setting(self.settings, image_type)
+        return self._captures[image_type]
+
+    def noise(self, image_type: int) -> NoiseSetting | None:
+        """Return the noise of an image type, or None."""
+        return noise_setting(self.settings, image_type)
 
     def fov(self, image_type: int) -> float:
         """Return the horizontal field of view of an image type, degrees."""
         return self.fov_deg or self.capture(image_type).FOV_Degrees
+
+    def remember(self, key: bytes, instant: Instant) -> Instant:
+        """Take note of the instant that is shown now; return the one before it.
+
+        Args:
+            key: equal for captures of one instant.
+            instant: camera and placements now.
+        """
+        if self._shown is None or self._shown[0] != key:
+            self._before = self._shown[1] if self._shown else instant
+            self._shown = (key, instant)
+        return self._before or instant
+
+    def forget(self) -> None:
+        """Go back to how it was mounted, without any instant before."""
+        self.offset, self.turn = self.mounted[0].copy(), self.mounted[1].copy()
+        self.fov_deg, self.distortion = None, np.zeros(5)
+        self._shown = self._before = None
 
 
 def build_cameras(
@@ -94,93 +116,77 @@ def build_cameras(
         cameras[name] = Camera(place, turn, defaults)
     for alias, own in setting.Cameras.items():
         name = _ALIASES.get(alias, alias)
-        base = cameras.get(name)
-        place = base.offset.copy() if base else np.zeros(3)
-        place = np.array(
-            [p if c is None else c for p, c in zip(place, (own.X, own.Y, own.Z), strict=True)]
-        )
-        angles = [(a or 0.0) * _DEGREES for a in (own.Roll, own.Pitch, own.Yaw)]
-        turned = any(a is not None for a in (own.Roll, own.Pitch, own.Yaw))
-        turn = quaternion_from_euler(*angles) if turned or base is None else base.turn
-        cameras[name] = Camera(place, turn, own if own.CaptureSettings else defaults)
+        cameras[name] = _set_up(own, defaults, cameras.get(name))
     return cameras
+
+
+def build_external_cameras(
+    settings: dict[str, CameraSetting], defaults: CameraSetting
+) -> dict[str, Camera]:
+    """Return the cameras that are fixed to the world, by name; their places are global NED."""
+    return {name: _set_up(own, defaults, None) for name, own in settings.items()}
+
+
+def _set_up(own: CameraSetting, defaults: CameraSetting, base: Camera | None) -> Camera:
+    place = base.offset.copy() if base else np.zeros(3)
+    place = np.array(
+        [p if c is None else c for p, c in zip(place, (own.X, own.Y, own.Z), strict=True)]
+    )
+    angles = [(a or 0.0) * _DEGREES for a in (own.Roll, own.Pitch, own.Yaw)]
+    turned = any(a is not None for a in (own.Roll, own.Pitch, own.Yaw))
+    turn = quaternion_from_euler(*angles) if turned or base is None else base.turn
+    changes = {
+        name: getattr(own if getattr(own, name) else defaults, name)
+        for name in ("CaptureSettings", "NoiseSettings")
+    }
+    return Camera(place, turn, own.model_copy(update=changes))
 
 
 def find_camera(cameras: dict[str, Camera], name: str) -> Camera:
     """Return a camera by its name or number.
 
     Raises:
-        LookupError: the vehicle has no such camera.
+        LookupError: there is no such camera.
     """
-    found = cameras.get(_ALIASES.get(name, name))
+    found = cameras.get(name) or cameras.get(_ALIASES.get(name, name))
     if found is None:
         raise LookupError(
-            f"Camera '{name}' is not available. Cameras: {', '.join(sorted(cameras))}"
+            f"Camera '{name}' is not available. Cameras: {', '.join(sorted(cameras)) or 'none'}"
         )
     return found
 
 
-def camera_view(vehicle: Vehicle, camera: Camera, image_type: int) -> CameraView:
-    """Return where a camera is now and what it takes in."""
+def camera_view(vehicle: Vehicle | None, camera: Camera, image_type: int) -> CameraView:
+    """Return where a camera is now and what it takes in; without a vehicle, in the world."""
     size = camera.capture(image_type)
+    if vehicle is None:
+        position, orientation = camera.offset.copy(), camera.turn
+    else:
+        position = vehicle.body.point(camera.offset)
+        orientation = quaternion_multiply(vehicle.body.orientation, camera.turn)
     return CameraView(
-        vehicle.body.point(camera.offset),
-        quaternion_multiply(vehicle.body.orientation, camera.turn),
+        position,
+        _stabilized(orientation, camera.settings),
         camera.fov(image_type),
         size.Width,
         size.Height,
     )
 
 
-def fill_response(
-    response: ImageResponse, request: ImageRequest, render: Render, ids: SegmentationIds
-) -> ImageResponse:
-    """Put the pixels a request asks for into its response."""
-    response.height, response.width = render.depth_planar.shape[:2]
-    if request.pixels_as_float:
-        values = _as_floats(request.image_type, render, ids)
-        # Values pass through half floats on their way, as in AirSim.
-        response.image_data_float = values.astype(np.float16).astype(np.float32)
-        return response
-    bgr = np.ascontiguousarray(_as_bgr(request.image_type, render, ids))
-    if request.compress:
-        response.image_data_uint8 = cv2.imencode(".png", bgr)[1].tobytes()
-    else:
-        response.image_data_uint8 = bgr.tobytes()
-    return response
+def _stabilized(orientation: np.ndarray, settings: CameraSetting) -> np.ndarray:
+    """Return the orientation that a gimbal makes of a mount's: AirSim's mix of angles."""
+    gimbal = settings.Gimbal
+    wanted = (gimbal.Roll, gimbal.Pitch, gimbal.Yaw)
+    if gimbal.Stabilization <= 0 or all(angle is None for angle in wanted):
+        return orientation
+    mixed = [
+        has
+        if wants is None
+        else has + gimbal.Stabilization * _shortest_turn(wants * _DEGREES - has)
+        for has, wants in zip(euler_from_quaternion(orientation), wanted, strict=True)
+    ]
+    return quaternion_from_euler(*mixed)
 
 
-def _as_floats(image_type: int, render: Render, ids: SegmentationIds) -> np.ndarray:
-    depth = render.depth_planar
-    if image_type == ImageType.DepthPlanar:
-        return depth
-    if image_type == ImageType.DepthPerspective:
-        return np.minimum(depth * _ray_lengths(render), 65504.0)
-    if image_type == ImageType.DepthVis:
-        return np.minimum(depth / 100.0, 1.0)
-    if image_type == ImageType.Infrared:
-        return ids.ids_of(render.object_index).astype(np.float32)
-    return _as_bgr(image_type, render, ids)[..., ::-1].mean(2) / 255.0
-
-
-def _as_bgr(image_type: int, render: Render, ids: SegmentationIds) -> np.ndarray:
-    if image_type == ImageType.Scene:
-        return render.rgb[..., ::-1]
-    if image_type == ImageType.Segmentation:
-        return ids.colors_of(render.object_index)[..., ::-1]
-    if image_type == ImageType.Infrared:
-        grey = ids.ids_of(render.object_index)
-    else:
-        depth = render.depth_planar
-        if image_type == ImageType.DepthPerspective:
-            depth = depth * _ray_lengths(render)
-        grey = (np.minimum(depth / 100.0, 1.0) * 255).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, 2)
-
-
-def _ray_lengths(render: Render) -> np.ndarray:
-    """Return (H, W) float32: how much longer the ray to a pixel is than its planar depth."""
-    height, width = render.depth_planar.shape
-    x = (np.arange(width) + 0.5 - width / 2) / render.focal
-    y = (np.arange(height) + 0.5 - height / 2) / render.focal
-    return np.sqrt(1 + x[None] ** 2 + y[:, None] ** 2).astype(np.float32)
+def _shortest_turn(angle: float) -> float:
+    return float((angle + np.pi) % (2 * np.pi) - np.pi)

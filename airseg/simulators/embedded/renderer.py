@@ -105,6 +105,7 @@ class Renderer:
         exposure: float = 1.0,
         normals: bool = False,
         before: Instant | None = None,
+        bodies: dict[int, Placement] | None = None,
         without: int | None = None,
     ) -> Render:
         """Draw what a camera sees.
@@ -116,10 +117,11 @@ class Renderer:
             exposure: factor on all light.
             normals: whether to tell surface normals.
             before: the instant that optical flow is counted from, if flow is wanted.
+            bodies: where vehicles are.
             without: an object that is not drawn: the camera's own vehicle.
         """
         with _KERNELS:
-            self.stage.at_time(time_ns)
+            self._set(time_ns, bodies)
             if without is not None:
                 self.stage.set_drawn(without, False)
             try:
@@ -128,10 +130,12 @@ class Renderer:
                 if without is not None:
                     self.stage.set_drawn(without, True)
 
-    def instant(self, view: CameraView, time_ns: int) -> Instant:
+    def instant(
+        self, view: CameraView, time_ns: int, bodies: dict[int, Placement] | None = None
+    ) -> Instant:
         """Return what a later `render` needs to tell the flow since now."""
         with _KERNELS:
-            self.stage.at_time(time_ns)
+            self._set(time_ns, bodies)
             return Instant(view.camera(), self.stage.placements())
 
     def object_pose(self, index: int, time_ns: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -207,6 +211,11 @@ class Renderer:
         with _KERNELS:
             self.stage.reset()
             self._reserve()
+
+    def _set(self, time_ns: int, bodies: dict[int, Placement] | None) -> None:
+        self.stage.at_time(time_ns)
+        for index, placement in (bodies or {}).items():
+            self.stage.place(index, placement)
 
     def _add(self, geometry: Geometry, item: WorldObject, placement: Placement) -> int:
         index = self.stage.spawn(geometry, item, placement)

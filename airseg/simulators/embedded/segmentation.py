@@ -53,6 +53,16 @@ class SegmentationIds:
         self._ids = np.array([default_id(n) for n in self._names], np.int32)
         self._palette = palette()
 
+    def add(self, name: str) -> None:
+        """Take in a mesh that came later; it begins with id 0, as in AirSim."""
+        self._names.append(name)
+        self._ids = np.append(self._ids, np.int32(0))
+
+    def keep(self, count: int) -> None:
+        """Forget all but the first meshes."""
+        del self._names[count:]
+        self._ids = self._ids[:count]
+
     def set(self, mesh_name: str, object_id: int, is_regex: bool) -> bool:
         """Give an id to one mesh, or to all that match; tell whether there was any.
 

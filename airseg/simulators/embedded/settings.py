@@ -30,18 +30,55 @@ class _Tolerant(BaseModel):
 
 
 class CaptureSetting(_Tolerant):
-    """Size and view of one image type."""
+    """Size, view and look of one image type.
+
+    Exposure stays as it is drawn unless ``AutoExposureSpeed`` is set; the eye then adapts at once.
+    """
 
     ImageType: int = 0
     Width: int = Field(256, ge=1, le=4096)
     Height: int = Field(144, ge=1, le=4096)
     FOV_Degrees: float = Field(90.0, gt=0, lt=180)
+    AutoExposureSpeed: float = Field(0.0, ge=0)
+    AutoExposureBias: float = Field(0.0, ge=-15, le=15)
+    AutoExposureMinBrightness: float = Field(0.03, ge=0)
+    AutoExposureMaxBrightness: float = Field(0.64, ge=0)
+    MotionBlurAmount: float = Field(0.0, ge=0, le=1)
+    TargetGamma: float | None = Field(None, gt=0, le=10)
+    ProjectionMode: Literal["", "perspective"] = ""
+
+
+class NoiseSetting(_Tolerant):
+    """Interference of one image type, by AirSim's names; drawn into Scene only."""
+
+    ImageType: int = 0
+    Enabled: bool = False
+    RandContrib: float = Field(0.2, ge=0)
+    HorzWaveContrib: float = Field(0.03, ge=0)
+    HorzWaveStrength: float = Field(0.08, ge=0)
+    HorzWaveScreenSize: float = Field(1.0, ge=0)
+    HorzNoiseLinesContrib: float = Field(1.0, ge=0)
+    HorzNoiseLinesDensityY: float = Field(0.01, ge=0)
+    HorzNoiseLinesDensityXY: float = Field(0.5, ge=0)
+    HorzDistortionContrib: float = Field(1.0, ge=0)
+    HorzDistortionStrength: float = Field(0.002, ge=0)
+
+
+class GimbalSetting(_Tolerant):
+    """A mount that keeps angles (degrees, of the world) as far as its stabilization says."""
+
+    Stabilization: float = Field(0.0, ge=0, le=1)
+    Pitch: float | None = None
+    Roll: float | None = None
+    Yaw: float | None = None
 
 
 class CameraSetting(_Tolerant):
     """A camera on a vehicle, or the defaults of all; metres (NED) and degrees."""
 
     CaptureSettings: list[CaptureSetting] = []
+    NoiseSettings: list[NoiseSetting] = []
+    Gimbal: GimbalSetting = GimbalSetting()
     X: float | None = None
     Y: float | None = None
     Z: float | None = None
@@ -77,6 +114,7 @@ class _File(_Tolerant):
     LocalHostIp: str = DEFAULT_HOST
     ClockSpeed: float = Field(1.0, gt=0)
     CameraDefaults: CameraSetting = CameraSetting()
+    ExternalCameras: dict[str, CameraSetting] = {}
     Vehicles: dict[str, VehicleSetting] = {}
     OriginGeopoint: OriginSetting = OriginSetting()
 
@@ -93,6 +131,7 @@ class Settings:
         camera_defaults: what cameras without settings of their own have.
         vehicles: by name; at least one.
         origin: of the world, on the globe.
+        external_cameras: by name; fixed to the world.
     """
 
     text: str = "{}"
@@ -105,6 +144,7 @@ class Settings:
         default_factory=lambda: {"SimpleFlight": VehicleSetting()}
     )
     origin: OriginSetting = field(default_factory=OriginSetting)
+    external_cameras: dict[str, CameraSetting] = field(default_factory=dict)
 
 
 _LARGE = CameraSetting(
@@ -151,6 +191,7 @@ def parse_settings(text: str, source: str = "settings") -> Settings:
         camera_defaults=file.CameraDefaults,
         vehicles=file.Vehicles or {_DEFAULT_VEHICLE[mode]: VehicleSetting()},
         origin=file.OriginGeopoint,
+        external_cameras=file.ExternalCameras,
     )
 
 
@@ -170,6 +211,14 @@ def capture_setting(settings: CameraSetting, image_type: int) -> CaptureSetting:
         if entry.ImageType == image_type:
             return entry
     return CaptureSetting(ImageType=image_type)
+
+
+def noise_setting(settings: CameraSetting, image_type: int) -> NoiseSetting | None:
+    """Return the noise of an image type, or None; the last entry for it wins."""
+    for entry in reversed(settings.NoiseSettings):
+        if entry.ImageType == image_type:
+            return entry
+    return None
 
 
 def _explain(cause: ValidationError, source: str) -> str:

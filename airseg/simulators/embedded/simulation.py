@@ -7,13 +7,20 @@ from datetime import datetime
 
 import numpy as np
 
-from airseg.simulators.embedded.cameras import Camera, build_cameras
+from airseg.simulators.embedded.cameras import (
+    Camera,
+    build_cameras,
+    build_external_cameras,
+    find_camera,
+)
 from airseg.simulators.embedded.clock import SimulationClock
 from airseg.simulators.embedded.renderer import AFTERNOON_SUN, Atmosphere, Renderer
 from airseg.simulators.embedded.segmentation import SegmentationIds
 from airseg.simulators.embedded.settings import Settings, VehicleSetting
-from airseg.simulators.embedded.vehicles import VEHICLES, Vehicle
-from airseg.simulators.embedded.world import World
+from airseg.simulators.embedded.stage import Placement
+from airseg.simulators.embedded.vehicle_bodies import car_geometry, drone_geometry
+from airseg.simulators.embedded.vehicles import VEHICLES, Car, Multirotor, Vehicle
+from airseg.simulators.embedded.world import World, WorldObject
 from airseg.simulators.protocol import WeatherParameter
 
 # What Unreal lists beside meshes: things without a mesh, which recorders and label maps must bear.
@@ -36,12 +43,15 @@ class Simulation:
         self.lock = threading.RLock()
         self.clock = SimulationClock(self._step, self.lock, settings.clock_speed)
         self.segmentation = SegmentationIds(world)
+        self._object_index: dict[str, int] = {}
+        self._indexed = (-1, -1)
         self.vehicles: dict[str, Vehicle] = {}
         self.cameras: dict[str, dict[str, Camera]] = {}
+        self.external_cameras = build_external_cameras(
+            settings.external_cameras, settings.camera_defaults
+        )
         for name, setting in settings.vehicles.items():
             self.add_vehicle(name, setting)
-        self._object_index = {o.name: i for i, o in enumerate(world.objects)}
-        self.object_names = [*self._object_index, *ENGINE_ACTORS]
         self.weather_enabled = False
         self.weather = dict.fromkeys(WeatherParameter, 0.0)
         self.sun_direction = AFTERNOON_SUN
@@ -51,6 +61,23 @@ class Simulation:
         vehicle = VEHICLES[self.settings.sim_mode](name, setting, self.world)
         self.vehicles[name] = vehicle
         self.cameras[name] = build_cameras(vehicle, setting, self.settings.camera_defaults)
+        self._add_body(vehicle)
+
+    def _add_body(self, vehicle: Vehicle) -> None:
+        """Give a vehicle what others see of it."""
+        if isinstance(vehicle, Multirotor | Car):
+            geometry = drone_geometry() if isinstance(vehicle, Multirotor) else car_geometry()
+            item = WorldObject(vehicle.name, type(vehicle).__name__, np.zeros(3), movable=False)
+            vehicle.body_index = self.renderer.add_body(geometry, item)
+            self.segmentation.add(vehicle.name)
+
+    def body_placements(self) -> dict[int, Placement]:
+        """Return where the bodies of vehicles are, by object index."""
+        return {
+            vehicle.body_index: Placement(vehicle.body.position, vehicle.body.orientation)
+            for vehicle in self.vehicles.values()
+            if vehicle.body_index is not None
+        }
 
     def vehicle(self, name: str, kind: str = "Vehicle Sim-API") -> Vehicle:
         """Return a vehicle; an empty name means the first one.
@@ -70,20 +97,54 @@ class Simulation:
         """Return a vehicle's cameras by name."""
         return self.cameras[vehicle.name]
 
+    def find_camera(
+        self, camera_name: str, vehicle_name: str, external: bool
+    ) -> tuple[Vehicle | None, Camera]:
+        """Return a camera and what carries it: a vehicle, or None for the world.
+
+        Raises:
+            LookupError: there is no such vehicle or camera.
+        """
+        if external:
+            return None, find_camera(self.external_cameras, camera_name)
+        vehicle = self.vehicle(vehicle_name)
+        return vehicle, find_camera(self.cameras_of(vehicle), camera_name)
+
+    @property
+    def object_names(self) -> list[str]:
+        """Everything `simListSceneObjects` knows; a mesh's place here is its object index."""
+        stage = self.renderer.stage
+        meshes = ["" if stage.is_hidden(i) else o.name for i, o in enumerate(stage.objects)]
+        return [*meshes, *ENGINE_ACTORS]
+
     def object_index(self, name: str) -> int | None:
         """Return the index of a mesh, or None."""
+        stage = self.renderer.stage
+        if self._indexed != (len(stage.objects), stage.version):
+            self._indexed = (len(stage.objects), stage.version)
+            self._object_index = {
+                o.name: i for i, o in enumerate(stage.objects) if not stage.is_hidden(i)
+            }
         return self._object_index.get(name)
 
     def reset(self) -> None:
         """Go back to the start: vehicles, objects, weather, light and time. A pause goes on."""
         with self.lock:
+            self.renderer.reset()
+            self.segmentation.keep(len(self.world.objects))
             for vehicle in self.vehicles.values():
                 vehicle.reset()
-            self.renderer.reset()
+                self._add_body(vehicle)
+            for camera in self._all_cameras():
+                camera.forget()
             self.weather_enabled = False
             self.weather = dict.fromkeys(WeatherParameter, 0.0)
             self.sun_direction = AFTERNOON_SUN
             self.clock.reset()
+
+    def _all_cameras(self) -> list[Camera]:
+        mounted = [c for cameras in self.cameras.values() for c in cameras.values()]
+        return [*mounted, *self.external_cameras.values()]
 
     def atmosphere(self) -> Atmosphere:
         """Return the light and weather of now."""
@@ -95,6 +156,10 @@ class Simulation:
             rain=weather[WeatherParameter.Rain],
             snow=weather[WeatherParameter.Snow],
             dust=weather[WeatherParameter.Dust],
+            falling_leaves=weather[WeatherParameter.MapleLeaf],
+            wetness=weather[WeatherParameter.Roadwetness],
+            snow_cover=weather[WeatherParameter.RoadSnow],
+            leaf_cover=weather[WeatherParameter.RoadLeaf],
             sun_direction=self.sun_direction,
         )
 

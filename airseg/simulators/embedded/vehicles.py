@@ -24,6 +24,8 @@ class Vehicle:
     """
 
     has_api = True
+    body_index: int | None = None
+    """Object index of what others see of it; None for what has no body."""
 
     def __init__(self, name: str, setting: VehicleSetting, world: World) -> None:
         self.name, self.setting, self.world = name, setting, world
