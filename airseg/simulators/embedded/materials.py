@@ -33,7 +33,19 @@ from airseg.simulators.embedded.kernels import njit
     FLOWERS,
     BIRCH_BARK,
     LAMP,
-) = range(22)
+    LANE,
+    ZEBRA,
+    COBBLES,
+    FLAGSTONES,
+    GRAVEL,
+    SAND,
+    FOREST_FLOOR,
+    STUCCO,
+    LOGS,
+    METAL_ROOF,
+    CANVAS,
+    FROND,
+) = range(34)
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -190,6 +202,111 @@ def _plant(material, r, g, b, u, v, w, footprint):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, nogil=True)
+def _asphalt(material, r, g, b, u, v, half_u, half_v, px, py, footprint):  # noqa: ANN001, ANN202
+    """Colour of a piece of winding road or of a crossing for people on foot."""
+    grain = (smooth_noise(px * 24.0, py * 24.0) - 0.5) * fade(0.05, footprint)
+    m = 1.0 + 0.35 * grain + 0.28 * (smooth_noise(px * 0.35, py * 0.35) - 0.5)
+    crack = abs(smooth_noise(px * 0.9, py * 0.9) - 0.5)
+    m *= 1.0 - 0.2 * fade(0.05, footprint) * max(1.0 - crack * 130.0, 0.0)
+    if material == LANE:
+        # One dash in the middle of each piece, and a line along each edge.
+        painted = abs(v) < 0.07 and abs(u) < min(1.3, 0.5 * half_u)
+        painted = painted or abs(abs(v) - (half_v - 0.3)) < 0.06
+    else:
+        painted = v - np.floor(v) < 0.5
+    if not painted:
+        return r * m, g * m, b * m
+    w = 0.75 * fade(0.4, footprint) * (0.7 + 0.5 * smooth_noise(px * 3.0, py * 3.0))
+    return r * m + (0.62 - r) * w, g * m + (0.6 - g) * w, b * m + (0.55 - b) * w
+
+
+@njit(cache=True, nogil=True)
+def _loose_ground(material, r, g, b, px, py, footprint):  # noqa: ANN001, ANN202
+    """Colour of gravel, sand and the floor of a wood."""
+    patch = smooth_noise(px * 0.11, py * 0.11) - 0.5
+    if material == GRAVEL:
+        pebble = (cell_noise(np.floor(px * 22.0), np.floor(py * 22.0)) - 0.5) * fade(
+            0.05, footprint
+        )
+        pebble += (smooth_noise(px * 7.0, py * 7.0) - 0.5) * fade(0.14, footprint)
+        m = 1.0 + 0.25 * patch + 0.5 * pebble
+        return r * m, g * m, b * m
+    if material == SAND:
+        ripple = (smooth_noise(px * 2.3 + 0.8 * py, py * 0.9) - 0.5) * fade(0.5, footprint)
+        grain = (smooth_noise(px * 27.0, py * 27.0) - 0.5) * fade(0.04, footprint)
+        m = 1.0 + 0.2 * patch + 0.16 * ripple + 0.16 * grain
+        return r * m, g * m, b * m
+    # FOREST_FLOOR: grass that gives way to fallen needles and leaves.
+    tuft = (smooth_noise(px * 1.3, py * 1.3) - 0.5) * fade(0.8, footprint)
+    litter = min(max(2.4 * (patch + 0.35 * tuft) + 0.45, 0.0), 1.0)
+    blade = (smooth_noise(px * 11.0, py * 11.0) - 0.5) * fade(0.09, footprint)
+    blade += (smooth_noise(px * 33.0, py * 27.0) - 0.5) * fade(0.035, footprint)
+    m = 1.0 + 0.3 * tuft + 0.6 * blade
+    leaf = cell_noise(np.floor(px * 6.5), np.floor(py * 6.5))
+    fallen = 0.5 * fade(0.15, footprint) if leaf > 0.93 else 0.0
+    r, g, b = r + (0.17 - r) * litter, g + (0.11 - g) * litter, b + (0.05 - b) * litter
+    r, g, b = r + (0.42 - r) * fallen, g + (0.19 - g) * fallen, b + (0.04 - b) * fallen
+    return r * m, g * m, b * m
+
+
+@njit(cache=True, nogil=True)
+def _built(material, r, g, b, u, v, footprint):  # noqa: ANN001, ANN202
+    """Colour of rendered and wooden walls, sheet metal and cloth; v runs up or down the slope."""
+    if material == STUCCO:
+        streak = smooth_noise(u * 2.6, v * 0.22) - 0.5
+        cloud = smooth_noise(u * 0.4 + 5.0, v * 0.4) - 0.5
+        grain = (smooth_noise(u * 16.0, v * 16.0) - 0.5) * fade(0.07, footprint)
+        m = 1.0 + 0.22 * streak + 0.28 * cloud + 0.16 * grain
+        bare = smooth_noise(u * 0.55 + 31.0, v * 0.7 + 3.0) + 0.25 * smooth_noise(u * 4.0, v * 4.0)
+        if bare > 1.0:  # the render has come off and the masonry shows
+            tint, joint = _courses(u, v, 0.34, 0.16, 0.02, footprint)
+            m = (0.5 + 0.6 * tint) * (1.0 - 0.4 * joint)
+            return 0.42 * m, 0.33 * m, 0.24 * m
+        return r * m, g * m, b * m
+    if material == LOGS:
+        row = v / 0.27
+        across = 2.0 * (row - np.floor(row)) - 1.0
+        rounded = 1.0 - 0.7 * across * across * fade(0.27, footprint)
+        m = (0.82 + 0.3 * cell_noise(np.floor(row), 3)) * (0.25 + 0.9 * rounded)
+        m *= 0.85 + 0.3 * smooth_noise(u * 1.7, v * 21.0) * fade(0.08, footprint)
+        return r * m, g * m, b * m
+    if material == METAL_ROOF:
+        panel = u / 0.46
+        near = panel - np.floor(panel)
+        seam = (0.3 if near < 0.07 else (-0.35 if near < 0.15 else 0.0)) * fade(0.3, footprint)
+        m = 1.0 + seam + 0.1 * (cell_noise(np.floor(panel), 21) - 0.5)
+        m += 0.3 * (smooth_noise(u * 0.7, v * 0.35) - 0.5)
+        return r * m, g * m, b * m
+    if material == CANVAS:
+        stripe = u / 0.36
+        m = 0.9 + 0.2 * smooth_noise(u * 2.0, v * 2.0)
+        if (stripe - np.floor(stripe)) < 0.5:
+            w = 0.75 * fade(0.36, footprint)
+            r, g, b = r + (0.7 - r) * w, g + (0.68 - g) * w, b + (0.6 - b) * w
+        return r * m, g * m, b * m
+    # FROND
+    m = 0.7 + 0.5 * smooth_noise(u * 3.0, v * 9.0)
+    rib = (smooth_noise(u * 26.0, v * 4.0) - 0.5) * fade(0.06, footprint)
+    return r * (m + rib), g * (m + rib), b * (m + 0.5 * rib)
+
+
+@njit(cache=True, nogil=True)
+def _laid_stone(material, r, g, b, u, v, px, py, footprint):  # noqa: ANN001, ANN202
+    """Colour of cobbles and flagstones."""
+    if material == COBBLES:
+        tint, joint = _courses(u, v, 0.19, 0.13, 0.022, footprint)
+        wear = smooth_noise(px * 0.3, py * 0.3) - 0.5
+        m = (0.7 + 0.6 * tint) * (1.0 - 0.5 * joint) * (1.0 + 0.3 * wear)
+        return r * m, g * m, b * m
+    tint, joint = _courses(px + 0.05 * smooth_noise(px, py), py, 0.95, 0.62, 0.025, footprint)
+    grain = (smooth_noise(px * 14.0, py * 14.0) - 0.5) * fade(0.07, footprint)
+    wear = smooth_noise(px * 0.2, py * 0.2) - 0.5
+    m = (0.8 + 0.4 * tint + 0.2 * grain) * (1.0 - 0.45 * joint) * (1.0 + 0.25 * wear)
+    warm = 0.16 * (tint - 0.5)
+    return r * m * (1.0 + warm), g * m, b * m * (1.0 - warm)
+
+
+@njit(cache=True, nogil=True)
 def surface_color(  # noqa: ANN201
     material,  # noqa: ANN001
     r,  # noqa: ANN001
@@ -216,6 +333,14 @@ def surface_color(  # noqa: ANN201
     """
     if material == LAMP:
         return r, g, b
+    if material > LAMP:
+        if material <= ZEBRA:
+            return _asphalt(material, r, g, b, u, v, half_u, half_v, px, py, footprint)
+        if material <= FLAGSTONES:
+            return _laid_stone(material, r, g, b, u, v, px, py, footprint)
+        if material <= FOREST_FLOOR:
+            return _loose_ground(material, r, g, b, px, py, footprint)
+        return _built(material, r, g, b, u, v, footprint)
     if material <= PAVING:
         return _ground(material, r, g, b, u, v, half_u, half_v, px, py, footprint)
     if material <= SHINGLES or material == STONE_WALL:
@@ -235,6 +360,6 @@ def surface_color(  # noqa: ANN201
         return r * m, g * m, b * m
     if material == WATER:
         ripple = smooth_noise(px * 2.2, py * 2.2) + 0.5 * smooth_noise(px * 5.0, py * 5.0)
-        m = 0.8 + 0.3 * ripple
+        m = 1.03 + 0.3 * (ripple - 0.75) * fade(0.4, footprint)
         return r * m, g * m, b * m
     return r, g, b  # PAINT, GLASS, PLAIN

@@ -6,6 +6,7 @@ z = -0.5. Triangles are wound so that ``cross(b - a, c - a)`` points outwards.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -64,6 +65,95 @@ def _frustum(top_x: float, top_y: float, shift_x: float = 0.0) -> Mesh:
     return _convex(vertices, [_BOTTOM, _TOP, *_SIDES])
 
 
+def _two_sided(vertices: list, triangles: list) -> Mesh:
+    """Build a sheet that is seen from both sides; its middle plane need not be convex."""
+    front = np.array(triangles, np.int32)
+    return np.array(vertices, np.float32), np.concatenate([front, front[:, ::-1]])
+
+
+def _droop(t: float) -> float:
+    """Return z of a palm leaf's rib at a share of its length: it rises, then hangs."""
+    return -0.5 + 2.04 * (t - 0.3) ** 2
+
+
+def _frond(leaflets: int) -> Mesh:
+    """Return a feather-shaped palm leaf along x, its base at x = -0.5 and z = -0.32."""
+    vertices, triangles = [], []
+    step = 0.9 / leaflets
+    for i in range(leaflets):
+        t = 0.1 + (i + 0.5) * step
+        reach = 0.5 * np.sin(np.pi * min(0.16 + 0.84 * t, 1.0)) ** 0.6
+        for side in (-1, 1):
+            start, stop = t - 0.62 * step, min(t + 0.62 * step, 1.0)
+            first = len(vertices)
+            vertices.append([start - 0.5, 0.0, _droop(start)])
+            vertices.append([stop - 0.5, 0.0, _droop(stop)])
+            vertices.append([min(t + 0.1, 1.0) - 0.5, side * reach, _droop(t) + 0.16])
+            triangles.append([first, first + 1, first + 2])
+    return _two_sided(vertices, triangles)
+
+
+def _blade() -> Mesh:
+    """Return a palm leaf of few triangles, for far palms."""
+    vertices = []
+    for t, reach in ((0.0, 0.06), (0.4, 0.36), (0.75, 0.3), (1.0, 0.02)):
+        vertices += [[t - 0.5, -reach, _droop(t)], [t - 0.5, reach, _droop(t)]]
+    triangles = []
+    for i in (0, 2, 4):
+        triangles += [[i, i + 1, i + 3], [i, i + 3, i + 2]]
+    return _two_sided(vertices, triangles)
+
+
+def _skirt(boughs: int) -> Mesh:
+    """Return one tier of a conifer: a cone whose lower edge is cut into boughs."""
+    ring = []
+    for k in range(2 * boughs):
+        angle = np.pi * k / boughs
+        radius, z = (0.5, 0.5) if k % 2 == 0 else (0.32, 0.28)
+        ring.append([radius * np.cos(angle), radius * np.sin(angle), z])
+    tip, inside = 2 * boughs, 2 * boughs + 1
+    faces = []
+    for k in range(2 * boughs):
+        following = (k + 1) % (2 * boughs)
+        faces += [[k, following, tip], [k, following, inside]]
+    vertices = np.array([*ring, [0.0, 0.0, -0.5], [0.0, 0.0, 0.2]])
+    return _outward(vertices, np.array(faces))
+
+
+def _arch(stones: int) -> Mesh:
+    """Return a wall along x with a round opening at its foot, 0.8 wide and 0.78 high."""
+    angle = np.linspace(np.pi, 0.0, stones + 1)
+    inner = np.stack([0.4 * np.cos(angle), 0.5 - 0.78 * np.sin(angle) ** 0.8], 1)
+    outer = np.stack([np.clip(0.9 * np.cos(angle), -0.5, 0.5), np.full(stones + 1, -0.5)], 1)
+    outer[[0, -1]] = [[-0.5, 0.5], [0.5, 0.5]]
+    vertices, triangles = [], []
+    for k in range(stones):
+        corners = [inner[k], inner[k + 1], outer[k + 1], outer[k]]
+        stone = [[x, y, z] for y in (-0.5, 0.5) for x, z in corners]
+        sides = [[0, 1, 2, 3], [4, 5, 6, 7], [0, 1, 5, 4], [2, 3, 7, 6]]
+        middle = np.mean(stone, 0)
+        points, faces = _convex((np.array(stone) - middle).tolist(), sides)
+        triangles.append(faces + 8 * k)
+        vertices.append(points + middle.astype(np.float32))
+    return np.concatenate(vertices), np.concatenate(triangles).astype(np.int32)
+
+
+def _shed() -> Mesh:
+    """Return a wedge: a roof of one slope that is high at x = 0.5."""
+    vertices = [*_CORNERS[:4], [0.5, -0.5, -0.5], [0.5, 0.5, -0.5]]
+    return _convex(vertices, [[0, 4, 5, 2], [1, 3, 5, 4], [0, 1, 4], [2, 3, 5], [0, 1, 3, 2]])
+
+
+def _vault(pieces: int) -> Mesh:
+    """Return a half-barrel along x."""
+    angle = np.linspace(0.0, np.pi, pieces + 1)
+    profile = [[0.5 * np.cos(a), 0.5 - np.sin(a)] for a in angle]
+    n = pieces + 1
+    vertices = [[x, y, z] for x in (-0.5, 0.5) for y, z in profile]
+    around = [[k, (k + 1) % n, n + (k + 1) % n, n + k] for k in range(n)]
+    return _convex(vertices, [*around, list(range(n)), list(range(n, 2 * n))])
+
+
 def _icosphere(subdivisions: int) -> Mesh:
     t = (1 + 5**0.5) / 2
     signs = [(-1, -1), (-1, 1), (1, -1), (1, 1)]
@@ -91,6 +181,18 @@ def _icosphere(subdivisions: int) -> Mesh:
     return _outward(unique, index.reshape(-1, 3))
 
 
+_SHAPES: dict[str, Callable[[], Mesh]] = {
+    "pyramid": lambda: _ridge(0.0),
+    "shed": _shed,
+    "vault": lambda: _vault(8),
+    "arch": lambda: _arch(8),
+    "drum": lambda: _prism(28, 1.0),
+    "frond": lambda: _frond(9),
+    "blade": _blade,
+    "skirt": lambda: _skirt(9),
+}
+
+
 @cache
 def mesh(name: str) -> Mesh:
     """Return a unit solid by name.
@@ -109,6 +211,8 @@ def mesh(name: str) -> Mesh:
         return _ridge(0.5)
     if name == "hip":
         return _ridge(0.22)
+    if name in _SHAPES:
+        return _SHAPES[name]()
     if name == "cylinder":
         return _prism(12, 1.0)
     if name == "wheel":

@@ -10,21 +10,25 @@ from airseg.simulators.embedded.world import ALWAYS, FAR, NEAR, Frame, WorldBuil
 _GREENS = [(0.27, 0.42, 0.16), (0.34, 0.47, 0.18), (0.22, 0.36, 0.15), (0.42, 0.49, 0.22)]
 
 
-def _green(builder: WorldBuilder, base: tuple[float, float, float]) -> tuple[float, float, float]:
+def leaf_color(
+    builder: WorldBuilder, base: tuple[float, float, float]
+) -> tuple[float, float, float]:
+    """Return the linear albedo of one plant's leaves, a little off the species' sRGB colour."""
     r, g, b = (c * builder.random.uniform(0.85, 1.15) for c in base)
     return srgb(r, g, b)
 
 
-def _trunk(
+def add_trunk(
     builder: WorldBuilder, tree: int, at: Frame, height: float, width: float, material: int
 ) -> None:
+    """Add a tapering trunk that others collide with."""
     color = srgb(0.8, 0.79, 0.75) if material == m.BIRCH_BARK else srgb(0.36, 0.28, 0.2)
     size = (width, width, height)
     builder.add_part(tree, "trunk", at, (0, 0, height / 2), size, color, material)
     builder.add_solid(tree, at, (0, 0, height / 2), size)
 
 
-def _crown(
+def add_crown(
     builder: WorldBuilder,
     tree: int,
     at: Frame,
@@ -45,9 +49,9 @@ def add_broadleaf(builder: WorldBuilder, at: Frame, kind: str, height: float) ->
     bark = m.BIRCH_BARK if kind == "Birch" else m.BARK
     spread = {"Birch": 0.20, "Oak": 0.36}.get(kind, 0.28) * height
     base = {"Birch": _GREENS[3], "Oak": _GREENS[2]}.get(kind, _GREENS[random.integers(2)])
-    color = _green(builder, base)
-    _trunk(builder, tree, at, 0.55 * height, 0.035 * height + 0.08, bark)
-    _crown(
+    color = leaf_color(builder, base)
+    add_trunk(builder, tree, at, 0.55 * height, 0.035 * height + 0.08, bark)
+    add_crown(
         builder, tree, at, (0, 0, 0.68 * height), (1.6 * spread, 1.6 * spread, 0.5 * height), color
     )
     for i in range(4 if kind == "Birch" else 6):
@@ -56,15 +60,15 @@ def add_broadleaf(builder: WorldBuilder, at: Frame, kind: str, height: float) ->
         size = spread * random.uniform(0.8, 1.2)
         up = height * random.uniform(0.5, 0.85)
         middle = (out * np.cos(angle), out * np.sin(angle), up)
-        _crown(builder, tree, at, middle, (size, size, 0.8 * size), color)
+        add_crown(builder, tree, at, middle, (size, size, 0.8 * size), color)
     return tree
 
 
 def add_fir(builder: WorldBuilder, at: Frame, height: float) -> int:
     """Add a conifer of a height in metres."""
     tree = builder.add_object("Fir")
-    color = _green(builder, (0.17, 0.29, 0.18))
-    _trunk(builder, tree, at, 0.3 * height, 0.03 * height + 0.08, m.BARK)
+    color = leaf_color(builder, (0.17, 0.29, 0.18))
+    add_trunk(builder, tree, at, 0.3 * height, 0.03 * height + 0.08, m.BARK)
     for i in range(5):
         width = height * (0.46 - 0.075 * i)
         middle = (0.0, 0.0, height * (0.24 + 0.165 * i))
@@ -88,7 +92,7 @@ def add_tree(builder: WorldBuilder, at: Frame, scale: float = 1.0) -> int:
 def add_hedge(builder: WorldBuilder, at: Frame, length: float, height: float) -> int:
     """Add a trimmed hedge along u, from the frame's origin."""
     hedge = builder.add_object("Hedge")
-    color = _green(builder, _GREENS[builder.random.integers(3)])
+    color = leaf_color(builder, _GREENS[builder.random.integers(3)])
     size = (length, 0.8, height)
     builder.add_part(hedge, "lid", at, (length / 2, 0, height / 2), size, color, m.LEAVES)
     for u in np.arange(0.4, length, 0.85):
@@ -110,7 +114,7 @@ def add_hedge(builder: WorldBuilder, at: Frame, length: float, height: float) ->
 def add_bush(builder: WorldBuilder, at: Frame, size: float) -> int:
     """Add a round bush; it belongs to the family of hedges, as in the Neighborhood."""
     bush = builder.add_object("Hedge")
-    color = _green(builder, _GREENS[builder.random.integers(4)])
+    color = leaf_color(builder, _GREENS[builder.random.integers(4)])
     for _ in range(3):
         u, v = builder.random.uniform(-0.35, 0.35, 2) * size
         extent = size * builder.random.uniform(0.7, 1.05)
@@ -122,7 +126,7 @@ def add_bush(builder: WorldBuilder, at: Frame, size: float) -> int:
 def add_flower_bed(builder: WorldBuilder, at: Frame, length: float, width: float) -> int:
     """Add a bed of flowers along u, centred on the frame."""
     bed = builder.add_object("Leaves")
-    color = _green(builder, _GREENS[0])
+    color = leaf_color(builder, _GREENS[0])
     size = (length, width, 0.28)
     builder.add_part(bed, "lid", at, (0, 0, 0.14), size, color, m.FLOWERS)
     for _ in range(int(length * 1.6)):
@@ -136,6 +140,6 @@ def add_flower_bed(builder: WorldBuilder, at: Frame, length: float, width: float
 def add_far_tree(builder: WorldBuilder, at: Frame, height: float) -> None:
     """Add a coarse tree for the edge of the world."""
     tree = builder.add_object("Tree")
-    color = _green(builder, _GREENS[builder.random.integers(3)])
+    color = leaf_color(builder, _GREENS[builder.random.integers(3)])
     size = (0.75 * height, 0.75 * height, 0.95 * height)
     builder.add_part(tree, "blob", at, (0, 0, 0.5 * height), size, color, m.LEAVES, level=ALWAYS)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from airseg.errors import SettingsError, did_you_mean
+from airseg.simulators.embedded.harbor_town import build_harbor_town
 from airseg.simulators.embedded.neighborhood import build_neighborhood
 from airseg.simulators.embedded.world import World
 
-_BUILDERS: dict[str, Callable[[int], World]] = {"neighborhood": build_neighborhood}
+_BUILDERS: dict[str, Callable[[int], World]] = {
+    "harbor_town": build_harbor_town,
+    "neighborhood": build_neighborhood,
+}
 
 WORLD_NAMES: tuple[str, ...] = tuple(sorted(_BUILDERS))
 
