@@ -178,6 +178,23 @@ class CarControls(WireStruct):
 
 
 @dataclass
+class RcData(WireStruct):
+    """Sticks of a remote control, each from -1 to 1 (throttle from 0)."""
+
+    timestamp: int = 0
+    pitch: float = 0.0
+    roll: float = 0.0
+    throttle: float = 0.0
+    yaw: float = 0.0
+    left_z: float = 0.0
+    right_z: float = 0.0
+    switches: int = 0
+    vendor_id: str = ""
+    is_initialized: bool = False
+    is_valid: bool = False
+
+
+@dataclass
 class ImageRequest(WireStruct):
     """One image of a `simGetImages` call."""
 

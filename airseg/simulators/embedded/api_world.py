@@ -5,14 +5,9 @@ from __future__ import annotations
 import math
 import re
 
-import numpy as np
-
-from airseg.simulators.embedded.rpc import rpc
+from airseg.simulators.embedded.rpc import PARTLY, rpc
 from airseg.simulators.embedded.simulation import Simulation
 from airseg.simulators.protocol import (
-    Pose,
-    Quaternionr,
-    Vector3r,
     WeatherParameter,
 )
 
@@ -79,28 +74,6 @@ class WorldApi:
         """Return the families of meshes."""
         return self._simulation.world.assets
 
-    @rpc("simGetObjectPose", str)
-    def object_pose(self, name: str) -> Pose:
-        """Return where an object is; all NaN if there is none of that name."""
-        index = self._simulation.object_index(name)
-        if index is None:
-            nan = math.nan
-            return Pose(Vector3r(nan, nan, nan), Quaternionr(nan, nan, nan, nan))
-        position, orientation = self._simulation.renderer.object_pose(index)
-        return Pose(Vector3r.from_array(position), Quaternionr.from_array(orientation))
-
-    @rpc("simSetObjectPose", str, Pose, bool)
-    def set_object_pose(self, name: str, pose: Pose, teleport: bool) -> bool:
-        """Move an object that can be moved; tell whether it could."""
-        index = self._simulation.object_index(name)
-        if index is None or not self._simulation.world.objects[index].movable:
-            return False
-        position, orientation = pose.position.to_array(), pose.orientation.to_array()
-        if not np.isfinite([*position, *orientation]).all() or not orientation.any():
-            raise ValueError("the pose has a component that is no number")
-        self._simulation.renderer.set_object_pose(index, position, orientation)
-        return True
-
     @rpc("simSetSegmentationObjectID", str, int, bool)
     def set_segmentation_id(self, mesh_name: str, object_id: int, is_name_regex: bool) -> bool:
         """Give an id to a mesh or to all that match."""
@@ -135,15 +108,11 @@ class WorldApi:
         """Move the sun to a local time; it stays there."""
         self._simulation.set_time_of_day(enabled, start)
 
-    @rpc("simRunConsoleCommand", str)
+    @rpc("simRunConsoleCommand", str, support=PARTLY, note="answers false: no console")
     def console_command(self, command: str) -> bool:
         """Answer that nothing ran: there is no engine console."""
         return False
 
-    @rpc("simPrintLogMessage", str, str, int)
+    @rpc("simPrintLogMessage", str, str, int, support=PARTLY, note="goes to the log")
     def print_log(self, message: str, parameter: str, severity: int) -> None:
         """Take a message for the screen that is not there."""
-
-    @rpc("simFlushPersistentMarkers")
-    def flush_markers(self) -> None:
-        """Clear markers; none are ever drawn."""

@@ -64,6 +64,10 @@ class Deferred:
         callback(self._result)
 
 
+YES, PARTLY, NO = "yes", "partly", "no"
+"""How far a method does what it does in AirSim."""
+
+
 @dataclass(frozen=True)
 class Method:
     """One callable of the server.
@@ -72,17 +76,24 @@ class Method:
         kinds: what each parameter must be: `bool`, `int`, `float`, `str`, a `WireStruct` class, or
             a one-element list of any of these.
         function: called with the converted parameters.
+        support: `YES`, `PARTLY` or `NO`.
+        note: what differs from AirSim.
     """
 
     kinds: tuple[Any, ...]
     function: Callable[..., Any]
+    support: str = YES
+    note: str = ""
 
 
-def rpc(name: str, *kinds: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def rpc(
+    name: str, *kinds: Any, support: str = YES, note: str = ""
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Mark a method of an API class as callable over the wire under a name."""
 
     def mark(function: Callable[..., Any]) -> Callable[..., Any]:
-        function.__dict__.setdefault("rpc_names", []).append((name, kinds))
+        marks = function.__dict__.setdefault("rpc_names", [])
+        marks.append((name, kinds, support, note))
         return function
 
     return mark
@@ -92,8 +103,9 @@ def methods_of(api: object) -> dict[str, Method]:
     """Collect the methods of an object that are marked with `rpc`."""
     found: dict[str, Method] = {}
     for attribute in dir(type(api)):
-        for name, kinds in getattr(getattr(type(api), attribute), "rpc_names", ()):
-            found[name] = Method(kinds, getattr(api, attribute))
+        marks = getattr(getattr(type(api), attribute), "rpc_names", ())
+        for name, kinds, support, note in marks:
+            found[name] = Method(kinds, getattr(api, attribute), support, note)
     return found
 
 
@@ -103,6 +115,8 @@ def convert(kind: Any, value: Any) -> Any:
     Raises:
         TypeError: the value is of another type; rpclib calls it ``std::bad_cast``.
     """
+    if kind is object:
+        return value
     if isinstance(kind, list):
         if isinstance(value, list):
             return [convert(kind[0], v) for v in value]

@@ -9,11 +9,9 @@ from typing import Self
 
 import numpy as np
 
-from airseg.simulators.embedded.api_cameras import CameraApi
-from airseg.simulators.embedded.api_vehicles import VEHICLE_APIS
-from airseg.simulators.embedded.api_world import WorldApi
+from airseg.simulators.embedded.apis import all_methods
 from airseg.simulators.embedded.renderer import CameraView, Renderer
-from airseg.simulators.embedded.rpc import RpcServer, methods_of
+from airseg.simulators.embedded.rpc import RpcServer
 from airseg.simulators.embedded.settings import Settings, default_settings, read_settings
 from airseg.simulators.embedded.simulation import Simulation
 from airseg.simulators.embedded.world import World
@@ -57,9 +55,7 @@ class EmbeddedServer:
         world = world or build_world(options.world, options.seed)
         self.settings = settings
         self.simulation = Simulation(world, Renderer(world), settings)
-        methods = methods_of(WorldApi(self.simulation)) | methods_of(CameraApi(self.simulation))
-        methods |= methods_of(VEHICLE_APIS[settings.sim_mode](self.simulation))
-        self._rpc = RpcServer(methods, settings.host, settings.port)
+        self._rpc = RpcServer(all_methods(self.simulation), settings.host, settings.port)
         self._stopped = threading.Event()
 
     @property

@@ -87,6 +87,53 @@ class CameraSetting(_Tolerant):
     Yaw: float | None = None
 
 
+class SensorSetting(_Tolerant):
+    """A sensor of a vehicle; metres (body frame) and degrees.
+
+    ``SensorType``: 1 barometer, 2 IMU, 3 GPS, 4 magnetometer, 5 distance, 6 lidar.
+    """
+
+    SensorType: int = Field(ge=1, le=6)
+    Enabled: bool = True
+    X: float = 0.0
+    Y: float = 0.0
+    Z: float = 0.0
+    Pitch: float = 0.0
+    Roll: float = 0.0
+    Yaw: float = 0.0
+    MinDistance: float = Field(0.2, ge=0)
+    MaxDistance: float = Field(40.0, gt=0)
+    NumberOfChannels: int = Field(16, ge=1, le=256)
+    Range: float = Field(100.0, gt=0)
+    PointsPerSecond: int = Field(100_000, ge=1, le=5_000_000)
+    RotationsPerSecond: float = Field(10.0, gt=0)
+    HorizontalFOVStart: float | None = None
+    HorizontalFOVEnd: float | None = None
+    VerticalFOVUpper: float | None = None
+    VerticalFOVLower: float | None = None
+    DataFrame: Literal["VehicleInertialFrame", "SensorLocalFrame"] = "VehicleInertialFrame"
+
+
+class RecordedCamera(_Tolerant):
+    """An image that AirSim's own recorder takes."""
+
+    CameraName: str = "0"
+    ImageType: int = 0
+    PixelsAsFloat: bool = False
+    Compress: bool = True
+    VehicleName: str = ""
+
+
+class RecordingSetting(_Tolerant):
+    """AirSim's own recorder."""
+
+    RecordOnMove: bool = False
+    RecordInterval: float = Field(0.05, gt=0)
+    Folder: str = ""
+    Enabled: bool = False
+    Cameras: list[RecordedCamera] = [RecordedCamera()]
+
+
 class VehicleSetting(_Tolerant):
     """A vehicle; its place is global, metres (NED) and degrees."""
 
@@ -98,6 +145,7 @@ class VehicleSetting(_Tolerant):
     Roll: float = 0.0
     Yaw: float = 0.0
     Cameras: dict[str, CameraSetting] = {}
+    Sensors: dict[str, SensorSetting] = {}
 
 
 class OriginSetting(_Tolerant):
@@ -117,6 +165,8 @@ class _File(_Tolerant):
     ExternalCameras: dict[str, CameraSetting] = {}
     Vehicles: dict[str, VehicleSetting] = {}
     OriginGeopoint: OriginSetting = OriginSetting()
+    DefaultSensors: dict[str, SensorSetting] = {}
+    Recording: RecordingSetting = RecordingSetting()
 
 
 @dataclass(frozen=True)
@@ -132,6 +182,8 @@ class Settings:
         vehicles: by name; at least one.
         origin: of the world, on the globe.
         external_cameras: by name; fixed to the world.
+        sensors: of vehicles that have none of their own, by name.
+        recording: AirSim's own recorder.
     """
 
     text: str = "{}"
@@ -145,6 +197,8 @@ class Settings:
     )
     origin: OriginSetting = field(default_factory=OriginSetting)
     external_cameras: dict[str, CameraSetting] = field(default_factory=dict)
+    sensors: dict[str, SensorSetting] = field(default_factory=dict)
+    recording: RecordingSetting = field(default_factory=RecordingSetting)
 
 
 _LARGE = CameraSetting(
@@ -192,6 +246,8 @@ def parse_settings(text: str, source: str = "settings") -> Settings:
         vehicles=file.Vehicles or {_DEFAULT_VEHICLE[mode]: VehicleSetting()},
         origin=file.OriginGeopoint,
         external_cameras=file.ExternalCameras,
+        sensors=file.DefaultSensors,
+        recording=file.Recording,
     )
 
 

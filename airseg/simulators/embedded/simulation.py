@@ -55,6 +55,7 @@ class Simulation:
         self.weather_enabled = False
         self.weather = dict.fromkeys(WeatherParameter, 0.0)
         self.sun_direction = AFTERNOON_SUN
+        self.sun_brightness = 1.0
 
     def add_vehicle(self, name: str, setting: VehicleSetting) -> None:
         """Add a vehicle of the kind that the simulation's mode has."""
@@ -78,6 +79,11 @@ class Simulation:
             for vehicle in self.vehicles.values()
             if vehicle.body_index is not None
         }
+
+    @property
+    def mode(self) -> str:
+        """SimMode: which kind of vehicles there are."""
+        return self.settings.sim_mode
 
     def vehicle(self, name: str, kind: str = "Vehicle Sim-API") -> Vehicle:
         """Return a vehicle; an empty name means the first one.
@@ -139,7 +145,7 @@ class Simulation:
                 camera.forget()
             self.weather_enabled = False
             self.weather = dict.fromkeys(WeatherParameter, 0.0)
-            self.sun_direction = AFTERNOON_SUN
+            self.sun_direction, self.sun_brightness = AFTERNOON_SUN, 1.0
             self.clock.reset()
 
     def _all_cameras(self) -> list[Camera]:
@@ -149,7 +155,7 @@ class Simulation:
     def atmosphere(self) -> Atmosphere:
         """Return the light and weather of now."""
         if not self.weather_enabled:
-            return Atmosphere(sun_direction=self.sun_direction)
+            return Atmosphere(sun_direction=self.sun_direction, sun_brightness=self.sun_brightness)
         weather = self.weather
         return Atmosphere(
             fog=weather[WeatherParameter.Fog],
@@ -161,6 +167,7 @@ class Simulation:
             snow_cover=weather[WeatherParameter.RoadSnow],
             leaf_cover=weather[WeatherParameter.RoadLeaf],
             sun_direction=self.sun_direction,
+            sun_brightness=self.sun_brightness,
         )
 
     def set_time_of_day(self, enabled: bool, start: str) -> None:

@@ -143,6 +143,14 @@ class Stage:
         """Return the numbers of an object's parts."""
         return self._parts_of(index)
 
+    def points_of(self, index: int) -> np.ndarray:
+        """Return the (V, 3) present vertices of an object, NED metres."""
+        g = self.geometry
+        spans = [
+            g.vertices[g.vertex_start[p] : g.vertex_start[p + 1]] for p in self._parts_of(index)
+        ]
+        return np.concatenate(spans) if spans else np.zeros((0, 3), np.float32)
+
     def _put(self, index: int, placement: Placement) -> None:
         self._placements[index] = placement
         g, built = self.geometry, self._built

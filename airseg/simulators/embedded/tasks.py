@@ -21,13 +21,35 @@ _HOLD_GAIN = 1.2
 _BRAKING_MPS2 = 2.0
 
 
+@dataclass(frozen=True)
+class Attitude:
+    """How a task wants the body to lean and how hard to pull.
+
+    Attributes:
+        roll, pitch: radians, right wing down and nose up; or radians a second if `is_rate`.
+        throttle: 0 to 1, or None where `height_z` is held.
+        height_z: NED metres, or None.
+        is_rate: whether roll and pitch are rates.
+    """
+
+    roll: float
+    pitch: float
+    throttle: float | None = None
+    height_z: float | None = None
+    is_rate: bool = False
+
+
 @dataclass
 class Wish:
-    """What a task wants now: a velocity (3,) NED in m/s, and a heading or a turn rate (rad/s)."""
+    """What a task wants now: a velocity (3,) NED in m/s, and a heading or a turn rate (rad/s).
+
+    Where there is an attitude, it takes the place of the velocity.
+    """
 
     velocity: np.ndarray
     yaw: float | None = None
     yaw_rate: float = 0.0
+    attitude: Attitude | None = None
 
 
 class Task(ABC):
@@ -174,6 +196,24 @@ class FlyVelocity(Task):
         if self._yaw_mode.is_rate:
             return Wish(velocity, None, float(np.radians(self._yaw_mode.yaw_or_rate)))
         return Wish(velocity, float(np.radians(self._yaw_mode.yaw_or_rate)))
+
+
+class LeanFor(Task):
+    """Hold an attitude for a time; its natural end answers True."""
+
+    def __init__(
+        self,
+        attitude: Attitude,
+        duration_s: float,
+        *,
+        yaw: float | None = None,
+        yaw_rate: float = 0.0,
+    ) -> None:
+        super().__init__(duration_s, result_at_timeout=True)
+        self._wish = Wish(np.zeros(3), yaw, yaw_rate, attitude)
+
+    def wish(self, body: Body) -> Wish:
+        return self._wish
 
 
 class Turn(Task):

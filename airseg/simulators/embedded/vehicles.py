@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from airseg.geometry import wrap_angle
+from airseg.geometry import rotate, wrap_angle
 from airseg.simulators.embedded.body import Body, Obstacles
 from airseg.simulators.embedded.settings import VehicleSetting
-from airseg.simulators.embedded.tasks import FollowPath, Hold, Task, Wish
+from airseg.simulators.embedded.tasks import Attitude, FollowPath, Hold, Task, Wish
 from airseg.simulators.embedded.world import World
-from airseg.simulators.protocol import CarControls, CollisionInfo
+from airseg.simulators.protocol import CarControls, CollisionInfo, RcData
 
 _GRAVITY = 9.81
+HOVER_THROTTLE = 0.594
+"""The throttle at which a multirotor keeps its height, as in AirSim's generic quadrotor."""
 
 
 class Vehicle:
@@ -33,17 +35,27 @@ class Vehicle:
         self.obstacles = Obstacles(world)
         self.collision = CollisionInfo()
         self.api_enabled = False
-        self.body = Body(self.origin.copy(), np.radians(setting.Yaw))
+        self.wind = np.zeros(3)
+        self.body = self._start()
+
+    def _start(self) -> Body:
+        roll, pitch, yaw = np.radians([self.setting.Roll, self.setting.Pitch, self.setting.Yaw])
+        return Body(self.origin.copy(), float(yaw), float(roll), float(pitch))
 
     def reset(self) -> None:
         """Go back to the start, disarmed."""
-        self.body = Body(self.origin.copy(), np.radians(self.setting.Yaw))
+        self.wind = np.zeros(3)
+        self.body = self._start()
         self.collision = CollisionInfo()
         self.api_enabled = False
 
     def place(self, position: np.ndarray, orientation: np.ndarray) -> None:
         """Teleport, at rest; position (3,) is global, NaN components keep their value."""
         self.body.place(position, orientation)
+
+    def push(self, velocity: np.ndarray) -> None:
+        """Give the body a (3,) velocity, m/s NED."""
+        self.body.velocity = np.array(velocity, float)
 
     def step(self, span_s: float, now_ns: int) -> None:
         """Move for a span of simulator time, seconds."""
@@ -71,16 +83,19 @@ class Multirotor(Vehicle):
     _TILT_LAG_S = 0.12
     _YAW_GAIN = 3.0
     _MAX_TILT = np.radians(35.0)
+    _DRAG_PER_S = 0.25
 
     def __init__(self, name: str, setting: VehicleSetting, world: World) -> None:
         super().__init__(name, setting, world)
         self.armed = False
+        self.remote = RcData()
         self.task: Task = Hold(self.body.position)
 
     def reset(self) -> None:
         self.task.finish(False)
         super().reset()
         self.armed = False
+        self.remote = RcData()
         self.task = Hold(self.body.position)
 
     def place(self, position: np.ndarray, orientation: np.ndarray) -> None:
@@ -109,9 +124,12 @@ class Multirotor(Vehicle):
                 self.task = Hold(end)
         else:
             wish = Wish(np.zeros(3))
-        self._accelerate(wish, span_s, powered=powered)
         self._turn(wish, span_s)
-        self._tilt(span_s, powered=powered)
+        if wish.attitude is not None:
+            self._lean(wish.attitude, span_s)
+        else:
+            self._accelerate(wish, span_s, powered=powered)
+            self._tilt(span_s, powered=powered)
         self._collide(self.RADIUS_M, now_ns)
         self._stand_on_ground(now_ns)
 
@@ -127,12 +145,41 @@ class Multirotor(Vehicle):
             if size > self.MAX_ACCELERATION_MPS2:
                 acceleration *= self.MAX_ACCELERATION_MPS2 / size
         else:
-            acceleration = np.array([0.0, 0.0, _GRAVITY]) - 0.1 * body.velocity
+            air = self.wind - body.velocity
+            acceleration = np.array([0.0, 0.0, _GRAVITY]) + 0.1 * air
             if self.is_landed:
                 acceleration = -body.velocity / max(span_s, 1e-6)
         body.acceleration = acceleration
         before = body.velocity
         body.velocity = before + acceleration * span_s
+        body.position = body.position + 0.5 * (before + body.velocity) * span_s
+
+    def _lean(self, attitude: Attitude, span_s: float) -> None:
+        """Take on an attitude and go where thrust, gravity and air push."""
+        body = self.body
+        if attitude.is_rate:
+            body.roll += attitude.roll * span_s
+            body.pitch += attitude.pitch * span_s
+            body.angular_velocity[:2] = attitude.roll, attitude.pitch
+        else:
+            share = min(span_s / self._TILT_LAG_S, 1.0)
+            body.roll += share * (attitude.roll - body.roll)
+            body.pitch += share * (attitude.pitch - body.pitch)
+        limit = np.radians(80.0)  # Euler angles end at 90 degrees
+        body.roll = float(np.clip(body.roll, -limit, limit))
+        body.pitch = float(np.clip(body.pitch, -limit, limit))
+        if attitude.throttle is not None:
+            thrust = float(np.clip(attitude.throttle, 0.0, 1.0)) / HOVER_THROTTLE * _GRAVITY
+        else:
+            rise = (body.position[2] - (attitude.height_z or 0.0)) * 1.2
+            climb = float(np.clip(rise, -4.0, 4.0)) + body.velocity[2]
+            upright = max(np.cos(body.roll) * np.cos(body.pitch), 0.3)
+            thrust = float(np.clip((_GRAVITY + 3.0 * climb) / upright, 0.0, 2.0 * _GRAVITY))
+        up = rotate(body.orientation, np.array([0.0, 0.0, -thrust]))
+        air = self.wind - body.velocity
+        body.acceleration = up + np.array([0.0, 0.0, _GRAVITY]) + self._DRAG_PER_S * air
+        before = body.velocity
+        body.velocity = before + body.acceleration * span_s
         body.position = body.position + 0.5 * (before + body.velocity) * span_s
 
     def _turn(self, wish: Wish, span_s: float) -> None:
@@ -148,7 +195,8 @@ class Multirotor(Vehicle):
         """Lean into the acceleration: nose down to speed up, right wing down to go right."""
         body = self.body
         # Part of the thrust works against the air, so a fast flight leans even when steady.
-        push = body.acceleration + 0.08 * body.velocity if powered else np.zeros(3)
+        air = body.velocity - self.wind
+        push = body.acceleration + 0.08 * air if powered else np.zeros(3)
         c, s = np.cos(body.yaw), np.sin(body.yaw)
         forward, right = c * push[0] + s * push[1], -s * push[0] + c * push[1]
         lift = max(_GRAVITY - push[2], 3.0)
@@ -192,6 +240,10 @@ class Car(Vehicle):
     def place(self, position: np.ndarray, orientation: np.ndarray) -> None:
         super().place(position, orientation)
         self.speed = 0.0
+
+    def push(self, velocity: np.ndarray) -> None:
+        ahead = np.array([np.cos(self.body.yaw), np.sin(self.body.yaw), 0.0])
+        self.speed = float(np.clip(velocity @ ahead, -self.MAX_SPEED_MPS, self.MAX_SPEED_MPS))
 
     def step(self, span_s: float, now_ns: int) -> None:
         body, controls = self.body, self.controls
