@@ -17,8 +17,8 @@ def load_weights(model: VideoSegmenter, weights: str) -> None:
 
     Args:
         model: changed in place.
-        weights: ``none``, ``imagenet``, or a file with the network's names, stored flat or under
-            ``model_state`` as published checkpoints are, or under ``model`` as ours are.
+        weights: ``none``, ``imagenet``, or a file with the network's names or those of its
+            published code, stored flat or under ``model_state``, ``state_dict`` or ``model``.
 
     Raises:
         RecipeError: the weights cannot be had, or do not fit.
@@ -59,17 +59,23 @@ def _load_file(model: VideoSegmenter, path: Path) -> None:
     except Exception as cause:  # torch raises many kinds for files that are no checkpoints
         reason = str(cause).strip().splitlines()[0][:200]
         raise RecipeError(f"weights: {path}: cannot be loaded ({reason}).") from None
-    for key in ("model_state", "model"):
+    for key in ("model_state", "state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
+    if not isinstance(state, dict) or not all(isinstance(k, str) for k in state):
+        raise RecipeError(f"weights: {path}: holds no weights by name.")
+    if state and all(k.startswith("module.") for k in state):  # saved while wrapped for many GPUs
+        state = {k.removeprefix("module."): v for k, v in state.items()}
     try:
-        wrong = model.load_state_dict(state, strict=False)
+        wrong = model.load_state_dict(model.published_state(state), strict=False)
     except (RuntimeError, TypeError, AttributeError) as cause:
         reason = str(cause).strip().splitlines()[-1].strip()
         raise RecipeError(f"weights: {path}: do not fit the network: {reason}") from None
-    if wrong.missing_keys or wrong.unexpected_keys:
+    # Step counters change nothing, and old files lack them.
+    missing = [k for k in wrong.missing_keys if not k.endswith("num_batches_tracked")]
+    if missing or wrong.unexpected_keys:
         raise RecipeError(
-            f"weights: {path}: {len(wrong.missing_keys)} are missing and "
+            f"weights: {path}: {len(missing)} are missing and "
             f"{len(wrong.unexpected_keys)} are not the network's, for example "
-            f"{(wrong.missing_keys + wrong.unexpected_keys)[0]}."
+            f"{(missing + wrong.unexpected_keys)[0]}."
         )

@@ -17,8 +17,14 @@ class VideoSegmenter(nn.Module, ABC):
     the memory of a stream that begins.
     """
 
+    paper: str = ""
+    """Where the network comes from."""
+
     memory_depth: int = 0
-    """How many earlier frames a frame's logits depend on."""
+    """How many earlier frames a frame's logits depend on, and a training clip has before them."""
+
+    unbounded: bool = False
+    """Whether logits depend on all earlier frames; `memory_depth` is then for training only."""
 
     @abstractmethod
     def coarse(self, frames: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
@@ -50,8 +56,12 @@ class VideoSegmenter(nn.Module, ABC):
         return logits[:, 0], memory
 
     def memory_bytes(self, height: int, width: int) -> int:
-        """Return how many bytes one stream's memory takes once it is full."""
+        """Return how many bytes one stream's memory takes once it is full, in fp32."""
         return 0
+
+    def published_state(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the weights of a published checkpoint under this network's own names."""
+        return state
 
 
 def upsample(logits: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:

@@ -15,16 +15,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from airseg.errors import RecipeError
+from airseg.errors import RecipeError, did_you_mean
 from airseg.models.base import VideoSegmenter
 from airseg.models.registry import register_model
 from airseg.models.resnet import LEAK, ResNet
-from airseg.models.temporal_memory import ContextMemory, attend_over_time
+from airseg.models.temporal_memory import (
+    REDUCTIONS,
+    ContextMemory,
+    attend_over_time,
+    decay_over_time,
+)
 
 KEY_CHANNELS = 32
 _SMOOTH = 128
 _AUX_WEIGHT = 0.5
-_REDUCTIONS = ("sum", "mean")
 
 
 class ConvBN(nn.Module):
@@ -48,7 +52,8 @@ class FastAttention(nn.Module):
 
     Args:
         channels: of the level's feature.
-        depth, reduction: of the temporal context, see `attend_over_time`.
+        depth, reduction: of the temporal context, see `REDUCTIONS`.
+        decay: of the reduction of that name.
         scale_by_size: divide by the number of pixels, as the paper's formula does and no code.
 
     `up` of the shallowest level and `smooth` of the next one exist in published checkpoints and are
@@ -60,11 +65,15 @@ class FastAttention(nn.Module):
         channels: int,
         depth: int,
         reduction: str,
+        decay: float = 0.0,
         *,
         scale_by_size: bool,
     ) -> None:
         super().__init__()
-        self.depth, self.reduction, self.scale_by_size = depth, reduction, scale_by_size
+        self.depth, self.reduction, self.decay = depth, reduction, decay
+        self.scale_by_size = scale_by_size
+        learned = reduction == "learned"
+        self.depth_weights = nn.Parameter(torch.ones(depth + 1)) if learned else None
         self.w_qs = ConvBN(channels, KEY_CHANNELS, 1, activate=False)
         self.w_ks = ConvBN(channels, KEY_CHANNELS, 1, activate=False)
         self.w_vs = ConvBN(channels, channels, 1)
@@ -72,28 +81,36 @@ class FastAttention(nn.Module):
         self.up = ConvBN(channels, channels // 2, 1, padding=1)
         self.smooth = ConvBN(channels, _SMOOTH, 3, padding=1)
 
-    def attend(self, feature: Tensor, times: int, past: Tensor | None) -> tuple[Tensor, Tensor]:
+    def attend(
+        self, feature: Tensor, times: int, past: Tensor | None, weight: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Let each frame's queries meet the context of it and the frames before.
 
         Args:
             feature: (B * T, C, h, w), frames of a stream next to each other.
             times: T.
             past: (B, n, K, C) products of earlier frames, or None.
+            weight: (B,) of the past with ``decay``, or None.
 
         Returns:
-            The attended feature, (B * T, C, h, w), and the products to remember.
+            The attended feature, (B * T, C, h, w), the products to remember, and their weight.
         """
         height, width = feature.shape[-2:]
         query = functional.normalize(self.w_qs(feature), dim=1).flatten(2).transpose(1, 2)
         key = functional.normalize(self.w_ks(feature), dim=1).flatten(2)
         value = self.w_vs(feature).flatten(2).transpose(1, 2)
         product = (key @ value).unflatten(0, (-1, times))
-        context, remembered = attend_over_time(product, past, self.depth, self.reduction)
+        if self.reduction == "decay":
+            context, past, weight = decay_over_time(product, past, weight, self.decay)
+        else:
+            context, past = attend_over_time(
+                product, past, self.depth, self.reduction, self.depth_weights
+            )
         attended = query @ context.flatten(0, 1)
         if self.scale_by_size:
             attended = attended / (height * width)
         attended = attended.transpose(1, 2).unflatten(2, (height, width))
-        return self.latlayer3(attended) + feature, remembered
+        return self.latlayer3(attended) + feature, past, weight
 
 
 class _Classifier(nn.Module):
@@ -116,7 +133,9 @@ class FANet(VideoSegmenter):
         backbone: features at four strides.
         num_classes: channels of the logits.
         tca_depth: N.
-        reduction: ``sum`` (the paper's) or ``mean``.
+        reduction: how the context of N + 1 frames is combined, see `REDUCTIONS`.
+        decay: how much less a frame counts than the one after it, for ``decay``; `tca_depth` is
+            then only how many frames a training clip has before the supervised ones.
         scale_by_size: the paper's 1/n in the attention.
         auxiliary: two more heads while training.
     """
@@ -127,6 +146,7 @@ class FANet(VideoSegmenter):
         num_classes: int,
         tca_depth: int = 0,
         reduction: str = "sum",
+        decay: float = 0.8,
         *,
         scale_by_size: bool = False,
         auxiliary: bool = False,
@@ -134,18 +154,25 @@ class FANet(VideoSegmenter):
         super().__init__()
         if tca_depth < 0:
             raise RecipeError(f"tca_depth is {tca_depth}; it must be 0 or greater.")
-        if reduction not in _REDUCTIONS:
-            raise RecipeError(f"reduction is '{reduction}'; it must be sum or mean.")
+        if reduction not in REDUCTIONS:
+            expected = ", ".join(REDUCTIONS)
+            hint = did_you_mean(str(reduction), REDUCTIONS)
+            raise RecipeError(f"reduction is '{reduction}'; it must be one of {expected}.{hint}")
+        if not 0 <= decay < 1:
+            raise RecipeError(f"decay is {decay}; it must be 0 or greater, and below 1.")
         self.memory_depth = tca_depth
+        self.unbounded = reduction == "decay"
         self.resnet = backbone
         levels = [
-            FastAttention(c, tca_depth, reduction, scale_by_size=scale_by_size)
+            FastAttention(c, tca_depth, reduction, decay, scale_by_size=scale_by_size)
             for c in backbone.channels
         ]
         self.ffm_4, self.ffm_8, self.ffm_16, self.ffm_32 = levels
         self.clslayer_8 = _Classifier(2 * _SMOOTH, 256, num_classes)
         self.clslayer_32 = _Classifier(_SMOOTH, 64, num_classes) if auxiliary else None
         self.clslayer_16 = _Classifier(_SMOOTH, 64, num_classes) if auxiliary else None
+
+    paper = "FANet (Hu et al., RA-L 2020) with TCA"
 
     def coarse(
         self, frames: Tensor, memory: ContextMemory | None = None
@@ -162,7 +189,25 @@ class FANet(VideoSegmenter):
 
     def memory_bytes(self, height: int, width: int) -> int:
         numbers = sum(KEY_CHANNELS * c for c in self.resnet.channels)
+        if self.unbounded:
+            return 4 * (numbers + 1)
         return 4 * numbers * self.memory_depth
+
+    def published_state(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return a published checkpoint's weights under this network's names.
+
+        The authors' training code names weights as this module does, and saves the auxiliary heads
+        that a network without them leaves out; their speed-test code says ``fam_`` and
+        ``clslayer``.
+        """
+        renamed = {}
+        for key, value in state.items():
+            name = "ffm_" + key[4:] if key.startswith("fam_") else key
+            name = "clslayer_8" + name[8:] if name.startswith("clslayer.") else name
+            if name.startswith(("clslayer_32.", "clslayer_16.")) and self.clslayer_32 is None:
+                continue
+            renamed[name] = value
+        return renamed
 
     def _run(
         self, frames: Tensor, memory: ContextMemory | None, *, with_auxiliary: bool
@@ -171,11 +216,12 @@ class FANet(VideoSegmenter):
         flat = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         f4, f8, f16, f32 = self.resnet(flat)
         past = memory.products if memory else (None,) * 4
+        weight = memory.weight if memory else None
         # History is per level, and no level's attention depends on another's.
-        a4, m4 = self.ffm_4.attend(f4, times, past[0])
-        a8, m8 = self.ffm_8.attend(f8, times, past[1])
-        a16, m16 = self.ffm_16.attend(f16, times, past[2])
-        a32, m32 = self.ffm_32.attend(f32, times, past[3])
+        a4, m4, _ = self.ffm_4.attend(f4, times, past[0], weight)
+        a8, m8, _ = self.ffm_8.attend(f8, times, past[1], weight)
+        a16, m16, _ = self.ffm_16.attend(f16, times, past[2], weight)
+        a32, m32, weight = self.ffm_32.attend(f32, times, past[3], weight)
         up32 = self.ffm_32.up(a32)
         a16 = a16 + _resize(up32, a16)
         smooth16, up16 = self.ffm_16.smooth(a16), self.ffm_16.up(a16)
@@ -188,7 +234,7 @@ class FANet(VideoSegmenter):
             outputs.append(self.clslayer_32(self.ffm_32.smooth(a32)))
             outputs.append(self.clslayer_16(smooth16))
         shaped = [o.unflatten(0, (batch, times)) for o in outputs]
-        return shaped, ContextMemory((m4, m8, m16, m32))
+        return shaped, ContextMemory((m4, m8, m16, m32), weight)
 
 
 def _resize(x: Tensor, like: Tensor) -> Tensor:
@@ -202,6 +248,7 @@ def _builder(depth: int) -> Callable[..., FANet]:
         num_classes: int,
         tca_depth: int = 0,
         reduction: str = "sum",
+        decay: float = 0.8,
         scale_by_size: bool = False,
         auxiliary: bool = False,
         strides: tuple[int, int, int, int] = (2, 2, 2, 2),
@@ -211,6 +258,7 @@ def _builder(depth: int) -> Callable[..., FANet]:
             num_classes,
             tca_depth,
             reduction,
+            decay,
             scale_by_size=scale_by_size,
             auxiliary=auxiliary,
         )

@@ -69,23 +69,26 @@ class ResNet(nn.Module):
     Args:
         depth: 18, 34, 50 or 101.
         strides: of the stages; 2, 2, 2, 2 gives features at 1/8, 1/16, 1/32 and 1/64.
+        width: channels of the stem; 64 in every published network.
 
     Attributes:
         depth: as given; channels: of the four features.
     """
 
-    def __init__(self, depth: int, strides: tuple[int, int, int, int] = (2, 2, 2, 2)) -> None:
+    def __init__(
+        self, depth: int, strides: tuple[int, int, int, int] = (2, 2, 2, 2), width: int = 64
+    ) -> None:
         super().__init__()
         self.depth = depth
         block = _BasicBlock if depth < 50 else _Bottleneck
-        self.channels = tuple(p * block.expansion for p in (64, 128, 256, 512))
-        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
+        self.channels = tuple(p * block.expansion for p in (width, 2 * width, 4 * width, 8 * width))
+        self.conv1 = nn.Conv2d(3, width, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
         self.leaky = nn.LeakyReLU(LEAK)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
-        inputs = 64
+        inputs = width
         for stage, (count, stride) in enumerate(zip(_LAYERS[depth], strides, strict=True)):
-            planes = 64 * 2**stage
+            planes = width * 2**stage
             blocks = []
             for i in range(count):
                 blocks.append(block(inputs, planes, stride if i == 0 else 1))

@@ -3,7 +3,8 @@
 Fast attention multiplies keys with values first, which leaves one small matrix of 32 by C numbers a
 frame, whatever the frame's size. Temporal context aggregation (TCA) of depth N lets a frame's
 queries attend to the present and the last N frames by adding up their matrices; only those are
-remembered.
+remembered. The founding paper's conclusion asks for other ways to combine them; `REDUCTIONS` says
+which there are.
 """
 
 from __future__ import annotations
@@ -13,21 +14,36 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+REDUCTIONS = ("sum", "mean", "learned", "decay")
+"""How the matrices of N + 1 frames become one.
+
+``sum``: added up, as the founding paper has it. ``mean``: divided by how many there are, which
+keeps the scale when a stream begins or the depth changes. ``learned``: one weight a depth and
+level, 1 at first. ``decay``: the mean over all frames of the stream, weighted by a power of their
+age; one running state, no depth.
+"""
+
 
 @dataclass(frozen=True)
 class ContextMemory:
-    """The last products of keys and values, one tensor a level.
+    """What fast attention remembers of a stream, one tensor a level.
 
     Attributes:
         products: (B, n, K, C) of each level, oldest first; n grows from 0 to the depth N as a
-            stream begins.
+            stream begins. With ``decay`` n is 1: the weighted sum over all frames.
+        weight: (B,) sum of the weights in a ``decay`` sum, else None.
     """
 
     products: tuple[Tensor, ...]
+    weight: Tensor | None = None
 
 
 def attend_over_time(
-    products: Tensor, past: Tensor | None, depth: int, reduction: str
+    products: Tensor,
+    past: Tensor | None,
+    depth: int,
+    reduction: str,
+    weights: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Combine each frame's product with those of the frames before it.
 
@@ -39,8 +55,8 @@ def attend_over_time(
         products: (B, T, K, C), one a frame.
         past: (B, n, K, C) of the frames before, or None.
         depth: how many earlier frames count.
-        reduction: ``sum``, as the founding paper has it, or ``mean``, which keeps the scale when a
-            stream begins or the depth changes.
+        reduction: ``sum``, ``mean`` or ``learned``.
+        weights: (depth + 1,) of the present frame, the one before, and so on, for ``learned``.
 
     Returns:
         The context of each frame (B, T, K, C), and the (B, m, K, C) to remember, m at most `depth`.
@@ -48,7 +64,7 @@ def attend_over_time(
     known = products if past is None else torch.cat([past, products], 1)
     before = known.shape[1] - products.shape[1]
     count = products.shape[1]
-    context = products
+    context = products if weights is None else products * weights[0]
     frames = torch.ones(count, device=products.device, dtype=products.dtype)
     for k in range(1, depth + 1):
         # The frames that have a k-th frame before them: all but the first k - before.
@@ -56,10 +72,38 @@ def attend_over_time(
         if first >= count:
             break
         earlier = known[:, before + first - k : before + count - k]
-        padded = torch.cat([torch.zeros_like(products[:, :first]), earlier], 1)
-        context = context + padded
+        if weights is not None:
+            earlier = earlier * weights[k]
+        context = context + torch.cat([torch.zeros_like(products[:, :first]), earlier], 1)
         frames = frames + (torch.arange(count, device=frames.device) >= first)
     if reduction == "mean":
         context = context / frames[:, None, None]
     kept = min(depth, known.shape[1])
     return context, known[:, known.shape[1] - kept :]
+
+
+def decay_over_time(
+    products: Tensor, past: Tensor | None, weight: Tensor | None, decay: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Average each frame's product with those of all frames before it, weighted by their age.
+
+    A frame k frames old counts ``decay ** k``. The first frame of a stream is its own average, so
+    the scale never changes.
+
+    Args:
+        products: (B, T, K, C), one a frame.
+        past: (B, 1, K, C) weighted sum over the frames before, or None.
+        weight: (B,) sum of their weights, or None.
+        decay: from 0 to below 1.
+
+    Returns:
+        The context of each frame (B, T, K, C), the new sum (B, 1, K, C), and its weights (B,).
+    """
+    total = torch.zeros_like(products[:, 0]) if past is None else past[:, 0]
+    weights = products.new_zeros(products.shape[0]) if weight is None else weight
+    contexts = []
+    for t in range(products.shape[1]):
+        total = decay * total + products[:, t]
+        weights = decay * weights + 1
+        contexts.append(total / weights[:, None, None])
+    return torch.stack(contexts, 1), total[:, None], weights

@@ -1,0 +1,190 @@
+"""What holds for every network: streams equal clips, no leak in time, and each one can learn."""
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+import torch
+from torch import nn
+
+from airseg.models.base import VideoSegmenter, upsample
+from airseg.models.fanet import FANet
+from airseg.models.resnet import ResNet
+
+CLASSES = 5
+TIMES = 6
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """A network small enough to try in a second.
+
+    Attributes:
+        build: makes it; size: of its frames; learning_rate: with which it learns eight frames.
+        steps: in which it does, or 0 where a kin of it is tried; exact: whether a frame depends on
+            every frame its memory reaches.
+    """
+
+    build: Callable[[], VideoSegmenter]
+    size: tuple[int, int] = (64, 96)
+    learning_rate: float = 5e-3
+    steps: int = 0
+    exact: bool = True
+
+
+def fanet(depth=0, reduction="sum", **options):
+    return FANet(ResNet(18, width=8), CLASSES, depth, reduction, **options)
+
+
+SYSTEMS = {
+    "fanet": System(fanet, steps=30),
+    "fanet-sum": System(lambda: fanet(2, auxiliary=True), steps=40),
+    "fanet-mean": System(lambda: fanet(3, "mean")),
+    "fanet-learned": System(lambda: fanet(2, "learned")),
+    "fanet-decay": System(lambda: fanet(2, "decay")),
+}
+
+
+def tensors(memory):
+    """Return all tensors in a memory."""
+    if isinstance(memory, torch.Tensor):
+        return [memory]
+    if dataclasses.is_dataclass(memory):
+        memory = [getattr(memory, f.name) for f in dataclasses.fields(memory)]
+    if isinstance(memory, list | tuple):
+        return [t for item in memory for t in tensors(item)]
+    return []
+
+
+@cache
+def tried(name):
+    """Return a system's network in evaluation mode, two clips, and their logits."""
+    torch.manual_seed(1)
+    system = SYSTEMS[name]
+    model = system.build()
+    frames = torch.rand(2, TIMES, 3, *system.size)
+    # Normalisation gets statistics in which no layer's output vanishes or explodes.
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.momentum = None
+    with torch.no_grad():
+        model.train()(frames)
+        model.eval()
+        return model, frames, model(frames)[0]
+
+
+def assert_close(found, expected):
+    scale = expected.abs().max()
+    assert scale > 1e-3
+    assert (found - expected).abs().max() < 1e-4 * scale
+
+
+every_system = pytest.mark.parametrize("name", SYSTEMS)
+
+
+@every_system
+def test_a_stream_in_any_pieces_equals_its_clip(name):
+    model, frames, whole = tried(name)
+    for cuts in (range(TIMES + 1), [0, 2, 3, TIMES]):
+        memory, pieces = None, []
+        with torch.no_grad():
+            for start, end in itertools.pairwise(cuts):
+                logits, memory = model(frames[:1, start:end], memory)
+                pieces.append(logits)
+        assert_close(torch.cat(pieces, 1), whole[:1])
+
+
+@every_system
+def test_interleaved_streams_do_not_meet_and_a_new_stream_starts_anew(name):
+    model, frames, whole = tried(name)
+    memories = [None, None]
+    with torch.no_grad():
+        for t in range(3):
+            for i in range(2):
+                logits, memories[i] = model.step(frames[i : i + 1, t], memories[i])
+                assert_close(logits, whole[i : i + 1, t])
+        assert_close(model.step(frames[:1, 0])[0], whole[:1, 0])
+
+
+@every_system
+def test_a_memory_that_went_in_is_not_changed(name):
+    model, frames, _ = tried(name)
+    with torch.no_grad():
+        _, memory = model(frames[:1, :3])
+        before = [t.clone() for t in tensors(memory)]
+        model(frames[:1, 3:], memory)
+    assert all(torch.equal(a, b) for a, b in zip(before, tensors(memory), strict=True))
+
+
+@every_system
+def test_a_batch_of_clips_equals_clips_one_by_one(name):
+    model, frames, whole = tried(name)
+    with torch.no_grad():
+        assert_close(model(frames[1:])[0], whole[1:])
+
+
+@every_system
+def test_a_frame_depends_on_no_later_frame_and_on_none_beyond_its_memory(name):
+    model, frames, whole = tried(name)
+    changed = 1
+    other = frames[:1].clone()
+    other[:, changed] = torch.rand(3, *SYSTEMS[name].size)
+    with torch.no_grad():
+        moved = (model(other)[0] - whole[:1]).abs().amax((0, 2, 3, 4)) > 1e-6
+    last = TIMES if model.unbounded else changed + model.memory_depth
+    allowed = [changed <= t <= last for t in range(TIMES)]
+    assert moved[changed]
+    if SYSTEMS[name].exact:
+        assert moved.tolist() == allowed
+    else:
+        assert all(a or not m for a, m in zip(allowed, moved.tolist(), strict=True))
+
+
+@every_system
+def test_the_memory_is_as_large_as_told(name):
+    model, frames, _ = tried(name)
+    with torch.no_grad():
+        _, memory = model(frames[:1])
+    found = sum(t.numel() * t.element_size() for t in tensors(memory))
+    assert found == model.memory_bytes(*SYSTEMS[name].size)
+
+
+def picture_book(size):
+    """Return eight frames (2, 4, 3, H, W) of moving blocks, coloured by class, and labels."""
+    height, width = size
+    labels = torch.zeros(2, 4, height, width, dtype=torch.long)
+    for clip, time in itertools.product(range(2), range(4)):
+        labels[clip, time, : height // 2] = 1
+        left = (8 * time + 32 * clip) % (width - 32)
+        labels[clip, time, height // 2 :, left : left + 32] = 2 + clip
+    colors = torch.tensor([[0.4, 0.4, 0.4], [0.3, 0.6, 0.9], [0.9, 0.2, 0.1], [0.1, 0.8, 0.2]])
+    noise = 0.05 * torch.rand(2, 4, 3, height, width)
+    return colors[labels].movedim(-1, 2) + noise, labels
+
+
+@pytest.mark.parametrize("name", [n for n, s in SYSTEMS.items() if s.steps])
+def test_it_learns_eight_frames_by_heart(name):
+    torch.manual_seed(0)
+    system = SYSTEMS[name]
+    model = system.build()
+    frames, labels = picture_book(system.size)
+    optimizer = torch.optim.AdamW(model.parameters(), system.learning_rate)
+    model.train()
+    for step in range(system.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = system.learning_rate * min(1, 2 * (1 - step / system.steps))
+        outputs, _ = model.training_outputs(frames)
+        loss = 0.0
+        for weight, logits in outputs:
+            full = upsample(logits, system.size).flatten(0, 1)
+            loss = loss + weight * nn.functional.cross_entropy(full, labels.flatten(0, 1))
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        predicted = model(frames)[0].argmax(2)
+    assert (predicted == labels).float().mean() > 0.95
