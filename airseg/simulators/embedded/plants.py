@@ -7,7 +7,7 @@ import numpy as np
 from airseg.simulators.embedded import materials as m
 from airseg.simulators.embedded.world import ALWAYS, FAR, NEAR, Frame, WorldBuilder, srgb
 
-_GREENS = [(0.27, 0.42, 0.16), (0.34, 0.47, 0.18), (0.22, 0.36, 0.15), (0.42, 0.49, 0.22)]
+_GREENS = [(0.29, 0.4, 0.19), (0.35, 0.44, 0.21), (0.25, 0.34, 0.18), (0.42, 0.46, 0.25)]
 
 
 def leaf_color(
