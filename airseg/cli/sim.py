@@ -29,6 +29,15 @@ import click
     show_default=True,
     help="SimMode without a settings file: Multirotor, Car or ComputerVision.",
 )
+@click.option(
+    "--dialect",
+    default="airsim",
+    show_default=True,
+    help="Whose clients may connect: airsim (1.8) or cosys (Cosys-AirSim 3).",
+)
+@click.option(
+    "--methods", "list_methods", is_flag=True, help="Print which RPC methods are supported; exit."
+)
 @click.option("--exit-with-stdin", is_flag=True, help="Stop when standard input closes.")
 def command(
     world: str,
@@ -37,6 +46,8 @@ def command(
     host: str | None,
     settings: Path | None,
     sim_mode: str,
+    dialect: str,
+    list_methods: bool,
     exit_with_stdin: bool,
 ) -> None:
     """Run the embedded simulator, which speaks AirSim's RPC.
@@ -48,10 +59,16 @@ def command(
     Example:
       airseg sim --seed 7
       airseg sim --settings ~/Documents/AirSim/settings.json --port 41452
+      airseg sim --world harbor_town --dialect cosys
     """
     from airseg.simulators.embedded.server import EmbeddedOptions, EmbeddedServer
 
-    options = EmbeddedOptions(world, seed, host, port, settings, sim_mode)
+    if list_methods:
+        from airseg.simulators.embedded.apis import support_markdown
+
+        click.echo(support_markdown(), nl=False)
+        return
+    options = EmbeddedOptions(world, seed, host, port, settings, sim_mode, dialect)
     server = EmbeddedServer(options)
     click.echo("airseg sim: preparing the renderer; the first run compiles it ...", err=True)
     server.warm_up()

@@ -44,7 +44,7 @@ class WorldApi:
     @rpc("simIsPaused")
     def is_paused(self) -> bool:
         """Tell whether time stands still."""
-        return self._simulation.clock.paused
+        return self._simulation.clock.at_rest
 
     @rpc("simContinueForTime", float)
     def continue_for_time(self, seconds: float) -> None:
@@ -77,8 +77,6 @@ class WorldApi:
     @rpc("simSetSegmentationObjectID", str, int, bool)
     def set_segmentation_id(self, mesh_name: str, object_id: int, is_name_regex: bool) -> bool:
         """Give an id to a mesh or to all that match."""
-        if object_id > 255:
-            raise ValueError(f"segmentation id {object_id} is above 255")
         return self._simulation.segmentation.set(mesh_name, object_id, is_name_regex)
 
     @rpc("simGetSegmentationObjectID", str)
@@ -105,8 +103,10 @@ class WorldApi:
     def set_time_of_day(
         self, enabled: bool, start: str, dst: bool, speed: float, interval: float, move: bool
     ) -> None:
-        """Move the sun to a local time; it stays there."""
-        self._simulation.set_time_of_day(enabled, start)
+        """Move the sun to a local time, from where it goes on as fast as `speed` says."""
+        if not (math.isfinite(speed) and interval > 0):
+            raise ValueError(f"a sun of speed {speed} every {interval} seconds cannot be moved")
+        self._simulation.set_time_of_day(enabled and move, start, dst, speed, interval)
 
     @rpc("simRunConsoleCommand", str, support=PARTLY, note="answers false: no console")
     def console_command(self, command: str) -> bool:

@@ -11,6 +11,7 @@ from airseg.simulators.embedded.api_recording import RecordingApi
 from airseg.simulators.embedded.api_sensors import SensorApi
 from airseg.simulators.embedded.api_vehicles import VehicleApi
 from airseg.simulators.embedded.api_world import WorldApi
+from airseg.simulators.embedded.dialects import COSYS, cosys_methods
 from airseg.simulators.embedded.rpc import NO, Method, methods_of
 from airseg.simulators.embedded.simulation import Simulation
 
@@ -49,7 +50,7 @@ def all_methods(simulation: Simulation) -> dict[str, Method]:
         methods |= methods_of(api(simulation))
     for name, count in _LENSES.items():
         methods[name] = Method((object,) * count, _refusal(name), NO, _LENS_NOTE)
-    return methods
+    return cosys_methods(methods, simulation) if simulation.dialect == COSYS else methods
 
 
 def support_table() -> list[tuple[str, str, str]]:

@@ -33,6 +33,12 @@ class SimulationClock:
         self._thread: threading.Thread | None = None
         self.now_ns = START_NS
         self.paused = False
+        self._advancing = 0
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether time stands still: paused, and nobody takes a step just now."""
+        return self.paused and not self._advancing
 
     def start(self) -> None:
         """Begin to run with the wall clock."""
@@ -60,11 +66,16 @@ class SimulationClock:
         remaining = span_ns
         with self._lock:
             self.paused = True
-        while remaining > 0 and not self._closing.is_set():
-            with self._lock:  # taken step by step, so that other calls get their turn
-                step = min(STEP_NS, remaining)
-                self._step(step)
-                remaining -= step
+            self._advancing += 1
+        try:
+            while remaining > 0 and not self._closing.is_set():
+                with self._lock:  # taken step by step, so that other calls get their turn
+                    step = min(STEP_NS, remaining)
+                    self._step(step)
+                    remaining -= step
+        finally:
+            with self._lock:
+                self._advancing -= 1
 
     def _step(self, span_ns: int) -> None:
         self.now_ns += span_ns

@@ -105,7 +105,7 @@ def as_bgr(image_type: int, render: Render, ids: SegmentationIds) -> np.ndarray:
 
 def _grey(image_type: int, render: Render, ids: SegmentationIds) -> np.ndarray:
     if image_type == ImageType.Infrared:
-        return ids.ids_of(render.object_index)
+        return (ids.ids_of(render.object_index) & 255).astype(np.uint8)
     if image_type == ImageType.DisparityNormalized:
         return (_disparity(render) * 255).astype(np.uint8)
     depth = render.depth_planar

@@ -48,6 +48,8 @@ def default_id(name: str) -> int:
 class SegmentationIds:
     """The id of every object of a world. An id below zero hides an object."""
 
+    max_id = 255
+
     def __init__(self, world: World) -> None:
         self._names = [o.name for o in world.objects]
         self._ids = np.array([default_id(n) for n in self._names], np.int32)
@@ -71,7 +73,10 @@ class SegmentationIds:
 
         Raises:
             re.error: the expression is malformed.
+            ValueError: there is no such id.
         """
+        if object_id > self.max_id:
+            raise ValueError(f"segmentation id {object_id} is above {self.max_id}")
         if is_regex:
             pattern = re.compile(mesh_name, re.IGNORECASE)
             hits = [i for i, name in enumerate(self._names) if pattern.fullmatch(name)]

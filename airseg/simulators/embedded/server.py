@@ -9,7 +9,9 @@ from typing import Self
 
 import numpy as np
 
+from airseg.errors import SettingsError, did_you_mean
 from airseg.simulators.embedded.apis import all_methods
+from airseg.simulators.embedded.dialects import DIALECTS
 from airseg.simulators.embedded.renderer import CameraView, Renderer
 from airseg.simulators.embedded.rpc import RpcServer
 from airseg.simulators.embedded.settings import Settings, default_settings, read_settings
@@ -27,6 +29,7 @@ class EmbeddedOptions:
         host, port: where to listen; None takes the settings', and port 0 any free one.
         settings: an AirSim settings.json, or None for 640x480 images and one vehicle.
         sim_mode: vehicle mode when there is no settings file.
+        dialect: of the RPC, ``airsim`` (1.8) or ``cosys`` (Cosys-AirSim 3).
     """
 
     world: str = "neighborhood"
@@ -35,6 +38,7 @@ class EmbeddedOptions:
     port: int | None = None
     settings: Path | None = None
     sim_mode: str = "Multirotor"
+    dialect: str = "airsim"
 
 
 class EmbeddedServer:
@@ -54,7 +58,10 @@ class EmbeddedServer:
         settings = resolve_settings(options)
         world = world or build_world(options.world, options.seed)
         self.settings = settings
-        self.simulation = Simulation(world, Renderer(world), settings)
+        if options.dialect not in DIALECTS:
+            hint = did_you_mean(options.dialect, DIALECTS) or f" Dialects: {', '.join(DIALECTS)}."
+            raise SettingsError(f"there is no dialect '{options.dialect}'.{hint}")
+        self.simulation = Simulation(world, Renderer(world), settings, options.dialect)
         self._rpc = RpcServer(all_methods(self.simulation), settings.host, settings.port)
         self._stopped = threading.Event()
 

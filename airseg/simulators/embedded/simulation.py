@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from airseg.simulators.embedded.cameras import (
     find_camera,
 )
 from airseg.simulators.embedded.clock import SimulationClock
+from airseg.simulators.embedded.instance_segmentation import InstanceIds
 from airseg.simulators.embedded.renderer import AFTERNOON_SUN, Atmosphere, Renderer
 from airseg.simulators.embedded.segmentation import SegmentationIds
 from airseg.simulators.embedded.settings import Settings, VehicleSetting
@@ -35,14 +37,39 @@ ENGINE_ACTORS = (
 )
 
 
-class Simulation:
-    """Everything a method of the RPC reads or changes. Hold `lock` to do so."""
+@dataclass(frozen=True)
+class _MovingSun:
+    """A sun that moves with simulator time, from one moment on, in steps."""
 
-    def __init__(self, world: World, renderer: Renderer, settings: Settings) -> None:
+    start: datetime
+    since_ns: int
+    speed: float
+    interval_s: float
+
+    def moment(self, now_ns: int) -> datetime:
+        steps = (now_ns - self.since_ns) / 1e9 // self.interval_s
+        return self.start + timedelta(seconds=steps * self.interval_s * self.speed)
+
+
+class Simulation:
+    """Everything a method of the RPC reads or changes. Hold `lock` to do so.
+
+    Args:
+        world: where it takes place.
+        renderer: of that world.
+        settings: vehicles, cameras and mode.
+        dialect: ``airsim`` or ``cosys``; the latter has instance segmentation.
+    """
+
+    def __init__(
+        self, world: World, renderer: Renderer, settings: Settings, dialect: str = "airsim"
+    ) -> None:
+        self.dialect = dialect
         self.world, self.renderer, self.settings = world, renderer, settings
         self.lock = threading.RLock()
         self.clock = SimulationClock(self._step, self.lock, settings.clock_speed)
-        self.segmentation = SegmentationIds(world)
+        ids = InstanceIds if dialect == "cosys" else SegmentationIds
+        self.segmentation: SegmentationIds = ids(world)
         self._object_index: dict[str, int] = {}
         self._indexed = (-1, -1)
         self.vehicles: dict[str, Vehicle] = {}
@@ -54,7 +81,7 @@ class Simulation:
             self.add_vehicle(name, setting)
         self.weather_enabled = False
         self.weather = dict.fromkeys(WeatherParameter, 0.0)
-        self.sun_direction = AFTERNOON_SUN
+        self._sun: _MovingSun | None = None
         self.sun_brightness = 1.0
 
     def add_vehicle(self, name: str, setting: VehicleSetting) -> None:
@@ -92,7 +119,9 @@ class Simulation:
             LookupError: there is none of that name; the message is AirSim's.
         """
         found = next(iter(self.vehicles.values())) if name == "" else self.vehicles.get(name)
-        if found is None or (kind == "Vehicle API" and not found.has_api):
+        # In ComputerVision mode only Cosys-AirSim has an API of vehicles.
+        has_api = found is not None and (found.has_api or self.dialect == "cosys")
+        if found is None or (kind == "Vehicle API" and not has_api):
             raise LookupError(
                 f"{kind} for '{name}' is not available. This could either because this is "
                 "simulation-only API or this vehicle does not exist"
@@ -115,6 +144,11 @@ class Simulation:
             return None, find_camera(self.external_cameras, camera_name)
         vehicle = self.vehicle(vehicle_name)
         return vehicle, find_camera(self.cameras_of(vehicle), camera_name)
+
+    @property
+    def object_count(self) -> int:
+        """How many object indices there are: meshes, those taken away included."""
+        return len(self.renderer.stage.objects)
 
     @property
     def object_names(self) -> list[str]:
@@ -145,7 +179,7 @@ class Simulation:
                 camera.forget()
             self.weather_enabled = False
             self.weather = dict.fromkeys(WeatherParameter, 0.0)
-            self.sun_direction, self.sun_brightness = AFTERNOON_SUN, 1.0
+            self._sun, self.sun_brightness = None, 1.0
             self.clock.reset()
 
     def _all_cameras(self) -> list[Camera]:
@@ -170,19 +204,37 @@ class Simulation:
             sun_brightness=self.sun_brightness,
         )
 
-    def set_time_of_day(self, enabled: bool, start: str) -> None:
-        """Move the sun to where it stands at a local time, ``%Y-%m-%d %H:%M:%S``.
+    def set_time_of_day(
+        self, enabled: bool, start: str, summer_time: bool, speed: float, interval_s: float
+    ) -> None:
+        """Let the sun stand where it does at a local time, ``%Y-%m-%d %H:%M:%S``, and go on.
+
+        Args:
+            enabled: else the sun goes back to where it was built.
+            start: empty for a summer's afternoon.
+            summer_time: whether `start` is an hour ahead of the sun.
+            speed: celestial seconds a second of simulator time.
+            interval_s: simulator seconds between moves of the sun.
 
         Raises:
             ValueError: the time has another form.
         """
         if not enabled:
-            self.sun_direction = AFTERNOON_SUN
+            self._sun = None
             return
         moment = (
             datetime.strptime(start, "%Y-%m-%d %H:%M:%S") if start else datetime(2024, 6, 21, 15)
         )
-        self.sun_direction = sun_direction(moment, self.settings.origin.Latitude)
+        if summer_time:
+            moment -= timedelta(hours=1)
+        self._sun = _MovingSun(moment, self.clock.now_ns, speed, interval_s)
+
+    @property
+    def sun_direction(self) -> tuple[float, float, float]:
+        """Where the sun stands now, see `Atmosphere.sun_direction`."""
+        if self._sun is None:
+            return AFTERNOON_SUN
+        return sun_direction(self._sun.moment(self.clock.now_ns), self.settings.origin.Latitude)
 
     def _step(self, span_ns: int) -> None:
         for vehicle in self.vehicles.values():
