@@ -15,6 +15,7 @@ from torch.nn import functional
 from airseg.bench.checkpoint import load_checkpoint, save_checkpoint
 from airseg.bench.data import Batches, FrameStore
 from airseg.bench.evaluate import score_split
+from airseg.bench.losses import inconsistency_loss
 from airseg.bench.recipe import LossRecipe, Recipe, TrainRecipe
 from airseg.bench.weights import load_weights
 from airseg.dataset.reader import Dataset
@@ -255,6 +256,10 @@ def clip_loss(
             chosen.flatten(0, 1).float(), truth.flatten(0, 1), weight, ignore_index=255
         )
         total = total + share * loss
+        if recipe.inconsistency and logits is outputs[0][1]:
+            total = total + recipe.inconsistency * inconsistency_loss(
+                chosen, truth, recipe.inconsistency_form, recipe.inconsistency_power
+            )
     return total
 
 

@@ -61,10 +61,15 @@ class LossRecipe(StrictModel):
         class_weights: ``none``, or ``root``: one over the root of a class's share of pixels.
         resolution: ``full`` compares upsampled logits with the labels; ``logits`` compares the
             network's own, coarse logits with the nearest labels, which costs a CPU much less.
+        inconsistency: weight of the loss that asks neighbouring frames to agree; 10 in its paper.
+        inconsistency_form, inconsistency_power: see `airseg.bench.losses`.
     """
 
     class_weights: Literal["none", "root"] = "none"
     resolution: Literal["full", "logits"] = "full"
+    inconsistency: float = Field(0.0, ge=0)
+    inconsistency_form: Literal["paper", "code"] = "paper"
+    inconsistency_power: Literal[1, 2] = 2
 
 
 class TrainRecipe(StrictModel):

@@ -26,6 +26,22 @@ class VideoSegmenter(nn.Module, ABC):
     unbounded: bool = False
     """Whether logits depend on all earlier frames; `memory_depth` is then for training only."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._frozen: tuple[nn.Module, ...] = ()
+
+    def freeze(self, *parts: nn.Module) -> None:
+        """Keep parts as they are while the rest trains, their normalisation's statistics too."""
+        self._frozen = (*self._frozen, *parts)
+        for part in parts:
+            part.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> VideoSegmenter:
+        super().train(mode)
+        for part in self._frozen:
+            part.eval()
+        return self
+
     @abstractmethod
     def coarse(self, frames: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
         """Return logits at the network's own resolution.

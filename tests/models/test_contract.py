@@ -10,6 +10,8 @@ import torch
 from torch import nn
 
 from airseg.models.base import VideoSegmenter, upsample
+from airseg.models.conv_lstm import ESPNetConvLSTM, SSNet
+from airseg.models.espnet import ESPNet
 from airseg.models.fanet import FANet
 from airseg.models.resnet import ResNet
 
@@ -38,12 +40,23 @@ def fanet(depth=0, reduction="sum", **options):
     return FANet(ResNet(18, width=8), CLASSES, depth, reduction, **options)
 
 
+def espnet_convlstm(position, state_size=(48, 80), **options):
+    return ESPNetConvLSTM(CLASSES, position, 3, 1, 1, state_size=state_size, **options)
+
+
 SYSTEMS = {
     "fanet": System(fanet, steps=30),
     "fanet-sum": System(lambda: fanet(2, auxiliary=True), steps=40),
     "fanet-mean": System(lambda: fanet(3, "mean")),
     "fanet-learned": System(lambda: fanet(2, "learned")),
     "fanet-decay": System(lambda: fanet(2, "decay")),
+    "espnet": System(lambda: ESPNet(CLASSES), steps=70, learning_rate=1e-2),
+    "espnet-l1a": System(lambda: espnet_convlstm("l1a", state_size=None)),
+    "espnet-l1b": System(lambda: espnet_convlstm("l1b"), steps=40, learning_rate=1e-2),
+    "espnet-l1c-tanh": System(lambda: espnet_convlstm("l1c", activation="tanh")),
+    "espnet-l1d": System(lambda: espnet_convlstm("l1d")),
+    "ssnet": System(lambda: SSNet(CLASSES)),
+    "vssnet": System(lambda: SSNet(CLASSES, recurrent=True), steps=70, learning_rate=2e-2),
 }
 
 
