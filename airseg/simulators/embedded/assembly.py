@@ -86,3 +86,8 @@ def varied(
 def numbered(random: np.random.Generator, family: str, count: int) -> str:
     """Return one of the numbered variants of a family, such as ``SM_Window_03``."""
     return f"{family}_{int(random.integers(1, count + 1)):02d}"
+
+
+def lettered(random: np.random.Generator, family: str, count: int) -> str:
+    """Return one of the lettered variants of a family, such as ``Foliage_Pine_B``."""
+    return f"{family}_{'ABCDEFGH'[int(random.integers(count))]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -159,6 +160,52 @@ def add_bollards(builder: WorldBuilder, at: Frame, kind: str, count: int, spacin
         row.add("trunk", (0, v, 0.45), (0.24, 0.24, 0.9), _BLACK, m.PLAIN)
         row.add("ball", (0, v, 0.95), (0.2, 0.2, 0.18), _BLACK, m.PLAIN, level=NEAR)
         row.block((0, v, 0.5), (0.25, 0.25, 1.0))
+
+
+def add_pole_line(
+    builder: WorldBuilder, places: Sequence[Frame], kinds: tuple[str, str], color: Triple
+) -> None:
+    """Add wooden poles (first family) with cables (second family) from each to the next.
+
+    Args:
+        builder: what to add it to.
+        places: feet of the poles, in order; cross arms lie along v.
+        kinds: families of the poles and of the cables.
+        color: linear albedo of the wood.
+    """
+    for at in places:
+        pole = begin(builder, kinds[0], at)
+        pole.add("trunk", (0, 0, 4.4), (0.3, 0.3, 8.8), color, m.BARK)
+        pole.box((0, 0, 8.2), (0.14, 1.9, 0.16), color, m.PLANKS)
+        pole.block((0, 0, 4.4), (0.35, 0.35, 8.8))
+    for here, there in pairwise(places):
+        cable = begin(builder, kinds[1], here)
+        for v in (-0.85, 0.85):
+            _hang(cable, here.point(0, v), there.point(0, v), 8.3)
+
+
+def _hang(
+    cable: Assembly, start: tuple[float, float], stop: tuple[float, float], height: float
+) -> None:
+    """Hang one wire in eight straight pieces that sag in the middle."""
+    run = np.array(stop) - np.array(start)
+    yaw = float(np.arctan2(run[1], run[0]))
+    shares = np.linspace(0.0, 1.0, 9)
+    heights = height - 0.9 * 4 * shares * (1 - shares)
+    piece = float(np.hypot(*run)) / 8
+    for k in range(8):
+        middle = np.array(start) + run * (k + 0.5) / 8
+        rise = float(heights[k + 1] - heights[k])
+        cable.builder.add_part(
+            cable.owner,
+            "box",
+            Frame(float(middle[0]), float(middle[1]), yaw),
+            (0.0, 0.0, float(heights[k] + heights[k + 1]) / 2),
+            (float(np.hypot(piece, rise)) + 0.02, 0.035, 0.035),
+            _BLACK,
+            m.PLAIN,
+            tilt=float(np.arctan2(rise, piece)),
+        )
 
 
 def add_mailbox(builder: WorldBuilder, at: Frame, kind: str, color: Triple) -> None:

@@ -28,7 +28,7 @@ def _paint(builder: WorldBuilder) -> Triple:
 def _wheels(car: Assembly, us: tuple[float, ...], v: float, size: float) -> None:
     for u in us:
         for side in (-v, v):
-            car.add("cylinder", (u, side, size / 2), (size, 0.26, size), _RUBBER, m.PLAIN)
+            car.add("wheel", (u, side, size / 2), (size, 0.26, size), _RUBBER, m.PLAIN)
 
 
 def _lights(car: Assembly, front: float, rear: float, v: float, height: float) -> None:
@@ -51,10 +51,10 @@ def add_hatchback(builder: WorldBuilder, at: Frame, kind: str, *, solid: bool = 
     long = builder.random.uniform(3.5, 4.4)
     car.box((0, 0, 0.6), (long, 1.68, 0.5), color, m.PAINT)
     car.box((0.0, 0, 0.4), (long * 0.97, 1.6, 0.28), _DARK, m.PLAIN)
-    car.box((-long * 0.1, 0, 1.1), (long * 0.62, 1.46, 0.54), _GLASS, m.GLASS)
-    car.box((-long * 0.13, 0, 1.39), (long * 0.52, 1.42, 0.09), color, m.PAINT)
-    for u in (-long * 0.39, -long * 0.08, long * 0.19):
-        car.box((u, 0, 1.1), (0.1, 1.5, 0.55), color, m.PAINT)
+    car.add("hood", (0, 0, 0.87), (long * 0.98, 1.66, 0.12), color, m.PAINT)
+    car.add("cabin", (-long * 0.1, 0, 1.14), (long * 0.72, 1.54, 0.56), _GLASS, m.GLASS)
+    car.box((-long * 0.12, 0, 1.43), (long * 0.46, 1.28, 0.07), color, m.PAINT)
+    car.box((-long * 0.1, 0, 1.08), (0.09, 1.46, 0.44), color, m.PAINT)
     _wheels(car, (-long * 0.31, long * 0.31), 0.76, 0.6)
     _lights(car, long / 2, -long / 2, 0.58, 0.68)
     if solid:
@@ -88,7 +88,7 @@ def add_scooter(builder: WorldBuilder, at: Frame, kind: str) -> int:
     bike.box((0.52, 0, 0.66), (0.1, 0.4, 0.66), color, m.PAINT)
     bike.box((0.56, 0, 1.03), (0.08, 0.62, 0.08), _DARK, m.PLAIN)
     for u in (-0.55, 0.66):
-        bike.add("cylinder", (u, 0, 0.23), (0.46, 0.14, 0.46), _RUBBER, m.PLAIN)
+        bike.add("wheel", (u, 0, 0.23), (0.46, 0.14, 0.46), _RUBBER, m.PLAIN)
     bike.block((0, 0, 0.5), (1.7, 0.6, 1.0))
     return bike.owner
 
@@ -99,10 +99,9 @@ def add_pickup(builder: WorldBuilder, at: Frame, kind: str, *, solid: bool = Tru
     color = _paint(builder)
     car.box((1.75, 0, 0.95), (1.6, 1.86, 0.6), color, m.PAINT)
     car.box((0.3, 0, 0.95), (1.6, 1.86, 0.6), color, m.PAINT)
-    car.box((0.25, 0, 1.5), (1.6, 1.64, 0.56), _GLASS, m.GLASS)
-    car.box((0.2, 0, 1.8), (1.4, 1.62, 0.08), color, m.PAINT)
-    for u in (-0.5, 0.25, 1.0):
-        car.box((u, 0, 1.5), (0.1, 1.68, 0.58), color, m.PAINT)
+    car.add("cabin", (0.3, 0, 1.52), (2.0, 1.74, 0.62), _GLASS, m.GLASS)
+    car.box((0.25, 0, 1.84), (1.3, 1.46, 0.07), color, m.PAINT)
+    car.box((0.25, 0, 1.48), (0.1, 1.66, 0.5), color, m.PAINT)
     car.lid((-1.55, 0, 0.72), (2.1, 1.7, 0.1), _DARK, m.PLAIN)
     for v in (-0.88, 0.88):
         car.box((-1.55, v, 0.95), (2.1, 0.1, 0.6), color, m.PAINT)

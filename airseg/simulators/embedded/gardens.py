@@ -59,7 +59,7 @@ def add_rail_fence(
         fence.lid((u, 0, tall / 2), (0.13, 0.13, tall), color, m.PLANKS)
     for k in range(rails):
         up = tall * (k + 0.7) / rails
-        fence.box((length / 2, 0, up), (length, 0.08, 0.12), color, m.PLANKS)
+        fence.box((length / 2, 0, up), (length, 0.08, 0.12), color, m.PLAIN)
     fence.block((length / 2, 0, tall / 2), (length, 0.14, tall))
 
 
@@ -133,7 +133,7 @@ def add_rocks(
         solid = (size, 0.8 * size, 0.7 * size)
         yaw = random.uniform(0, 6.28)
         rock.add(
-            "blob", (u, v, 0.2 * size), solid, varied(random, rgb, 0.75, 1.15), m.ROCK, yaw=yaw
+            "ball", (u, v, 0.2 * size), solid, varied(random, rgb, 0.75, 1.15), m.ROCK, yaw=yaw
         )
         rock.block((u, v, 0.25 * size), (0.7 * size, 0.7 * size, 0.5 * size))
 

@@ -317,7 +317,7 @@ def _furnish_streets(builder: WorldBuilder, network: RoadNetwork) -> None:
                 if is_clear(at):
                     face = ("parking", "limit")[random.integers(2)]
                     kind = "SM_Sign_Parking" if face == "parking" else "SM_Sign_Limit"
-                    add_sign(builder, at.at(0, 0, np.pi / 2 * side), kind, face)
+                    add_sign(builder, at.at(0, 0, -np.pi / 2), kind, face)
             for at in frames_along(road.points, 12.6, side * (HALF_WIDTH + 0.75), 4.0):
                 if order > 0 and is_clear(at) and random.random() < 0.7:
                     _add_street_tree(builder, at, is_wide=order == 2)

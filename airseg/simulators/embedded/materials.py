@@ -207,7 +207,7 @@ def _asphalt(material, r, g, b, u, v, half_u, half_v, px, py, footprint):  # noq
     grain = (smooth_noise(px * 24.0, py * 24.0) - 0.5) * fade(0.05, footprint)
     m = 1.0 + 0.35 * grain + 0.28 * (smooth_noise(px * 0.35, py * 0.35) - 0.5)
     crack = abs(smooth_noise(px * 0.9, py * 0.9) - 0.5)
-    m *= 1.0 - 0.2 * fade(0.05, footprint) * max(1.0 - crack * 130.0, 0.0)
+    m *= 1.0 - 0.25 * fade(0.018, footprint) * max(1.0 - crack * 90.0, 0.0)
     if material == LANE:
         # One dash in the middle of each piece, and a line along each edge.
         painted = abs(v) < 0.07 and abs(u) < min(1.3, 0.5 * half_u)
@@ -223,7 +223,7 @@ def _asphalt(material, r, g, b, u, v, half_u, half_v, px, py, footprint):  # noq
 @njit(cache=True, nogil=True)
 def _loose_ground(material, r, g, b, px, py, footprint):  # noqa: ANN001, ANN202
     """Colour of gravel, sand and the floor of a wood."""
-    patch = smooth_noise(px * 0.11, py * 0.11) - 0.5
+    patch = (smooth_noise(px * 0.11, py * 0.11) - 0.5) * fade(14.0, footprint)
     if material == GRAVEL:
         pebble = (cell_noise(np.floor(px * 22.0), np.floor(py * 22.0)) - 0.5) * fade(
             0.05, footprint

@@ -190,6 +190,7 @@ _SHAPES: dict[str, Callable[[], Mesh]] = {
     "frond": lambda: _frond(9),
     "blade": _blade,
     "skirt": lambda: _skirt(9),
+    "far_cone": lambda: _prism(7, 0.04),
 }
 
 
@@ -201,7 +202,10 @@ def mesh(name: str) -> Mesh:
         name: ``box``, ``lid`` (a box without its bottom), ``gable`` and ``hip`` (roofs with the
             ridge along x), ``cylinder``, ``wheel`` (its axis along y), ``cabin``, ``hood`` (boxes
             that taper upwards), ``cone``, ``trunk`` (tapering), ``blob`` (a lumpy sphere), ``ball``
-            (a coarse sphere) or ``crumb`` (a very coarse one).
+            (a coarse sphere), ``crumb`` (a very coarse one), ``pyramid``, ``shed`` (a wedge, high
+            at its end), ``vault`` (half a barrel along x), ``arch`` (a wall along x with an
+            opening), ``drum`` (a rounder cylinder), ``frond`` and ``blade`` (palm leaves along x,
+            near and far), ``skirt`` (one tier of a conifer) or ``far_cone`` (all of one).
     """
     if name == "box":
         return _convex(_CORNERS, [_BOTTOM, _TOP, *_SIDES])

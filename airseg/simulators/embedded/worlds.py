@@ -7,11 +7,13 @@ from collections.abc import Callable
 from airseg.errors import SettingsError, did_you_mean
 from airseg.simulators.embedded.harbor_town import build_harbor_town
 from airseg.simulators.embedded.neighborhood import build_neighborhood
+from airseg.simulators.embedded.pine_estate import build_pine_estate
 from airseg.simulators.embedded.world import World
 
 _BUILDERS: dict[str, Callable[[int], World]] = {
     "harbor_town": build_harbor_town,
     "neighborhood": build_neighborhood,
+    "pine_estate": build_pine_estate,
 }
 
 WORLD_NAMES: tuple[str, ...] = tuple(sorted(_BUILDERS))
