@@ -9,7 +9,6 @@ import torch
 
 from airseg.errors import RecipeError
 from airseg.models.base import VideoSegmenter
-from airseg.models.resnet import ResNet
 
 
 def load_weights(model: VideoSegmenter, weights: str) -> None:
@@ -24,30 +23,26 @@ def load_weights(model: VideoSegmenter, weights: str) -> None:
         RecipeError: the weights cannot be had, or do not fit.
     """
     if weights == "imagenet":
-        backbone = getattr(model, "resnet", None)
-        if not isinstance(backbone, ResNet):
-            raise RecipeError("weights: imagenet: this network has no backbone they would fit.")
-        _load_imagenet(backbone)
+        _load_imagenet(model)
     elif weights != "none":
         _load_file(model, Path(weights))
 
 
-def _load_imagenet(backbone: ResNet) -> None:
-    """Load torchvision's weights; a stride-2 shortcut that ImageNet lacks stays as initialised."""
+def _load_imagenet(model: VideoSegmenter) -> None:
+    name = model.imagenet_name
+    if not name:
+        raise RecipeError("weights: imagenet: this network has no backbone they would fit.")
     import torchvision  # importing it takes seconds, and only this needs it
 
     try:
-        source = torchvision.models.get_model(f"resnet{backbone.depth}", weights="DEFAULT")
+        source = torchvision.models.get_model(name, weights="DEFAULT")
     except OSError as cause:
         raise RecipeError(
-            f"the ImageNet weights of resnet{backbone.depth} cannot be downloaded ({cause}). "
+            f"the ImageNet weights of {name} cannot be downloaded ({cause}). "
             "Offline, use weights: none, or put the file into the folder that "
             "`python -c 'import torch; print(torch.hub.get_dir())'` names."
         ) from None
-    missing = set(backbone.load_state_dict(source.state_dict(), strict=False).missing_keys)
-    strange = {k for k in missing if not k.startswith("layer1.0.downsample")}
-    if strange:
-        raise RecipeError(f"the ImageNet weights lack {min(strange)}.")
+    model.load_imagenet_state(source.state_dict())
 
 
 def _load_file(model: VideoSegmenter, path: Path) -> None:

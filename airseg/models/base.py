@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from airseg.errors import RecipeError
+
 
 class VideoSegmenter(nn.Module, ABC):
     """A network from frames to class logits that may remember earlier frames.
@@ -74,6 +76,15 @@ class VideoSegmenter(nn.Module, ABC):
     def memory_bytes(self, height: int, width: int) -> int:
         """Return how many bytes one stream's memory takes once it is full, in fp32."""
         return 0
+
+    @property
+    def imagenet_name(self) -> str:
+        """Return torchvision's name of the network whose ImageNet weights fit, or nothing."""
+        return ""
+
+    def load_imagenet_state(self, state: dict[str, Tensor]) -> None:
+        """Load those weights, as torchvision names them, into the backbone."""
+        raise RecipeError("this network has no backbone that ImageNet weights would fit.")
 
     def published_state(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the weights of a published checkpoint under this network's own names."""

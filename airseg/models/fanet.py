@@ -17,6 +17,8 @@ from torch.nn import functional
 
 from airseg.errors import RecipeError, did_you_mean
 from airseg.models.base import VideoSegmenter
+from airseg.models.flow import build_flow
+from airseg.models.motion_memory import attend_along_motion
 from airseg.models.registry import register_model
 from airseg.models.resnet import LEAK, ResNet
 from airseg.models.temporal_memory import (
@@ -82,7 +84,12 @@ class FastAttention(nn.Module):
         self.smooth = ConvBN(channels, _SMOOTH, 3, padding=1)
 
     def attend(
-        self, feature: Tensor, times: int, past: Tensor | None, weight: Tensor | None = None
+        self,
+        feature: Tensor,
+        times: int,
+        past: Tensor | None,
+        weight: Tensor | None = None,
+        flow: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Let each frame's queries meet the context of it and the frames before.
 
@@ -91,26 +98,35 @@ class FastAttention(nn.Module):
             times: T.
             past: (B, n, K, C) products of earlier frames, or None.
             weight: (B,) of the past with ``decay``, or None.
+            flow: (B, T, 2, H, W) from each frame to the one before, for ``motion``, or None.
 
         Returns:
             The attended feature, (B * T, C, h, w), the products to remember, and their weight.
         """
         height, width = feature.shape[-2:]
         query = functional.normalize(self.w_qs(feature), dim=1).flatten(2).transpose(1, 2)
-        key = functional.normalize(self.w_ks(feature), dim=1).flatten(2)
-        value = self.w_vs(feature).flatten(2).transpose(1, 2)
-        product = (key @ value).unflatten(0, (-1, times))
-        if self.reduction == "decay":
-            context, past, weight = decay_over_time(product, past, weight, self.decay)
+        key = functional.normalize(self.w_ks(feature), dim=1).unflatten(0, (-1, times))
+        value = self.w_vs(feature).unflatten(0, (-1, times))
+        if self.reduction == "motion" and flow is not None:
+            context, past = attend_along_motion(key, value, past, flow, self.depth)
         else:
-            context, past = attend_over_time(
-                product, past, self.depth, self.reduction, self.depth_weights
-            )
+            product = key.flatten(3) @ value.flatten(3).transpose(2, 3)
+            context, past, weight = self._combine(product, past, weight)
         attended = query @ context.flatten(0, 1)
         if self.scale_by_size:
             attended = attended / (height * width)
         attended = attended.transpose(1, 2).unflatten(2, (height, width))
         return self.latlayer3(attended) + feature, past, weight
+
+    def _combine(
+        self, product: Tensor, past: Tensor | None, weight: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        if self.reduction == "decay":
+            return decay_over_time(product, past, weight, self.decay)
+        context, past = attend_over_time(
+            product, past, self.depth, self.reduction, self.depth_weights
+        )
+        return context, past, weight
 
 
 class _Classifier(nn.Module):
@@ -136,6 +152,8 @@ class FANet(VideoSegmenter):
         reduction: how the context of N + 1 frames is combined, see `REDUCTIONS`.
         decay: how much less a frame counts than the one after it, for ``decay``; `tca_depth` is
             then only how many frames a training clip has before the supervised ones.
+        flow: estimates the motion for ``motion``, of `airseg.models.flow`, or None where callers
+            pass the exact flow.
         scale_by_size: the paper's 1/n in the attention.
         auxiliary: two more heads while training.
     """
@@ -147,6 +165,7 @@ class FANet(VideoSegmenter):
         tca_depth: int = 0,
         reduction: str = "sum",
         decay: float = 0.8,
+        flow: nn.Module | None = None,
         *,
         scale_by_size: bool = False,
         auxiliary: bool = False,
@@ -162,7 +181,9 @@ class FANet(VideoSegmenter):
             raise RecipeError(f"decay is {decay}; it must be 0 or greater, and below 1.")
         self.memory_depth = tca_depth
         self.unbounded = reduction == "decay"
+        self.moves = reduction == "motion" and tca_depth > 0
         self.resnet = backbone
+        self.flow = flow if self.moves else None
         levels = [
             FastAttention(c, tca_depth, reduction, decay, scale_by_size=scale_by_size)
             for c in backbone.channels
@@ -174,16 +195,35 @@ class FANet(VideoSegmenter):
 
     paper = "FANet (Hu et al., RA-L 2020) with TCA"
 
+    @property
+    def imagenet_name(self) -> str:
+        return f"resnet{self.resnet.depth}"
+
+    def load_imagenet_state(self, state: dict[str, Tensor]) -> None:
+        """Load torchvision's weights; a stride-2 shortcut that ImageNet lacks stays as it is."""
+        kept = {k: v for k, v in state.items() if not k.startswith("fc.")}
+        missing = self.resnet.load_state_dict(kept, strict=False).missing_keys
+        strange = [k for k in missing if not k.startswith("layer1.0.downsample")]
+        if strange:
+            raise RecipeError(f"the ImageNet weights lack {strange[0]}.")
+
     def coarse(
-        self, frames: Tensor, memory: ContextMemory | None = None
+        self, frames: Tensor, memory: ContextMemory | None = None, flow: Tensor | None = None
     ) -> tuple[Tensor, ContextMemory]:
-        outputs, memory = self._run(frames, memory, with_auxiliary=False)
+        """Return logits at 1/8 and the memory; see `VideoSegmenter.coarse`.
+
+        Args:
+            frames, memory: as there.
+            flow: (B, T, 2, H, W) exact, from each frame to the one before it, in pixels, x before
+                y; for ``motion``, in place of the estimate.
+        """
+        outputs, memory = self._run(frames, memory, flow, with_auxiliary=False)
         return outputs[0], memory
 
     def training_outputs(
-        self, frames: Tensor, memory: ContextMemory | None = None
+        self, frames: Tensor, memory: ContextMemory | None = None, flow: Tensor | None = None
     ) -> tuple[list[tuple[float, Tensor]], ContextMemory]:
-        outputs, memory = self._run(frames, memory, with_auxiliary=True)
+        outputs, memory = self._run(frames, memory, flow, with_auxiliary=True)
         weights = [1.0] + [_AUX_WEIGHT] * (len(outputs) - 1)
         return list(zip(weights, outputs, strict=True)), memory
 
@@ -191,7 +231,45 @@ class FANet(VideoSegmenter):
         numbers = sum(KEY_CHANNELS * c for c in self.resnet.channels)
         if self.unbounded:
             return 4 * (numbers + 1)
+        if self.moves:
+            return 4 * (
+                self.memory_depth * self._map_numbers(height, width) + self._halved(height, width)
+            )
         return 4 * numbers * self.memory_depth
+
+    def _map_numbers(self, height: int, width: int) -> int:
+        """Return how many numbers the keys and values of a frame are."""
+        height, width, numbers = -(-height // 4), -(-width // 4), 0
+        for channels, stride in zip(self.resnet.channels, self.resnet.strides, strict=True):
+            height, width = -(-height // stride), -(-width // stride)
+            numbers += (KEY_CHANNELS + channels) * height * width
+        return numbers
+
+    def _halved(self, height: int, width: int) -> int:
+        """Return how many numbers a halved frame is, where it is remembered."""
+        return 0 if self.flow is None else 3 * -(-height // 2) * -(-width // 2)
+
+    def _motion(
+        self, frames: Tensor, memory: ContextMemory | None, flow: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Return the flow from each frame to the one before, and the last frame to remember."""
+        if not self.moves:
+            return None, None
+        if self.flow is None:
+            if flow is None:
+                raise RecipeError(
+                    "reduction motion without a flow network needs the exact flow of each frame."
+                )
+            return flow, None
+        batch, times = frames.shape[:2]
+        halved = functional.avg_pool2d(frames.flatten(0, 1) - 0.5, 2, ceil_mode=True)
+        halved = halved.unflatten(0, (batch, times))
+        if flow is None:
+            first = halved[:, :1] if memory is None else memory.frame[:, None]
+            before = torch.cat([first, halved[:, :-1]], 1)
+            flow = self.flow(halved.flatten(0, 1), before.flatten(0, 1))[0]
+            flow = flow.unflatten(0, (batch, times))
+        return flow, halved[:, -1]
 
     def published_state(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return a published checkpoint's weights under this network's names.
@@ -210,18 +288,24 @@ class FANet(VideoSegmenter):
         return renamed
 
     def _run(
-        self, frames: Tensor, memory: ContextMemory | None, *, with_auxiliary: bool
+        self,
+        frames: Tensor,
+        memory: ContextMemory | None,
+        flow: Tensor | None,
+        *,
+        with_auxiliary: bool,
     ) -> tuple[list[Tensor], ContextMemory]:
         batch, times = frames.shape[:2]
         flat = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         f4, f8, f16, f32 = self.resnet(flat)
         past = memory.products if memory else (None,) * 4
         weight = memory.weight if memory else None
+        flow, last = self._motion(frames, memory, flow)
         # History is per level, and no level's attention depends on another's.
-        a4, m4, _ = self.ffm_4.attend(f4, times, past[0], weight)
-        a8, m8, _ = self.ffm_8.attend(f8, times, past[1], weight)
-        a16, m16, _ = self.ffm_16.attend(f16, times, past[2], weight)
-        a32, m32, weight = self.ffm_32.attend(f32, times, past[3], weight)
+        a4, m4, _ = self.ffm_4.attend(f4, times, past[0], weight, flow)
+        a8, m8, _ = self.ffm_8.attend(f8, times, past[1], weight, flow)
+        a16, m16, _ = self.ffm_16.attend(f16, times, past[2], weight, flow)
+        a32, m32, weight = self.ffm_32.attend(f32, times, past[3], weight, flow)
         up32 = self.ffm_32.up(a32)
         a16 = a16 + _resize(up32, a16)
         smooth16, up16 = self.ffm_16.smooth(a16), self.ffm_16.up(a16)
@@ -234,7 +318,7 @@ class FANet(VideoSegmenter):
             outputs.append(self.clslayer_32(self.ffm_32.smooth(a32)))
             outputs.append(self.clslayer_16(smooth16))
         shaped = [o.unflatten(0, (batch, times)) for o in outputs]
-        return shaped, ContextMemory((m4, m8, m16, m32), weight)
+        return shaped, ContextMemory((m4, m8, m16, m32), weight, last)
 
 
 def _resize(x: Tensor, like: Tensor) -> Tensor:
@@ -249,6 +333,7 @@ def _builder(depth: int) -> Callable[..., FANet]:
         tca_depth: int = 0,
         reduction: str = "sum",
         decay: float = 0.8,
+        flow: str = "flownet_inception",
         scale_by_size: bool = False,
         auxiliary: bool = False,
         strides: tuple[int, int, int, int] = (2, 2, 2, 2),
@@ -259,13 +344,17 @@ def _builder(depth: int) -> Callable[..., FANet]:
             tca_depth,
             reduction,
             decay,
+            build_flow(flow, 0) if reduction == "motion" else None,
             scale_by_size=scale_by_size,
             auxiliary=auxiliary,
         )
         return model.to(memory_format=torch.channels_last)
 
     build.__name__ = f"fanet{depth}"
-    build.__doc__ = f"FANet on ResNet-{depth}; the arguments are those of `FANet` and `ResNet`."
+    build.__doc__ = (
+        f"FANet on ResNet-{depth}; the arguments are those of `FANet` and `ResNet`; `flow` is one "
+        "of `FLOWS`, or exact."
+    )
     return register_model(build)
 
 

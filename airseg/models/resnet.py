@@ -72,14 +72,14 @@ class ResNet(nn.Module):
         width: channels of the stem; 64 in every published network.
 
     Attributes:
-        depth: as given; channels: of the four features.
+        depth, strides: as given; channels: of the four features.
     """
 
     def __init__(
         self, depth: int, strides: tuple[int, int, int, int] = (2, 2, 2, 2), width: int = 64
     ) -> None:
         super().__init__()
-        self.depth = depth
+        self.depth, self.strides = depth, tuple(strides)
         block = _BasicBlock if depth < 50 else _Bottleneck
         self.channels = tuple(p * block.expansion for p in (width, 2 * width, 4 * width, 8 * width))
         self.conv1 = nn.Conv2d(3, width, 7, 2, 3, bias=False)

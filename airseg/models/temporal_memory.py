@@ -14,13 +14,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-REDUCTIONS = ("sum", "mean", "learned", "decay")
+REDUCTIONS = ("sum", "mean", "learned", "decay", "motion")
 """How the matrices of N + 1 frames become one.
 
 ``sum``: added up, as the founding paper has it. ``mean``: divided by how many there are, which
 keeps the scale when a stream begins or the depth changes. ``learned``: one weight a depth and
 level, 1 at first. ``decay``: the mean over all frames of the stream, weighted by a power of their
-age; one running state, no depth.
+age; one running state, no depth. ``motion``: the sum, of keys and values that moved along with the
+picture, see `airseg.models.motion_memory`.
 """
 
 
@@ -30,12 +31,15 @@ class ContextMemory:
 
     Attributes:
         products: (B, n, K, C) of each level, oldest first; n grows from 0 to the depth N as a
-            stream begins. With ``decay`` n is 1: the weighted sum over all frames.
+            stream begins. With ``decay`` n is 1: the weighted sum over all frames. With ``motion``
+            (B, n, K + C, h, w): keys and values, moved to where they are in the last frame.
         weight: (B,) sum of the weights in a ``decay`` sum, else None.
+        frame: (B, 3, H / 2, W / 2) the last frame, halved, for ``motion``, else None.
     """
 
     products: tuple[Tensor, ...]
     weight: Tensor | None = None
+    frame: Tensor | None = None
 
 
 def attend_over_time(

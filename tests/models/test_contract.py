@@ -13,6 +13,8 @@ from airseg.models.base import VideoSegmenter, upsample
 from airseg.models.conv_lstm import ESPNetConvLSTM, SSNet
 from airseg.models.espnet import ESPNet
 from airseg.models.fanet import FANet
+from airseg.models.feature_flow import DeepFeatureFlow, FeatureNetwork
+from airseg.models.flow import ClassicalFlow, FlowNetInception, FlowNetS
 from airseg.models.resnet import ResNet
 
 CLASSES = 5
@@ -44,12 +46,27 @@ def espnet_convlstm(position, state_size=(48, 80), **options):
     return ESPNetConvLSTM(CLASSES, position, 3, 1, 1, state_size=state_size, **options)
 
 
+def feature_flow(interval, flow=None, threshold=None):
+    torch.manual_seed(2)  # a flow that moves things, from the first weights on
+    flow = FlowNetS(1 / 16, 24) if flow is None else flow
+    for parameter in flow.parameters():
+        parameter.data.mul_(1.5)
+    features = FeatureNetwork((1, 1, 1, 1), 8, 24)
+    return DeepFeatureFlow(features, flow if interval > 1 else None, CLASSES, interval, threshold)
+
+
 SYSTEMS = {
     "fanet": System(fanet, steps=30),
     "fanet-sum": System(lambda: fanet(2, auxiliary=True), steps=40),
     "fanet-mean": System(lambda: fanet(3, "mean")),
     "fanet-learned": System(lambda: fanet(2, "learned")),
     "fanet-decay": System(lambda: fanet(2, "decay")),
+    "fanet-motion": System(lambda: fanet(2, "motion", flow=FlowNetS(1 / 16, 0)), exact=False),
+    "dff-frame": System(lambda: feature_flow(1)),
+    "dff": System(lambda: feature_flow(3), (128, 192), steps=50, exact=False),
+    "dff-inception": System(lambda: feature_flow(2, FlowNetInception(24)), exact=False),
+    "dff-classical": System(lambda: feature_flow(3, ClassicalFlow()), exact=False),
+    "dff-adaptive": System(lambda: feature_flow(4, None, 0.33), exact=False),
     "espnet": System(lambda: ESPNet(CLASSES), steps=70, learning_rate=1e-2),
     "espnet-l1a": System(lambda: espnet_convlstm("l1a", state_size=None)),
     "espnet-l1b": System(lambda: espnet_convlstm("l1b"), steps=40, learning_rate=1e-2),

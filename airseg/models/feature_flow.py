@@ -1,0 +1,316 @@
+"""Deep Feature Flow: an expensive network on key frames, warped along a cheap flow to the others.
+
+Zhu et al., Deep Feature Flow for Video Recognition, CVPR 2017. The paper's segmentation code was
+never released; what stands here follows the paper, and the authors' detection code where the paper
+is silent: strides sit on a block's first convolution, the last stage's 3x3 convolutions have
+dilation 2, a 3x3 convolution with dilation 6 makes 1024 channels at a sixteenth, features are
+kept after their ReLU, and always warped from the key frame itself, never chained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from airseg.errors import RecipeError, did_you_mean
+from airseg.models.base import VideoSegmenter
+from airseg.models.flow import build_flow, warp
+from airseg.models.registry import register_model
+
+_BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
+_MEAN = (123.15 / 255, 115.90 / 255, 103.06 / 255)
+_IMAGENET_STD = (0.229, 0.224, 0.225)
+TRAINED = ("joint", "fix_n", "fix_f", "separate")
+"""What learns: all; the flow only; the feature and task network only, through the warp; the same
+without it (the flow then never meets the features before the end)."""
+
+
+class _Bottleneck(nn.Module):
+    def __init__(self, inputs: int, planes: int, stride: int, dilation: int) -> None:
+        super().__init__()
+        outputs = 4 * planes
+        self.conv1 = nn.Conv2d(inputs, planes, 1, stride, bias=False)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.conv2 = nn.Conv2d(planes, planes, 3, 1, dilation, dilation, bias=False)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.conv3 = nn.Conv2d(planes, outputs, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(outputs)
+        self.relu = nn.ReLU()
+        self.downsample = None
+        if stride != 1 or inputs != outputs:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        return self.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class FeatureNetwork(nn.Module):
+    """ResNet at stride 16, and a dilated convolution: section 5, "Feature network".
+
+    Args:
+        blocks: of the four stages.
+        width: of the stem, 64 as published.
+        outputs: channels of the features, 1024 as published.
+
+    Weights are named as torchvision's, so that its ImageNet weights load.
+    """
+
+    def __init__(
+        self, blocks: tuple[int, int, int, int], width: int = 64, outputs: int = 1024
+    ) -> None:
+        super().__init__()
+        self.channels = outputs
+        self.depth = 3 * sum(blocks) + 2
+        self.conv1 = nn.Conv2d(3, width, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU()
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        inputs = width
+        for stage, (count, stride) in enumerate(zip(blocks, (1, 2, 2, 1), strict=True)):
+            dilation = 2 if stage == 3 else 1
+            layers = []
+            for i in range(count):
+                first = stride if i == 0 else 1
+                layers.append(_Bottleneck(inputs, width * 2**stage, first, dilation))
+                inputs = 4 * width * 2**stage
+            setattr(self, f"layer{stage + 1}", nn.Sequential(*layers))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        self.feat_conv_3x3 = nn.Conv2d(inputs, outputs, 3, padding=6, dilation=6)
+        nn.init.kaiming_normal_(self.feat_conv_3x3.weight, nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.relu(self.feat_conv_3x3(x))
+
+
+@dataclass(frozen=True)
+class KeyMemory:
+    """The key frame of each stream.
+
+    Attributes:
+        frame: (B, 3, H / 2, W / 2) halved and mean-subtracted, for the flow network.
+        feature: (B, 1024, H / 16, W / 16).
+        ages: frames since the key frame, one number a stream.
+    """
+
+    frame: Tensor
+    feature: Tensor
+    ages: tuple[int, ...]
+
+
+class DeepFeatureFlow(VideoSegmenter):
+    """Key frames by a `FeatureNetwork`, the frames between by flow and warping.
+
+    Args:
+        features: N_feat.
+        flow: F, of `airseg.models.flow`, or None where every frame is a key frame.
+        num_classes: channels of the logits.
+        key_interval: l: one frame in so many is a key frame; 1 is the paper's per-frame network.
+        change_threshold: make a frame a key frame earlier, when the mean difference of its colours
+            from the key frame's exceeds this share of the range; or None for the paper's schedule.
+        train: which parts learn, of `TRAINED`.
+        frozen_normalization: keep normalisation, the stem and the first stage as loaded, as the
+            authors do from ImageNet weights; for those only.
+
+    Raises:
+        RecipeError: an option is impossible.
+    """
+
+    paper = "Deep Feature Flow (Zhu et al., CVPR 2017)"
+
+    def __init__(
+        self,
+        features: FeatureNetwork,
+        flow: nn.Module | None,
+        num_classes: int,
+        key_interval: int = 5,
+        change_threshold: float | None = None,
+        train: str = "joint",
+        *,
+        frozen_normalization: bool = False,
+    ) -> None:
+        super().__init__()
+        if key_interval < 1:
+            raise RecipeError(f"key_interval is {key_interval}; it must be 1 or greater.")
+        if train not in TRAINED:
+            hint = did_you_mean(str(train), TRAINED) or f" Choices: {', '.join(TRAINED)}."
+            raise RecipeError(f"train is '{train}', which is no choice.{hint}")
+        self.key_interval, self.change_threshold = key_interval, change_threshold
+        self.memory_depth = key_interval - 1
+        self.unbounded = change_threshold is not None
+        self.backbone, self.flow = features, flow
+        self.score = nn.Conv2d(features.channels, num_classes, 1)
+        nn.init.normal_(self.score.weight, std=0.01)
+        nn.init.zeros_(self.score.bias)
+        self.register_buffer("mean", torch.tensor(_MEAN)[:, None, None], persistent=False)
+        self._separate = train == "separate"
+        if train == "fix_n":
+            self.freeze(self.backbone, self.score)
+        if train in ("fix_f", "separate") and flow is not None:
+            self.freeze(flow)
+        if frozen_normalization:
+            norms = [m for m in features.modules() if isinstance(m, nn.BatchNorm2d)]
+            self.freeze(features.conv1, features.layer1, *norms)
+
+    def coarse(
+        self, frames: Tensor, memory: KeyMemory | None = None
+    ) -> tuple[Tensor, KeyMemory | None]:
+        centred = frames - self.mean
+        outputs = []
+        for frame in centred.unbind(1):
+            feature, memory = self._advance(frame, memory)
+            outputs.append(self.score(feature))
+        return torch.stack(outputs, 1), memory
+
+    def training_outputs(
+        self, frames: Tensor, memory: KeyMemory | None = None
+    ) -> tuple[list[tuple[float, Tensor]], KeyMemory | None]:
+        """Return logits of a clip whose key frames begin at a random phase of the interval.
+
+        The first frame is a key frame; so is one of the next l, drawn evenly, and every l-th after
+        it. Each distance from 0 to l - 1 is thus trained on.
+        """
+        times = frames.shape[1]
+        phase = int(torch.randint(1, self.key_interval + 1, ()))
+        keys = {0, *range(phase, times, self.key_interval)}
+        if self.flow is None or self._separate:
+            keys = set(range(times))
+        centred = frames - self.mean
+        key_of = [max(k for k in keys if k <= t) for t in range(times)]
+        order = sorted(keys)
+        batch = frames.shape[0]
+        features = self.backbone(centred[:, order].flatten(0, 1)).unflatten(0, (batch, -1))
+        chosen = features[:, [order.index(k) for k in key_of]]
+        others = [t for t in range(times) if t not in keys]
+        if others:
+            halved = _halve(centred.flatten(0, 1)).unflatten(0, (batch, times))
+            moved = self._move(
+                halved[:, others].flatten(0, 1),
+                halved[:, [key_of[t] for t in others]].flatten(0, 1),
+                chosen[:, others].flatten(0, 1),
+            ).unflatten(0, (batch, -1))
+            parts = {t: moved[:, i] for i, t in enumerate(others)}
+            chosen = torch.stack([parts.get(t, chosen[:, t]) for t in range(times)], 1)
+        logits = self.score(chosen.flatten(0, 1)).unflatten(0, (batch, times))
+        return [(1.0, logits)], None
+
+    def memory_bytes(self, height: int, width: int) -> int:
+        if self.flow is None:
+            return 0
+        halved = 3 * -(-height // 2) * -(-width // 2)
+        return 4 * (halved + self.backbone.channels * -(-height // 16) * -(-width // 16))
+
+    @property
+    def imagenet_name(self) -> str:
+        return f"resnet{self.backbone.depth}"
+
+    def load_imagenet_state(self, state: dict[str, Tensor]) -> None:
+        """Load torchvision's ImageNet weights, whose input was divided by its deviation too."""
+        state = {k: v for k, v in state.items() if not k.startswith("fc.")}
+        deviation = torch.tensor(_IMAGENET_STD)[:, None, None]
+        state["conv1.weight"] = state["conv1.weight"] / deviation
+        self.backbone.load_state_dict(state, strict=False)
+
+    def _advance(self, frame: Tensor, memory: KeyMemory | None) -> tuple[Tensor, KeyMemory | None]:
+        """Return the features of one more mean-subtracted frame of each stream, and the memory."""
+        if self.flow is None:
+            return self.backbone(frame), None
+        halved = _halve(frame)
+        if memory is None:
+            feature = self.backbone(frame)
+            return feature, KeyMemory(halved, feature, (0,) * len(frame))
+        is_key = self._are_keys(halved, memory)
+        ages = tuple(0 if k else a + 1 for k, a in zip(is_key, memory.ages, strict=True))
+        if all(is_key):
+            feature = self.backbone(frame)
+            return feature, KeyMemory(halved, feature, ages)
+        if not any(is_key):
+            moved = self._move(halved, memory.frame, memory.feature)
+            return moved, KeyMemory(memory.frame, memory.feature, ages)
+        fresh = torch.tensor(is_key, device=frame.device)
+        kept_frame, kept = memory.frame.clone(), memory.feature.clone()
+        kept_frame[fresh], kept[fresh] = halved[fresh], self.backbone(frame[fresh])
+        feature = kept.clone()
+        feature[~fresh] = self._move(halved[~fresh], kept_frame[~fresh], kept[~fresh])
+        return feature, KeyMemory(kept_frame, kept, ages)
+
+    def _are_keys(self, halved: Tensor, memory: KeyMemory) -> list[bool]:
+        due = [age + 1 >= self.key_interval for age in memory.ages]
+        if self.change_threshold is None:
+            return due
+        change = (halved - memory.frame).abs().mean((1, 2, 3)).tolist()
+        return [d or c > self.change_threshold for d, c in zip(due, change, strict=True)]
+
+    def _move(self, current: Tensor, key: Tensor, feature: Tensor) -> Tensor:
+        """Return a key frame's features where they are in the current frame (equation 2)."""
+        flow, scale = self.flow(current, key)
+        moved = warp(feature, flow)
+        return moved if scale is None else moved * scale
+
+
+def _halve(frames: Tensor) -> Tensor:
+    return functional.avg_pool2d(frames, 2, ceil_mode=True)
+
+
+def _build(
+    depth: int,
+    num_classes: int,
+    key_interval: int,
+    flow: str,
+    change_threshold: float | None,
+    train: str,
+    frozen_normalization: bool,
+) -> DeepFeatureFlow:
+    if flow == "exact":
+        raise RecipeError("flow is 'exact', which Deep Feature Flow cannot use: it estimates.")
+    features = FeatureNetwork(_BLOCKS[depth])
+    return DeepFeatureFlow(
+        features,
+        build_flow(flow, features.channels) if key_interval > 1 else None,
+        num_classes,
+        key_interval,
+        change_threshold,
+        train,
+        frozen_normalization=frozen_normalization,
+    )
+
+
+@register_model
+def dff_resnet50(
+    num_classes: int,
+    key_interval: int = 5,
+    flow: str = "flownet_s",
+    change_threshold: float | None = None,
+    train: str = "joint",
+    frozen_normalization: bool = False,
+) -> DeepFeatureFlow:
+    """Build Deep Feature Flow on ResNet-50."""
+    return _build(
+        50, num_classes, key_interval, flow, change_threshold, train, frozen_normalization
+    )
+
+
+@register_model
+def dff_resnet101(
+    num_classes: int,
+    key_interval: int = 5,
+    flow: str = "flownet_s",
+    change_threshold: float | None = None,
+    train: str = "joint",
+    frozen_normalization: bool = False,
+) -> DeepFeatureFlow:
+    """Build Deep Feature Flow on ResNet-101."""
+    return _build(
+        101, num_classes, key_interval, flow, change_threshold, train, frozen_normalization
+    )
