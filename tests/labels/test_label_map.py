@@ -11,7 +11,7 @@ from airseg.classes import CLASS_NAMES
 from airseg.errors import LabelMapError
 from airseg.labels.label_map import base_name, load_label_map
 from airseg.resources import shipped_names
-from airseg.simulators.embedded.worlds import WORLD_NAMES, build_world
+from airseg.simulators.embedded.worlds import build_world
 
 FAMILIES = [
     line
@@ -49,10 +49,9 @@ def test_neighborhood_takes_every_family_of_airsimnh():
     assert [name for name in FAMILIES if label_map.class_of_name(name) is None] == []
 
 
-@pytest.mark.parametrize("world", WORLD_NAMES)
-def test_neighborhood_takes_every_object_of_the_embedded_worlds(world):
+def test_neighborhood_takes_every_object_of_the_embedded_neighborhood():
     label_map = load_label_map("neighborhood")
-    classes = {o.name: label_map.class_of_name(o.name) for o in build_world(world).objects}
+    classes = {o.name: label_map.class_of_name(o.name) for o in build_world().objects}
     assert [name for name, found in classes.items() if found is None] == []
     assert set(classes.values()) == set(CLASS_NAMES)
 

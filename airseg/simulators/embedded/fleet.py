@@ -6,9 +6,10 @@ import numpy as np
 
 from airseg.simulators.embedded import materials as m
 from airseg.simulators.embedded.assembly import Assembly, Triple, begin, varied
-from airseg.simulators.embedded.world import Frame, WorldBuilder, srgb
+from airseg.simulators.embedded.world import NEAR, Frame, WorldBuilder, srgb
 
 _GLASS, _RUBBER, _DARK = srgb(0.13, 0.15, 0.18), srgb(0.09, 0.09, 0.09), srgb(0.16, 0.16, 0.17)
+_HEADLIGHT, _TAILLIGHT = srgb(0.95, 0.94, 0.86), srgb(0.62, 0.06, 0.06)
 _PAINTS = (
     (0.84, 0.84, 0.82),
     (0.62, 0.63, 0.64),
@@ -33,8 +34,8 @@ def _wheels(car: Assembly, us: tuple[float, ...], v: float, size: float) -> None
 
 def _lights(car: Assembly, front: float, rear: float, v: float, height: float) -> None:
     for side in (-v, v):
-        car.box((front, side, height), (0.06, 0.3, 0.2), srgb(0.95, 0.94, 0.86), m.PLAIN)
-        car.box((rear, side, height), (0.06, 0.22, 0.3), srgb(0.62, 0.06, 0.06), m.PLAIN)
+        car.box((front, side, height), (0.06, 0.3, 0.2), _HEADLIGHT, m.PLAIN, level=NEAR)
+        car.box((rear, side, height), (0.06, 0.22, 0.3), _TAILLIGHT, m.PLAIN, level=NEAR)
 
 
 def add_hatchback(builder: WorldBuilder, at: Frame, kind: str, *, solid: bool = True) -> int:

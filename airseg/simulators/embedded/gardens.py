@@ -6,7 +6,7 @@ import numpy as np
 
 from airseg.simulators.embedded import materials as m
 from airseg.simulators.embedded.assembly import Triple, begin, varied
-from airseg.simulators.embedded.world import Frame, WorldBuilder, srgb
+from airseg.simulators.embedded.world import NEAR, Frame, WorldBuilder, srgb
 
 
 def add_stone_wall(
@@ -81,11 +81,10 @@ def add_iron_fence(
 ) -> None:
     """Add a railing of thin upright bars along u."""
     fence = begin(builder, kind, at)
-    for up in (0.16, tall - 0.12):
+    for up in (0.16, tall / 2, tall - 0.12):
         fence.box((length / 2, 0, up), (length, 0.05, 0.06), color, m.PLAIN)
-    for k in range(round(length / 0.22) + 1):
-        u = k * length / round(length / 0.22)
-        fence.box((u, 0, tall / 2), (0.04, 0.04, tall), color, m.PLAIN)
+    bars, size = f"row{round(length / 0.2)}:20", (0.04, length, tall)
+    fence.add(bars, (length / 2, 0, tall / 2), size, color, m.PLAIN, yaw=np.pi / 2, level=NEAR)
     fence.block((length / 2, 0, tall / 2), (length, 0.1, tall))
 
 

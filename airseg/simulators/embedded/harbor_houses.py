@@ -13,7 +13,7 @@ import numpy as np
 from airseg.simulators.embedded import materials as m
 from airseg.simulators.embedded.assembly import Assembly, Triple, begin, numbered, varied
 from airseg.simulators.embedded.southern_plants import add_climber
-from airseg.simulators.embedded.world import NEAR, Frame, WorldBuilder, srgb
+from airseg.simulators.embedded.world import ALWAYS, NEAR, Frame, WorldBuilder, srgb
 
 STOREY_M = 3.15
 _WALLS = (
@@ -129,19 +129,24 @@ def _add_front(builder: WorldBuilder, plot: Frame, house: RowHouse) -> None:
     if is_shop:
         _add_shop(builder, plot, house, [v for k, v in enumerate(columns) if k != door_at])
     first = 1 if is_shop else 0
-    closed = random.random((house.storeys, len(columns))) < 0.3
     balconies = random.random() < 0.6
     for storey in range(first, house.storeys):
         windows = begin(builder, numbered(random, "SM_Window", 8), plot)
         shutters = begin(builder, numbered(random, "SM_Shutter", 4), plot)
         up = STOREY_M * storey + 1.75
+        closed = bool(random.random() < 0.25)
+        if storey > 0:
+            _add_windows(windows, house, house.front, up, -1)
+            for off in (-0.26, 0.26) if closed else (-0.86, 0.86):
+                _add_shutters(shutters, house, off, up, len(columns))
         for k, v in enumerate(columns):
-            if storey == 0 and k == door_at:
-                continue
-            _add_window(windows, house, (house.front, v, up), -1)
-            _add_shutters(shutters, house, v, up, closed=bool(closed[storey, k]))
             if storey > 0 and random.random() < 0.16:
                 _add_flower_box(builder, plot, house, v, up - 0.9)
+            if storey > 0 or k == door_at:
+                continue
+            _add_window(windows, house, (house.front, v, up), -1)
+            for off in (-0.86, 0.86):
+                _add_shutters(shutters, house, v + off, up, 1)
         if balconies and storey > 0 and random.random() < 0.75:
             v = columns[random.integers(len(columns))]
             long = 1.7 if random.random() < 0.6 else 0.8 * house.width
@@ -156,12 +161,28 @@ def _add_window(windows: Assembly, house: RowHouse, place: Triple, out: int) -> 
     windows.box((u + 0.06 * out, v, up), (0.12, 0.06, 1.42), house.trim, m.PLAIN, level=NEAR)
 
 
-def _add_shutters(
-    shutters: Assembly, house: RowHouse, v: float, up: float, *, closed: bool
-) -> None:
-    for side in (-1, 1):
-        place = (house.front - 0.1, v + side * (0.26 if closed else 0.86), up)
-        shutters.box(place, (0.08, 0.5, 1.5), house.shutters, m.BOARDS)
+def _add_windows(windows: Assembly, house: RowHouse, u: float, up: float, out: int) -> None:
+    """Add all windows of a storey to a wall, as three parts: frames, panes and bars."""
+    count = len(_columns(house))
+    width = house.width / count
+    level = ALWAYS if out < 0 else NEAR  # of a rear wall, not even the panes count from far
+    for wide, high, depth, color, material, shown in (
+        (1.2, 1.65, 0.02, house.trim, m.PLAIN, NEAR),
+        (0.96, 1.42, 0.04, _GLASS, m.GLASS, level),
+        (0.06, 1.42, 0.06, house.trim, m.PLAIN, NEAR),
+    ):
+        row = f"row{count}:{round(100 * wide / width)}"
+        size = (0.12, house.width, high)
+        windows.add(row, (u + depth * out, 0, up), size, color, material, level=shown)
+
+
+def _add_shutters(shutters: Assembly, house: RowHouse, v: float, up: float, count: int) -> None:
+    """Add one wing of the shutters of `count` windows, which lie evenly about v."""
+    width = house.width if count > 1 else 1.0
+    row = f"row{count}:{round(50 * count / width)}"
+    place, size = (house.front - 0.1, v, up), (0.08, width, 1.5)
+    level = NEAR if count > 1 else ALWAYS
+    shutters.add(row, place, size, house.shutters, m.BOARDS, level=level)
 
 
 def _add_flower_box(
@@ -186,10 +207,9 @@ def _add_balcony(
     for side in (-1, 1):
         for up in (0.14, 0.95):
             edge = (u, v + side * (long / 2 - 0.03), floor + up)
-            balcony.box(edge, (0.85, 0.05, 0.06), _IRON, m.PLAIN)
-    for k in range(int(long / 0.3) + 1):
-        bar = (front, v - long / 2 + 0.03 + k * (long - 0.06) / int(long / 0.3), floor + 0.52)
-        balcony.box(bar, (0.035, 0.035, 0.85), _IRON, m.PLAIN, level=NEAR)
+            balcony.box(edge, (0.85, 0.05, 0.06), _IRON, m.PLAIN, level=NEAR)
+    bars = f"row{round(long / 0.28)}:13"
+    balcony.add(bars, (front, v, floor + 0.52), (0.035, long, 0.85), _IRON, m.PLAIN, level=NEAR)
 
 
 def _add_door(builder: WorldBuilder, plot: Frame, house: RowHouse, v: float) -> None:
@@ -198,7 +218,7 @@ def _add_door(builder: WorldBuilder, plot: Frame, house: RowHouse, v: float) -> 
     wood = varied(
         random, ((0.4, 0.28, 0.2), (0.24, 0.33, 0.3), (0.3, 0.38, 0.46))[random.integers(3)]
     )
-    door.box((house.front, v, 1.3), (0.2, 1.6, 2.6), house.trim, m.PLAIN)
+    door.box((house.front, v, 1.3), (0.2, 1.6, 2.6), house.trim, m.PLAIN, level=NEAR)
     door.box((house.front - 0.02, v, 1.2), (0.24, 1.15, 2.3), wood, m.PLANKS)
     step = begin(builder, "SM_Doorstep", plot)
     step.lid((house.front - 0.2, v, 0.12), (0.5, 1.5, 0.28), _STONE, m.ROCK)
@@ -224,8 +244,7 @@ def _add_rear(builder: WorldBuilder, plot: Frame, house: RowHouse) -> None:
     back = house.front + house.depth
     windows = begin(builder, numbered(builder.random, "SM_Window_Rear", 3), plot)
     for storey in range(house.storeys):
-        for v in _columns(house):
-            _add_window(windows, house, (back, v, STOREY_M * storey + 1.75), 1)
+        _add_windows(windows, house, back, STOREY_M * storey + 1.75, 1)
     door = begin(builder, numbered(builder.random, "SM_Door_Wood", 6), plot)
     door.box((back, 0, 1.1), (0.2, 1.0, 2.2), house.shutters, m.PLANKS)
 

@@ -1,4 +1,4 @@
-"""Places of `harbor_town`: the square, the church, the market, the quay, gardens and fields."""
+"""Places of `harbor_town`: the square, the church, the market, gardens and fields."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import numpy as np
 
 from airseg.simulators.embedded import materials as m
 from airseg.simulators.embedded.assembly import Triple, begin, numbered, varied
-from airseg.simulators.embedded.fixtures import add_bollards, add_lantern, add_planter
-from airseg.simulators.embedded.fleet import add_boat
+from airseg.simulators.embedded.fixtures import add_lantern, add_planter
 from airseg.simulators.embedded.gardens import (
     add_bench,
     add_board_fence,
     add_iron_fence,
-    add_parasol,
     add_plastered_wall,
     add_pool,
     add_rocks,
@@ -35,7 +33,8 @@ from airseg.simulators.embedded.world import Frame, WorldBuilder, srgb
 
 CHURCH_DEG, MARKET_DEG = 258.5, 362.0
 """In which directions from the square the church and the market lie."""
-_SHORE_EAST = 203.0
+SHORE_EAST = 203.0
+"""Where the land ends, metres east."""
 _STONE, _PALE = srgb(0.58, 0.55, 0.49), srgb(0.68, 0.63, 0.54)
 _IRON, _WOOD = srgb(0.16, 0.17, 0.18), srgb(0.46, 0.35, 0.25)
 _TILE = srgb(0.6, 0.4, 0.3)
@@ -46,7 +45,7 @@ def add_terrain(builder: WorldBuilder) -> None:
     land = begin(builder, "Landscape_Dry", Frame())
     land.lid((0, 0, -0.5), (5000, 5000, 1.0), srgb(0.45, 0.45, 0.28), m.LAWN)
     sea = begin(builder, "SM_Sea_Plane", Frame())
-    sea.lid((150, _SHORE_EAST + 1500, -0.48), (5000, 3000, 1.0), srgb(0.16, 0.4, 0.5), m.WATER)
+    sea.lid((150, SHORE_EAST + 1500, -0.48), (5000, 3000, 1.0), srgb(0.14, 0.29, 0.34), m.WATER)
     hills = begin(builder, "Landscape_Hills", Frame())
     for k in range(15):
         angle = np.radians(150 + 14.5 * k) + builder.random.uniform(-0.1, 0.1)
@@ -154,7 +153,7 @@ def add_market(builder: WorldBuilder, at: Frame) -> None:
     for u in (-17, -11, -5, 1, 7):
         for v in (-6.5, 0.0, 6.5):
             if random.random() < 0.8:
-                _add_stall(
+                add_stall(
                     builder, at.at(u, v + random.uniform(-0.6, 0.6), random.uniform(-0.1, 0.1))
                 )
     for side in (-1, 1):
@@ -162,7 +161,8 @@ def add_market(builder: WorldBuilder, at: Frame) -> None:
             add_plane_tree(builder, at.at(u, side * 10.5), random.uniform(6, 7.5))
 
 
-def _add_stall(builder: WorldBuilder, at: Frame) -> None:
+def add_stall(builder: WorldBuilder, at: Frame) -> None:
+    """Add a market stall with its crates."""
     random = builder.random
     stall = begin(builder, numbered(random, "SM_Market_Stall", 4), at)
     for u in (-1.1, 1.1):
@@ -179,68 +179,6 @@ def _add_stall(builder: WorldBuilder, at: Frame) -> None:
             random, ((0.7, 0.42, 0.16), (0.5, 0.2, 0.14), (0.36, 0.44, 0.2))[random.integers(3)]
         )
         crates.box((-0.2, v, 1.0), (0.9, 0.8, 0.24), goods, m.FLOWERS)
-
-
-def add_quay(builder: WorldBuilder, center: tuple[float, float], inner: float) -> None:
-    """Add the promenade, piers, boats and a breakwater with a lighthouse."""
-    random = builder.random
-    at = Frame(*center)
-    paving = begin(builder, "SM_Quay_Paving", at)
-    start = inner - 1.0
-    wide = _SHORE_EAST - start
-    paving.lid((0, start + wide / 2, -0.085), (210, wide, 0.2), _PALE, m.FLAGSTONES)
-    edge = begin(builder, "SM_Quay_Wall", at)
-    edge.lid((0, _SHORE_EAST, 0.12), (330, 1.2, 0.36), _STONE, m.STONE_WALL)
-    for north in range(-96, 97, 12):
-        if abs(north) < 7:
-            continue
-        add_palm(builder, at.at(north, 182.0), random.uniform(7, 11))
-        if north % 24 == 0:
-            add_lantern(builder, at.at(north + 4, 196.0), "SM_Lantern_Iron", _IRON)
-            add_bench(builder, at.at(north + 8, 197.5, np.pi / 2), "SM_Bench", _WOOD, _IRON)
-            add_bollards(builder, at.at(north, 201.2, np.pi / 2), "SM_Bollard", 4, 3.0)
-        elif random.random() < 0.6:
-            _add_stall(builder, at.at(north, 190.0, np.pi / 2 * random.integers(2)))
-        else:
-            shade = varied(random, (0.66, 0.6, 0.5))
-            add_parasol(builder, at.at(north, 190.0), "SM_Parasol", shade)
-            add_table_set(builder, at.at(north, 190.0), ("SM_Cafe_Table", "SM_Cafe_Chair"), shade)
-    for north in (-70, -25, 30, 75):
-        _add_pier(builder, at.at(north, _SHORE_EAST, np.pi / 2))
-    mole = begin(builder, "SM_Breakwater", at)
-    mole.lid((118, _SHORE_EAST + 40, 0.5), (7, 84, 1.4), _STONE, m.STONE_WALL)
-    mole.block((118, _SHORE_EAST + 40, 0.5), (7, 84, 1.4))
-    for k in range(16):
-        add_rocks(
-            builder,
-            at.at(123, _SHORE_EAST + 3 + 5 * k),
-            "StaticMeshActor",
-            2,
-            (0.5, 0.48, 0.45),
-            2.0,
-        )
-    tower = begin(builder, "SM_Lighthouse", at.at(118, _SHORE_EAST + 78))
-    tower.add("trunk", (0, 0, 6.5), (4.2, 4.2, 12), srgb(0.84, 0.83, 0.79), m.STUCCO)
-    tower.add("cylinder", (0, 0, 13.2), (2.2, 2.2, 1.6), srgb(0.14, 0.17, 0.2), m.GLASS)
-    tower.add("cone", (0, 0, 14.5), (2.8, 2.8, 1.2), srgb(0.5, 0.2, 0.17), m.PLAIN)
-    tower.block((0, 0, 6.5), (4, 4, 13))
-
-
-def _add_pier(builder: WorldBuilder, at: Frame) -> None:
-    """Add a wooden pier along u with boats at its sides."""
-    random = builder.random
-    pier = begin(builder, "SM_Pier_Planks", at)
-    pier.box((14, 0, 0.4), (28, 2.4, 0.14), varied(random, (0.5, 0.42, 0.33)), m.PLANKS)
-    for u in range(2, 29, 5):
-        for v in (-1.1, 1.1):
-            pier.lid((u, v, 0.4), (0.26, 0.26, 1.3), _WOOD, m.BARK)
-    pier.block((14, 0, 0.3), (28, 2.4, 0.4))
-    for u in (6, 13, 20, 27):
-        for side in (-1, 1):
-            if random.random() < 0.7:
-                place = at.at(u, side * 5.5, side * np.pi / 2 + np.pi * random.integers(2))
-                mast = random.random() < 0.4
-                add_boat(builder, place, "BP_Sail_Boat" if mast else "BP_Fishing_Boat", mast=mast)
 
 
 def add_back_garden(
@@ -391,7 +329,7 @@ def add_countryside(
         angle, reach = random.uniform(0, 2 * np.pi), random.uniform(inner + 20, 246)
         at = Frame(center[0] + reach * np.cos(angle), center[1] + reach * np.sin(angle), angle)
         here = (at.north, at.east)
-        if at.east > _SHORE_EAST - 25 or network.clearance(here) < 4.0:
+        if at.east > SHORE_EAST - 25 or network.clearance(here) < 4.0:
             continue
         choice = random.random()
         if choice < 0.1 and plan.is_free(here, 15.0) and network.clearance(here) > 16.0:
@@ -448,10 +386,10 @@ def _add_woods(builder: WorldBuilder, network: RoadNetwork, center: tuple[float,
         for angle in np.arange(0, 2 * np.pi, 9.0 / reach):
             out = reach + random.uniform(-4, 4)
             at = Frame(center[0] + out * np.cos(angle), center[1] + out * np.sin(angle))
-            if at.east > _SHORE_EAST - 20 or network.clearance((at.north, at.east)) < 4.0:
+            if at.east > SHORE_EAST - 20 or network.clearance((at.north, at.east)) < 4.0:
                 continue
             tree = begin(builder, "SM_Pine_Far", at)
             tall = random.uniform(6, 12)
             green = ((0.3, 0.38, 0.2), (0.24, 0.34, 0.19), (0.42, 0.45, 0.3))[random.integers(3)]
             size = (0.9 * tall, 0.9 * tall, 0.85 * tall)
-            tree.add("blob", (0, 0, 0.45 * tall), size, leaf_color(builder, green), m.LEAVES)
+            tree.add("ball", (0, 0, 0.45 * tall), size, leaf_color(builder, green), m.LEAVES)

@@ -23,6 +23,7 @@ from airseg.simulators.embedded.fixtures import (
 from airseg.simulators.embedded.fleet import add_hatchback, add_scooter, add_van
 from airseg.simulators.embedded.gardens import add_iron_fence
 from airseg.simulators.embedded.harbor_houses import RowHouse, add_row_house
+from airseg.simulators.embedded.harbor_quay import add_quay
 from airseg.simulators.embedded.roads import (
     GroundPlan,
     Road,
@@ -30,7 +31,6 @@ from airseg.simulators.embedded.roads import (
     add_carriageways,
     add_pavements,
     arc,
-    beside,
     frames_along,
     straight,
 )
@@ -70,7 +70,7 @@ def build_harbor_town(seed: int) -> World:
     houses = _add_rows(builder, plan)
     places.add_square(builder, CENTER, RINGS[0] - HALF_WIDTH - PAVEMENT)
     _add_church_and_market(builder, plan)
-    places.add_quay(builder, CENTER, RINGS[-1] + HALF_WIDTH + PAVEMENT)
+    add_quay(builder, CENTER, RINGS[-1] + HALF_WIDTH + PAVEMENT)
     for plot, house in houses:
         places.add_back_garden(builder, plan, network, plot, house)
     _fill_courtyards(builder, plan, network)
@@ -352,6 +352,3 @@ def _park(builder: WorldBuilder, at: Frame, side: int) -> None:
         for k in range(int(random.integers(1, 4))):
             slot = at.at(k * 1.2 - 1.2, 0.1, np.pi / 2 + random.uniform(-0.2, 0.2))
             add_scooter(builder, slot, "BP_Scooter")
-
-
-__all__ = ["CENTER", "beside", "build_harbor_town", "routes"]

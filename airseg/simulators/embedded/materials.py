@@ -204,10 +204,10 @@ def _plant(material, r, g, b, u, v, w, footprint):  # noqa: ANN001, ANN202
 @njit(cache=True, nogil=True)
 def _asphalt(material, r, g, b, u, v, half_u, half_v, px, py, footprint):  # noqa: ANN001, ANN202
     """Colour of a piece of winding road or of a crossing for people on foot."""
-    grain = (smooth_noise(px * 24.0, py * 24.0) - 0.5) * fade(0.05, footprint)
-    m = 1.0 + 0.35 * grain + 0.28 * (smooth_noise(px * 0.35, py * 0.35) - 0.5)
-    crack = abs(smooth_noise(px * 0.9, py * 0.9) - 0.5)
-    m *= 1.0 - 0.25 * fade(0.018, footprint) * max(1.0 - crack * 90.0, 0.0)
+    m = 1.0 + 0.28 * (smooth_noise(px * 0.35, py * 0.35) - 0.5)
+    near = fade(0.05, footprint)
+    if near > 0.0:
+        m += 0.35 * near * (smooth_noise(px * 24.0, py * 24.0) - 0.5)
     if material == LANE:
         # One dash in the middle of each piece, and a line along each edge.
         painted = abs(v) < 0.07 and abs(u) < min(1.3, 0.5 * half_u)
@@ -239,13 +239,15 @@ def _loose_ground(material, r, g, b, px, py, footprint):  # noqa: ANN001, ANN202
     # FOREST_FLOOR: grass that gives way to fallen needles and leaves.
     tuft = (smooth_noise(px * 1.3, py * 1.3) - 0.5) * fade(0.8, footprint)
     litter = min(max(2.4 * (patch + 0.35 * tuft) + 0.45, 0.0), 1.0)
-    blade = (smooth_noise(px * 11.0, py * 11.0) - 0.5) * fade(0.09, footprint)
-    blade += (smooth_noise(px * 33.0, py * 27.0) - 0.5) * fade(0.035, footprint)
+    blade, near = 0.0, fade(0.09, footprint)
+    if near > 0.0:
+        blade = (smooth_noise(px * 11.0, py * 11.0) - 0.5) * near
+        blade += (smooth_noise(px * 33.0, py * 27.0) - 0.5) * fade(0.035, footprint)
     m = 1.0 + 0.3 * tuft + 0.6 * blade
-    leaf = cell_noise(np.floor(px * 6.5), np.floor(py * 6.5))
-    fallen = 0.5 * fade(0.15, footprint) if leaf > 0.93 else 0.0
+    leaf = cell_noise(np.floor(px * 11.0), np.floor(py * 11.0))
+    fallen = 0.5 * fade(0.09, footprint) if leaf > 0.95 else 0.0
     r, g, b = r + (0.17 - r) * litter, g + (0.11 - g) * litter, b + (0.05 - b) * litter
-    r, g, b = r + (0.42 - r) * fallen, g + (0.19 - g) * fallen, b + (0.04 - b) * fallen
+    r, g, b = r + (0.32 - r) * fallen, g + (0.16 - g) * fallen, b + (0.05 - b) * fallen
     return r * m, g * m, b * m
 
 
@@ -255,10 +257,14 @@ def _built(material, r, g, b, u, v, footprint):  # noqa: ANN001, ANN202
     if material == STUCCO:
         streak = smooth_noise(u * 2.6, v * 0.22) - 0.5
         cloud = smooth_noise(u * 0.4 + 5.0, v * 0.4) - 0.5
-        grain = (smooth_noise(u * 16.0, v * 16.0) - 0.5) * fade(0.07, footprint)
-        m = 1.0 + 0.22 * streak + 0.28 * cloud + 0.16 * grain
-        bare = smooth_noise(u * 0.55 + 31.0, v * 0.7 + 3.0) + 0.25 * smooth_noise(u * 4.0, v * 4.0)
-        if bare > 1.0:  # the render has come off and the masonry shows
+        near = fade(0.07, footprint)
+        m = 1.0 + 0.22 * streak + 0.28 * cloud
+        if near > 0.0:
+            m += 0.16 * near * (smooth_noise(u * 16.0, v * 16.0) - 0.5)
+        bare = smooth_noise(u * 0.55 + 31.0, v * 0.7 + 3.0)
+        if (
+            bare > 0.75 and bare + 0.25 * smooth_noise(u * 4.0, v * 4.0) > 1.0
+        ):  # the render has come off and the masonry shows
             tint, joint = _courses(u, v, 0.34, 0.16, 0.02, footprint)
             m = (0.5 + 0.6 * tint) * (1.0 - 0.4 * joint)
             return 0.42 * m, 0.33 * m, 0.24 * m

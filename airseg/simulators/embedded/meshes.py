@@ -154,6 +154,17 @@ def _vault(pieces: int) -> Mesh:
     return _convex(vertices, [*around, list(range(n)), list(range(n, 2 * n))])
 
 
+def _row(count: int, share: float) -> Mesh:
+    """Return boxes in a row along y, each filling a share of its place in the row."""
+    points, faces = _convex(_CORNERS, [_BOTTOM, _TOP, *_SIDES])
+    vertices = []
+    for k in range(count):
+        middle = (k + 0.5) / count - 0.5
+        vertices.append(points * [1.0, share / count, 1.0] + [0.0, middle, 0.0])
+    triangles = np.concatenate([faces + len(points) * k for k in range(count)])
+    return np.concatenate(vertices).astype(np.float32), triangles.astype(np.int32)
+
+
 def _icosphere(subdivisions: int) -> Mesh:
     t = (1 + 5**0.5) / 2
     signs = [(-1, -1), (-1, 1), (1, -1), (1, 1)]
@@ -205,7 +216,8 @@ def mesh(name: str) -> Mesh:
             (a coarse sphere), ``crumb`` (a very coarse one), ``pyramid``, ``shed`` (a wedge, high
             at its end), ``vault`` (half a barrel along x), ``arch`` (a wall along x with an
             opening), ``drum`` (a rounder cylinder), ``frond`` and ``blade`` (palm leaves along x,
-            near and far), ``skirt`` (one tier of a conifer) or ``far_cone`` (all of one).
+            near and far), ``skirt`` (one tier of a conifer), ``far_cone`` (all of one), or such
+            as ``row3:40``: three boxes along y, each taking 40 % of its third.
     """
     if name == "box":
         return _convex(_CORNERS, [_BOTTOM, _TOP, *_SIDES])
@@ -215,6 +227,9 @@ def mesh(name: str) -> Mesh:
         return _ridge(0.5)
     if name == "hip":
         return _ridge(0.22)
+    if name.startswith("row"):
+        count, percent = name[3:].split(":")
+        return _row(int(count), int(percent) / 100)
     if name in _SHAPES:
         return _SHAPES[name]()
     if name == "cylinder":

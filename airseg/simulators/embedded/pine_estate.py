@@ -135,8 +135,8 @@ def _lay_roadsides(builder: WorldBuilder, network: RoadNetwork) -> None:
     for order, road in enumerate(network.roads):
         for side in (-1, 1):
             line = beside(road.points, side * (_HALF_WIDTH + 0.35))
-            keep = network.clear_of(road, (line[:-1] + line[1:]) / 2, -0.5)
-            top = 0.018 + 0.001 * order
+            keep = network.clear_of(road, (line[:-1] + line[1:]) / 2, 0.2)
+            top = 0.0275 + 0.0002 * order
             add_strip(builder, "Env_Road_Shoulder", line, 1.1, top, _GRAVEL, m.GRAVEL, keep)
         if road.material != m.LANE:
             continue
@@ -149,7 +149,7 @@ def _lay_roadsides(builder: WorldBuilder, network: RoadNetwork) -> None:
                 is_straight = (road.points[:-1, 0] > SOUTH[0]) & (road.points[:-1, 0] < NORTH[0])
                 args = ("Env_Sidewalk", line, 1.7, 0.1, _CONCRETE, m.PAVING, keep & is_straight)
             else:
-                args = ("Env_Footpath", line, 1.5, 0.022 + 0.001 * order, _GRAVEL, m.GRAVEL, keep)
+                args = ("Env_Footpath", line, 1.5, 0.024 + 0.0005 * order, _GRAVEL, m.GRAVEL, keep)
             add_strip(builder, *args)
 
 

@@ -153,7 +153,7 @@ def add_carriageways(builder: WorldBuilder, network: RoadNetwork) -> None:
             road.family,
             road.points,
             2 * road.half_width,
-            _ROAD_TOP_M + 0.0025 * order,
+            _ROAD_TOP_M + 0.0015 * order,
             road.color,
             road.material,
         )
@@ -199,7 +199,7 @@ def add_strip(
         ]
         lap = width / 2 * np.tan(max(turns, default=0.0) / 2)
         length = float(np.hypot(*step)) + 2 * lap + 0.01
-        height = top + 0.001 * (i % 2)
+        height = top + 0.0006 * (i % 2)
         middle = start + step / 2
         owner.builder.add_part(
             owner.owner,
@@ -227,7 +227,7 @@ def add_pavements(
             line = beside(road.points, side * (road.half_width + width / 2))
             middles = (line[:-1] + line[1:]) / 2
             keep = network.clear_of(road, middles, 0.4 * width)
-            height = top + 0.0025 * order
+            height = top + 0.0015 * order
             add_strip(builder, family, line, width, height, color, material, keep)
 
 

@@ -113,7 +113,8 @@ def add_climber(builder: WorldBuilder, at: Frame, length: float, height: float) 
         u, up = random.uniform(0, length), height * random.uniform(0.15, 1.0)
         size = random.uniform(0.6, 1.1)
         solid = (size, 0.5 * size, 0.9 * size)
-        builder.add_part(bush, "ball", at, (u, 0, up), solid, color, m.FLOWERS)
+        for shape, level in (("ball", NEAR), ("crumb", FAR)):
+            builder.add_part(bush, shape, at, (u, 0, up), solid, color, m.FLOWERS, level=level)
     return bush
 
 
@@ -128,5 +129,9 @@ def add_shrub(builder: WorldBuilder, at: Frame, kind: str, size: float) -> int:
         u, v = random.uniform(-0.35, 0.35, 2) * size
         extent = size * random.uniform(0.6, 1.0)
         solid = (extent, extent, 0.8 * extent)
-        builder.add_part(bush, "ball", at, (u, v, 0.34 * extent), solid, color, material)
+        builder.add_part(
+            bush, "ball", at, (u, v, 0.34 * extent), solid, color, material, level=NEAR
+        )
+    whole = (1.15 * size, 1.15 * size, 0.75 * size)
+    builder.add_part(bush, "crumb", at, (0, 0, 0.3 * size), whole, color, material, level=FAR)
     return bush
