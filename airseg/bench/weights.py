@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from airseg.errors import RecipeError
 from airseg.models.base import VideoSegmenter
@@ -32,10 +33,8 @@ def _load_imagenet(model: VideoSegmenter) -> None:
     name = model.imagenet_name
     if not name:
         raise RecipeError("weights: imagenet: this network has no backbone they would fit.")
-    import torchvision  # importing it takes seconds, and only this needs it
-
     try:
-        source = torchvision.models.get_model(name, weights="DEFAULT")
+        source = _fetch(name)
     except OSError as cause:
         raise RecipeError(
             f"the ImageNet weights of {name} cannot be downloaded ({cause}). "
@@ -43,6 +42,23 @@ def _load_imagenet(model: VideoSegmenter) -> None:
             "`python -c 'import torch; print(torch.hub.get_dir())'` names."
         ) from None
     model.load_imagenet_state(source.state_dict())
+
+
+def _fetch(name: str) -> nn.Module:
+    """Return a classifier with ImageNet weights of torchvision, or with ``timm:`` of timm."""
+    # Importing either takes seconds, and only this needs them.
+    if name.startswith("timm:"):
+        try:
+            import timm
+        except ImportError:
+            raise RecipeError(
+                f"weights: imagenet: those of {name} come with timm, which is not installed. "
+                "Run: pip install 'airseg[baselines]'"
+            ) from None
+        return timm.create_model(name.removeprefix("timm:"), pretrained=True)
+    import torchvision
+
+    return torchvision.models.get_model(name, weights="DEFAULT")
 
 
 def _load_file(model: VideoSegmenter, path: Path) -> None:

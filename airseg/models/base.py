@@ -11,6 +11,9 @@ from torch.nn import functional
 
 from airseg.errors import RecipeError
 
+_MEAN = (0.485, 0.456, 0.406)
+_DEVIATION = (0.229, 0.224, 0.225)
+
 
 class VideoSegmenter(nn.Module, ABC):
     """A network from frames to class logits that may remember earlier frames.
@@ -89,6 +92,19 @@ class VideoSegmenter(nn.Module, ABC):
     def published_state(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the weights of a published checkpoint under this network's own names."""
         return state
+
+
+class ImageNetNormalization(nn.Module):
+    """Frames from 0 to 1 as networks trained on ImageNet expect them: mean 0 and deviation 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        mean, deviation = torch.tensor(_MEAN), torch.tensor(_DEVIATION)
+        self.register_buffer("mean", mean[:, None, None], persistent=False)
+        self.register_buffer("deviation", deviation[:, None, None], persistent=False)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return (frames - self.mean) / self.deviation
 
 
 def upsample(logits: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from airseg.errors import RecipeError, did_you_mean
-from airseg.models.base import VideoSegmenter
+from airseg.models.base import ImageNetNormalization, VideoSegmenter
 from airseg.models.flow import build_flow
 from airseg.models.motion_memory import attend_along_motion
 from airseg.models.registry import register_model
@@ -182,6 +182,7 @@ class FANet(VideoSegmenter):
         self.memory_depth = tca_depth
         self.unbounded = reduction == "decay"
         self.moves = reduction == "motion" and tca_depth > 0
+        self.normalize = ImageNetNormalization()
         self.resnet = backbone
         self.flow = flow if self.moves else None
         levels = [
@@ -296,7 +297,7 @@ class FANet(VideoSegmenter):
         with_auxiliary: bool,
     ) -> tuple[list[Tensor], ContextMemory]:
         batch, times = frames.shape[:2]
-        flat = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        flat = self.normalize(frames.flatten(0, 1)).contiguous(memory_format=torch.channels_last)
         f4, f8, f16, f32 = self.resnet(flat)
         past = memory.products if memory else (None,) * 4
         weight = memory.weight if memory else None

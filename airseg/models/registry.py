@@ -12,7 +12,10 @@ from airseg.models.base import VideoSegmenter
 
 Builder = TypeVar("Builder", bound=Callable[..., VideoSegmenter])
 _BUILDERS: dict[str, Callable[..., VideoSegmenter]] = {}
-_MODULES = tuple(f"airseg.models.{m}" for m in ("fanet", "espnet", "conv_lstm", "feature_flow"))
+_MODULES = tuple(
+    f"airseg.models.{m}"
+    for m in ("fanet", "espnet", "conv_lstm", "feature_flow", "memory_attention")
+)
 
 
 def register_model(builder: Builder) -> Builder:

@@ -11,11 +11,14 @@ from torch import nn
 
 from airseg.models.base import VideoSegmenter, upsample
 from airseg.models.conv_lstm import ESPNetConvLSTM, SSNet
+from airseg.models.decoders import DECODERS
 from airseg.models.espnet import ESPNet
 from airseg.models.fanet import FANet
 from airseg.models.feature_flow import DeepFeatureFlow, FeatureNetwork
 from airseg.models.flow import ClassicalFlow, FlowNetInception, FlowNetS
+from airseg.models.memory_attention import MAResNet
 from airseg.models.resnet import ResNet
+from airseg.models.resnet_vd import ResNetVd
 
 CLASSES = 5
 TIMES = 6
@@ -55,6 +58,12 @@ def feature_flow(interval, flow=None, threshold=None):
     return DeepFeatureFlow(features, flow if interval > 1 else None, CLASSES, interval, threshold)
 
 
+def ma_resnet(head, frames=1, **options):
+    backbone = ResNetVd((1, 1, 1, 1), 8)
+    decoder = DECODERS[head](backbone.channels, CLASSES, 16)
+    return MAResNet(backbone, decoder, frames, 0.5, **options)
+
+
 SYSTEMS = {
     "fanet": System(fanet, steps=30),
     "fanet-sum": System(lambda: fanet(2, auxiliary=True), steps=40),
@@ -67,6 +76,12 @@ SYSTEMS = {
     "dff-inception": System(lambda: feature_flow(2, FlowNetInception(24)), exact=False),
     "dff-classical": System(lambda: feature_flow(3, ClassicalFlow()), exact=False),
     "dff-adaptive": System(lambda: feature_flow(4, None, 0.33), exact=False),
+    "r50-plain": System(lambda: ma_resnet("deeplabv3plus", 0)),
+    "ma-deeplab": System(lambda: ma_resnet("deeplabv3plus"), steps=50, learning_rate=1e-2),
+    "ma-deeplab-T3": System(lambda: ma_resnet("deeplabv3plus", 3, judge=True), exact=False),
+    "ma-pspnet": System(lambda: ma_resnet("pspnet", 2, stages=4)),
+    "ma-sfnet": System(lambda: ma_resnet("sfnet")),
+    "ma-dnlnet": System(lambda: ma_resnet("dnlnet", stages=4)),
     "espnet": System(lambda: ESPNet(CLASSES), steps=70, learning_rate=1e-2),
     "espnet-l1a": System(lambda: espnet_convlstm("l1a", state_size=None)),
     "espnet-l1b": System(lambda: espnet_convlstm("l1b"), steps=40, learning_rate=1e-2),

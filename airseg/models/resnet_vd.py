@@ -1,0 +1,84 @@
+"""ResNet-50-vd at output stride 8, the backbone of MA-ResNet50.
+
+He et al., Bag of Tricks for Image Classification, 2019, variant D: three 3x3 convolutions as stem,
+and shortcuts that pool before they project. As PaddleSeg has it the third stage has dilation 2, the
+fourth 4, 8 and 16. Weights are named as timm's ``resnet50d``, so that its ImageNet weights load.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class _Bottleneck(nn.Module):
+    def __init__(self, inputs: int, planes: int, stride: int, dilation: int) -> None:
+        super().__init__()
+        outputs = 4 * planes
+        self.conv1 = nn.Conv2d(inputs, planes, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.conv2 = nn.Conv2d(planes, planes, 3, stride, dilation, dilation, bias=False)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.conv3 = nn.Conv2d(planes, outputs, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(outputs)
+        self.relu = nn.ReLU()
+        self.downsample = None
+        if stride != 1 or inputs != outputs:
+            pool = nn.AvgPool2d(2, stride, ceil_mode=True) if stride > 1 else nn.Identity()
+            conv = nn.Conv2d(inputs, outputs, 1, bias=False)
+            self.downsample = nn.Sequential(pool, conv, nn.BatchNorm2d(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        return self.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class ResNetVd(nn.Module):
+    """A backbone that returns the features of its four stages, at 1/4, 1/8, 1/8 and 1/8.
+
+    Args:
+        blocks: of the four stages; the published are 3, 4, 6 and 3.
+        width: of the stem's end, 64 as published.
+
+    Attributes:
+        channels: of the four features.
+    """
+
+    def __init__(self, blocks: tuple[int, int, int, int] = (3, 4, 6, 3), width: int = 64) -> None:
+        super().__init__()
+        self.channels = tuple(4 * width * 2**stage for stage in range(4))
+        half = width // 2
+        self.conv1 = nn.Sequential(
+            nn.Conv2d(3, half, 3, 2, 1, bias=False),
+            nn.BatchNorm2d(half),
+            nn.ReLU(),
+            nn.Conv2d(half, half, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(half),
+            nn.ReLU(),
+            nn.Conv2d(half, width, 3, 1, 1, bias=False),
+        )
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU()
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        inputs = width
+        dilations = ((1,) * blocks[0], (1,) * blocks[1], (2,) * blocks[2], (4, 8, 16)[: blocks[3]])
+        for stage, (stride, dilated) in enumerate(zip((1, 2, 1, 1), dilations, strict=True)):
+            layers = []
+            for i, dilation in enumerate(dilated):
+                first = stride if i == 0 else 1
+                layers.append(_Bottleneck(inputs, width * 2**stage, first, dilation))
+                inputs = self.channels[stage]
+            setattr(self, f"layer{stage + 1}", nn.Sequential(*layers))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Return the four features, shallowest first, of (B, 3, H, W) frames."""
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        features = []
+        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
+            x = stage(x)
+            features.append(x)
+        return features
