@@ -123,11 +123,7 @@ def polar(radius: float, direction_deg: float, turn: float = 0.0) -> Frame:
 
 
 def _lay_streets(builder: WorldBuilder) -> RoadNetwork:
-    network = RoadNetwork()
-    for k, radius in enumerate(RINGS):
-        color, material = (_SETTS, m.COBBLES) if k == 0 else (_ASPHALT, m.LANE)
-        family = "SM_Road_Setts" if k == 0 else "SM_Road_Ring"
-        network.add(Road(family, arc(CENTER, radius, 0.0, 360.0), HALF_WIDTH, color, material))
+    network = RoadNetwork()  # spokes lie lowest, so that they end under the first ring
     for k, direction in enumerate(SPOKES_DEG):
         is_cobbled = k in (2, 4, 6)
         color, material = (_COBBLE, m.COBBLES) if is_cobbled else (_ASPHALT, m.LANE)
@@ -136,6 +132,10 @@ def _lay_streets(builder: WorldBuilder) -> RoadNetwork:
         begins = polar(RINGS[0], direction)
         line = straight((begins.north, begins.east), (end.north, end.east))
         network.add(Road(family, line, HALF_WIDTH, color, material))
+    for k, radius in enumerate(RINGS):
+        color, material = (_SETTS, m.COBBLES) if k == 0 else (_ASPHALT, m.LANE)
+        family = ("SM_Road_Setts", "SM_Road_Ring", "SM_Road_Boulevard")[k]
+        network.add(Road(family, arc(CENTER, radius, 0.0, 360.0), HALF_WIDTH, color, material))
     add_carriageways(builder, network)
     add_pavements(builder, network, "SM_Sidewalk_Slab", PAVEMENT, _SLABS, m.PAVING)
     for direction in SPOKES_DEG:
@@ -147,9 +147,9 @@ def _lay_streets(builder: WorldBuilder) -> RoadNetwork:
 def _add_crossing(builder: WorldBuilder, at: Frame, ring: int) -> None:
     """Cover where two streets meet; mark it, and light or sign it."""
     wide = 2 * HALF_WIDTH
-    patch = begin(builder, "SM_Road_Junction", at)
-    color, material = (_SETTS, m.COBBLES) if ring == 0 else (_ASPHALT, m.CROSSING)
-    patch.lid((0, 0, -0.04), (wide, wide, 0.2), color, material)
+    if ring > 0:
+        patch = begin(builder, "SM_Road_Junction", at)
+        patch.lid((0, 0, -0.053), (wide, wide, 0.2), _ASPHALT, m.CROSSING)
     for u in (-1, 1):
         for v in (-1, 1):
             corner = begin(builder, "SM_Sidewalk_Corner", at)
@@ -161,7 +161,7 @@ def _add_crossing(builder: WorldBuilder, at: Frame, ring: int) -> None:
             continue
         arm = at.at(0, 0, quarter * np.pi / 2)
         stripes = begin(builder, "SM_Crosswalk", arm)
-        stripes.lid((HALF_WIDTH + 2.6, 0, -0.037), (2.6, wide - 0.9, 0.2), _ASPHALT, m.ZEBRA)
+        stripes.lid((HALF_WIDTH + 2.6, 0, -0.05), (2.6, wide - 0.9, 0.2), _ASPHALT, m.ZEBRA)
         for v in (-1, 1):
             if quarter % 2 == 0 and ring > 0:
                 rail = arm.at(HALF_WIDTH + 4.6, v * (HALF_WIDTH + 0.18))
@@ -298,7 +298,8 @@ def _fill_courtyards(builder: WorldBuilder, plan: GroundPlan, network: RoadNetwo
 def _furnish_streets(builder: WorldBuilder, network: RoadNetwork) -> None:
     """Set lamps, trees, signs and parked vehicles along all streets."""
     random = builder.random
-    for order, road in enumerate(network.roads):
+    for road in network.roads:
+        is_square = road.family == "SM_Road_Setts"
         others = RoadNetwork([r for r in network.roads if r is not road])
 
         def is_clear(at: Frame, others: RoadNetwork = others, room: float = 4.0) -> bool:
@@ -318,10 +319,10 @@ def _furnish_streets(builder: WorldBuilder, network: RoadNetwork) -> None:
                     face = ("parking", "limit")[random.integers(2)]
                     kind = "SM_Sign_Parking" if face == "parking" else "SM_Sign_Limit"
                     add_sign(builder, at.at(0, 0, -np.pi / 2), kind, face)
-            for at in frames_along(road.points, 12.6, side * (HALF_WIDTH + 0.75), 4.0):
-                if order > 0 and is_clear(at) and random.random() < 0.7:
-                    _add_street_tree(builder, at, is_wide=order == 2)
-            if order == 0:
+            for at in frames_along(road.points, 12.6, side * (HALF_WIDTH + 1.0), 4.0):
+                if not is_square and is_clear(at) and random.random() < 0.7:
+                    _add_street_tree(builder, at, is_wide=road.family == "SM_Road_Boulevard")
+            if is_square:
                 continue
             parked = side * (HALF_WIDTH - 0.72)
             for at in frames_along(road.points, 6.3, parked, 14.0):
@@ -336,7 +337,7 @@ def _add_street_tree(builder: WorldBuilder, at: Frame, *, is_wide: bool) -> None
     if is_wide:
         add_palm(builder, at, random.uniform(6.5, 10.0))
     else:
-        add_citrus(builder, at, random.uniform(3.0, 4.0))
+        add_citrus(builder, at, random.uniform(2.9, 3.5))
 
 
 def _park(builder: WorldBuilder, at: Frame, side: int) -> None:

@@ -154,6 +154,13 @@ def _vault(pieces: int) -> Mesh:
     return _convex(vertices, [*around, list(range(n)), list(range(n, 2 * n))])
 
 
+def _mitred(start: float, stop: float) -> Mesh:
+    """Return a lid along x whose ends are cut askew: by how much x changes from y = 0 to y = 1."""
+    ends = {-0.5: start, 0.5: stop}
+    corners = [[x + y * ends[x], y, z] for x, y, z in _CORNERS]
+    return _convex(corners, [_TOP, *_SIDES])
+
+
 def _row(count: int, share: float) -> Mesh:
     """Return boxes in a row along y, each filling a share of its place in the row."""
     points, faces = _convex(_CORNERS, [_BOTTOM, _TOP, *_SIDES])
@@ -217,7 +224,8 @@ def mesh(name: str) -> Mesh:
             at its end), ``vault`` (half a barrel along x), ``arch`` (a wall along x with an
             opening), ``drum`` (a rounder cylinder), ``frond`` and ``blade`` (palm leaves along x,
             near and far), ``skirt`` (one tier of a conifer), ``far_cone`` (all of one), or such
-            as ``row3:40``: three boxes along y, each taking 40 % of its third.
+            as ``row3:40``: three boxes along y, each taking 40 % of its third, or ``mitre:0.1:0``:
+            a lid along x whose ends are cut askew, its beginning by 0.1, its end not at all.
     """
     if name == "box":
         return _convex(_CORNERS, [_BOTTOM, _TOP, *_SIDES])
@@ -227,6 +235,8 @@ def mesh(name: str) -> Mesh:
         return _ridge(0.5)
     if name == "hip":
         return _ridge(0.22)
+    if name.startswith("mitre:"):
+        return _mitred(*map(float, name.split(":")[1:]))
     if name.startswith("row"):
         count, percent = name[3:].split(":")
         return _row(int(count), int(percent) / 100)

@@ -104,29 +104,29 @@ def _lane(loop: np.ndarray) -> np.ndarray:
 
 
 def _lay_roads(builder: WorldBuilder) -> RoadNetwork:
-    network = RoadNetwork()
+    network = RoadNetwork()  # gravel lies lowest, so that it ends under the asphalt
     arrival = winding([(-240, 44), (-160, 28), (-100, 6), SOUTH])
     departure = winding([NORTH, (168, 8), (214, 40), (262, 62), (318, 66)])
     main = np.concatenate([arrival[:-1], straight(SOUTH, NORTH), departure[1:]])
     for family, line, material in (
+        ("Env_Road_Gravel", winding(_SPUR), m.GRAVEL),
+        ("Env_Road_Gravel", winding(_SOUTH_WEST), m.GRAVEL),
         ("Env_Road_Main", main, m.LANE),
         ("Env_Road_Bend", winding(_WEST), m.LANE),
         ("Env_Road_Bend", winding(_EAST), m.LANE),
         ("Env_Road_Bend", winding(_FAR_EAST), m.LANE),
-        ("Env_Road_Gravel", winding(_SPUR), m.GRAVEL),
-        ("Env_Road_Gravel", winding(_SOUTH_WEST), m.GRAVEL),
     ):
         color = _ASPHALT if material == m.LANE else _GRAVEL
         network.add(Road(family, line, _HALF_WIDTH, color, material))
     add_carriageways(builder, network)
     end = begin(builder, "Env_Road_Turnaround", Frame(*_SPUR[-1]))
-    end.add("drum", (0, 0, -0.05), (21.0, 21.0, 0.2), _GRAVEL, m.GRAVEL)
+    end.add("drum", (0, 0, -0.0688), (21.0, 21.0, 0.2), _GRAVEL, m.GRAVEL)
     _lay_roadsides(builder, network)
     for middle, lit in ((NORTH, True), (SOUTH, False)):
         _add_junction(builder, Frame(*middle), lit=lit)
-    for middle in (_FAR_EAST[0], _FAR_EAST[-1], _SPUR[0], _SOUTH_WEST[0], _SOUTH_WEST[-1]):
+    for middle in (_FAR_EAST[0], _FAR_EAST[-1]):
         patch = begin(builder, "Env_Road_Junction", Frame(*middle))
-        patch.add("drum", (0, 0, -0.04), (8.6, 8.6, 0.2), _ASPHALT, m.CROSSING)
+        patch.add("drum", (0, 0, -0.0595), (8.6, 8.6, 0.2), _ASPHALT, m.CROSSING)
     return network
 
 
@@ -141,11 +141,11 @@ def _lay_roadsides(builder: WorldBuilder, network: RoadNetwork) -> None:
         if road.material != m.LANE:
             continue
         for side in (-1, 1):
-            if order > 0 and side > 0:
+            if road.family != "Env_Road_Main" and side > 0:
                 continue
             line = beside(road.points, side * (_HALF_WIDTH + 2.1))
             keep = network.clear_of(road, (line[:-1] + line[1:]) / 2, 1.0)
-            if order == 0:
+            if road.family == "Env_Road_Main":
                 is_straight = (road.points[:-1, 0] > SOUTH[0]) & (road.points[:-1, 0] < NORTH[0])
                 args = ("Env_Sidewalk", line, 1.7, 0.1, _CONCRETE, m.PAVING, keep & is_straight)
             else:
@@ -155,12 +155,12 @@ def _lay_roadsides(builder: WorldBuilder, network: RoadNetwork) -> None:
 
 def _add_junction(builder: WorldBuilder, at: Frame, *, lit: bool) -> None:
     patch = begin(builder, "Env_Road_Junction", at)
-    patch.add("drum", (0, 0, -0.038), (12.5, 12.5, 0.2), _ASPHALT, m.CROSSING)
+    patch.add("drum", (0, 0, -0.058), (12.5, 12.5, 0.2), _ASPHALT, m.CROSSING)
     out = _HALF_WIDTH + 0.9
     for quarter in range(4):
         arm = at.at(0, 0, quarter * np.pi / 2)
         stripes = begin(builder, "Env_Road_Crosswalk", arm)
-        stripes.lid((8.4, 0, -0.034), (2.6, 2 * _HALF_WIDTH - 0.8, 0.2), _ASPHALT, m.ZEBRA)
+        stripes.lid((8.4, 0, -0.055), (2.6, 2 * _HALF_WIDTH - 0.8, 0.2), _ASPHALT, m.ZEBRA)
         if lit:
             reach = 1.6 if quarter % 2 else 0.0
             pole = arm.at(-out - 1.6, out)
@@ -199,13 +199,13 @@ def _furnish_roads(builder: WorldBuilder, network: RoadNetwork, plan: GroundPlan
                 if random.random() < 0.16 and others.clearance((at.north, at.east)) > 9.0:
                     turn = 0.0 if side > 0 else np.pi
                     _park(builder, at.at(0, 0, -side * np.pi / 2 + turn))
-        if order in (0, 2):
+        if order in (2, 4):
             line = list(frames_along(road.points, 32.0, 8.6, 20.0))
             kept = [p for p in line if others.clearance((p.north, p.east)) > 3.0]
             add_pole_line(builder, kept, ("Prop_UtilityPole", "Prop_UtilityCable"), _WOOD)
             for at in kept:
                 plan.take((at.north, at.east), 1.0)
-    stop = next(frames_along(network.roads[1].points, 500.0, _HALF_WIDTH + 0.9, 66.0))
+    stop = next(frames_along(network.roads[3].points, 500.0, _HALF_WIDTH + 0.9, 66.0))
     add_bus(builder, stop.at(0, 0, -np.pi / 2), "Veh_SchoolBus", (0.78, 0.58, 0.16))
     add_sign(builder, stop.at(1.6, 6.0, np.pi / 2), "Prop_Sign_BusStop", "parking")
 
@@ -238,8 +238,10 @@ def _add_lots(builder: WorldBuilder, network: RoadNetwork, plan: GroundPlan) -> 
 
 def _has_room(network: RoadNetwork, plan: GroundPlan, plot: Frame) -> bool:
     inside = [(u, v) for u in (5.0, 13.0, 21.0, 28.0) for v in (-9.0, 0.0, 9.0)]
-    if not all(plan.is_free(plot.point(u, v), 2.6) for u, v in inside):
-        return False
+    for u, v in inside:
+        place = plot.point(u, v)
+        if not plan.is_free(place, 2.6) or network.clearance(place) < 2.2:
+            return False
     edge = [(2.0, -11.0), (2.0, 11.0), (14.0, -11.5), (14.0, 11.5), (31.0, -10.0), (31.0, 10.0)]
     return all(network.clearance(plot.point(u, v)) > 2.2 for u, v in edge)
 

@@ -1,8 +1,7 @@
 """Roads that bend: centre lines, the short pieces they are laid in, and what lies beside them.
 
-A road is a chain of straight pieces that overlap a little at their joints. Pieces of one road lie
-at two heights in turn and each road has a height of its own, millimetres apart, so that no two
-surfaces share a plane where they overlap.
+A road is a chain of straight pieces, cut askew so that they meet without a gap. Each road has a
+height of its own, millimetres apart, so that no two surfaces share a plane where they cross.
 """
 
 from __future__ import annotations
@@ -183,7 +182,7 @@ def add_strip(
     """
     steps = np.diff(points, axis=0)
     headings = np.arctan2(steps[:, 1], steps[:, 0])
-    closed = np.allclose(points[0], points[-1])
+    bends = _bends(headings, closed=np.allclose(points[0], points[-1]))
     owner: Assembly | None = None
     for i, (start, step, yaw) in enumerate(zip(points, steps, headings, strict=False)):
         if keep is not None and not keep[i]:
@@ -191,25 +190,28 @@ def add_strip(
             continue
         if owner is None or i % _PIECES_PER_OBJECT == 0:
             owner = begin(builder, family, Frame())
-        turns = [
-            abs(np.angle(np.exp(1j * (yaw - headings[k]))))
-            for k in (i - 1, i + 1)
-            if closed or 0 <= k < len(headings)
-            for k in [k % len(headings)]
-        ]
-        lap = width / 2 * np.tan(max(turns, default=0.0) / 2)
-        length = float(np.hypot(*step)) + 2 * lap + 0.01
-        height = top + 0.0006 * (i % 2)
+        length = float(np.hypot(*step))
+        # Neighbours meet on the line that halves the angle between them.
+        first, last = np.tan(bends[i : i + 2] / 2) * width / length
         middle = start + step / 2
-        owner.builder.add_part(
+        builder.add_part(
             owner.owner,
-            "lid",
+            f"mitre:{first:.6f}:{-last:.6f}",
             Frame(float(middle[0]), float(middle[1]), float(yaw)),
-            (0.0, 0.0, height - 0.1),
+            (0.0, 0.0, top - 0.1),
             (length, width, 0.2),
             color,
             material,
         )
+
+
+def _bends(headings: np.ndarray, *, closed: bool) -> np.ndarray:
+    """Return (N + 1,) by how much a line of N pieces turns right at each of its points, radians."""
+    turns = np.diff(headings, prepend=headings[-1:], append=headings[:1])
+    turns = np.angle(np.exp(1j * turns))
+    if not closed:
+        turns[[0, -1]] = 0.0
+    return turns
 
 
 def add_pavements(
