@@ -14,7 +14,7 @@ Builder = TypeVar("Builder", bound=Callable[..., VideoSegmenter])
 _BUILDERS: dict[str, Callable[..., VideoSegmenter]] = {}
 _MODULES = tuple(
     f"airseg.models.{m}"
-    for m in ("fanet", "espnet", "conv_lstm", "feature_flow", "memory_attention")
+    for m in ("fanet", "espnet", "conv_lstm", "feature_flow", "memory_attention", "tv3s")
 )
 
 

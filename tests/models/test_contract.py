@@ -17,8 +17,10 @@ from airseg.models.fanet import FANet
 from airseg.models.feature_flow import DeepFeatureFlow, FeatureNetwork
 from airseg.models.flow import ClassicalFlow, FlowNetInception, FlowNetS
 from airseg.models.memory_attention import MAResNet
+from airseg.models.mix_transformer import MixTransformer
 from airseg.models.resnet import ResNet
 from airseg.models.resnet_vd import ResNetVd
+from airseg.models.tv3s import TV3S, MlpDecoder, SegFormer, TemporalDecoder
 
 CLASSES = 5
 TIMES = 6
@@ -64,6 +66,15 @@ def ma_resnet(head, frames=1, **options):
     return MAResNet(backbone, decoder, frames, 0.5, **options)
 
 
+def mix_transformer():
+    return MixTransformer((8, 16, 20, 32), (1, 1, 1, 1))
+
+
+def tv3s(depth=4, window=4):
+    encoder = mix_transformer()
+    return TV3S(encoder, TemporalDecoder(encoder.channels, CLASSES, 16, depth, window))
+
+
 SYSTEMS = {
     "fanet": System(fanet, steps=30),
     "fanet-sum": System(lambda: fanet(2, auxiliary=True), steps=40),
@@ -82,6 +93,11 @@ SYSTEMS = {
     "ma-pspnet": System(lambda: ma_resnet("pspnet", 2, stages=4)),
     "ma-sfnet": System(lambda: ma_resnet("sfnet")),
     "ma-dnlnet": System(lambda: ma_resnet("dnlnet", stages=4)),
+    "segformer": System(
+        lambda: SegFormer(mix_transformer(), MlpDecoder((8, 16, 20, 32), CLASSES, 16))
+    ),
+    "tv3s": System(tv3s, steps=30, learning_rate=1e-2),
+    "tv3s-one-window": System(lambda: tv3s(2, 12)),
     "espnet": System(lambda: ESPNet(CLASSES), steps=70, learning_rate=1e-2),
     "espnet-l1a": System(lambda: espnet_convlstm("l1a", state_size=None)),
     "espnet-l1b": System(lambda: espnet_convlstm("l1b"), steps=40, learning_rate=1e-2),
