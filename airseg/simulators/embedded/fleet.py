@@ -55,7 +55,6 @@ def add_hatchback(builder: WorldBuilder, at: Frame, kind: str, *, solid: bool = 
     car.add("hood", (0, 0, 0.87), (long * 0.98, 1.66, 0.12), color, m.PAINT)
     car.add("cabin", (-long * 0.1, 0, 1.14), (long * 0.72, 1.54, 0.56), _GLASS, m.GLASS)
     car.box((-long * 0.12, 0, 1.43), (long * 0.46, 1.28, 0.07), color, m.PAINT)
-    car.box((-long * 0.1, 0, 1.08), (0.09, 1.46, 0.44), color, m.PAINT)
     _wheels(car, (-long * 0.31, long * 0.31), 0.76, 0.6)
     _lights(car, long / 2, -long / 2, 0.58, 0.68)
     if solid:
@@ -71,6 +70,9 @@ def add_van(builder: WorldBuilder, at: Frame, kind: str, *, solid: bool = True) 
     car.box((1.9, 0, 0.85), (1.0, 1.8, 0.8), color, m.PAINT)
     car.add("shed", (1.85, 0, 1.72), (0.9, 1.7, 0.95), _GLASS, m.GLASS, yaw=np.pi)
     car.box((1.0, 0, 1.75), (0.7, 1.9, 0.55), _GLASS, m.GLASS)
+    for v in (-0.42, 0.42):
+        car.box((-2.4, v, 1.7), (0.06, 0.66, 0.5), _GLASS, m.GLASS)
+    car.box((-0.45, 0, 1.02), (3.94, 1.9, 0.07), _DARK, m.PLAIN)
     car.box((0.0, 0, 0.42), (4.7, 1.74, 0.3), _DARK, m.PLAIN)
     _wheels(car, (-1.5, 1.55), 0.82, 0.68)
     _lights(car, 2.41, -2.41, 0.7, 0.8)
@@ -102,8 +104,7 @@ def add_pickup(builder: WorldBuilder, at: Frame, kind: str, *, solid: bool = Tru
     car.box((0.3, 0, 0.95), (1.6, 1.86, 0.6), color, m.PAINT)
     car.add("cabin", (0.3, 0, 1.52), (2.0, 1.74, 0.62), _GLASS, m.GLASS)
     car.box((0.25, 0, 1.84), (1.3, 1.46, 0.07), color, m.PAINT)
-    car.box((0.25, 0, 1.48), (0.1, 1.66, 0.5), color, m.PAINT)
-    car.lid((-1.55, 0, 0.72), (2.1, 1.7, 0.1), _DARK, m.PLAIN)
+    car.lid((-1.5, 0, 0.72), (2.0, 1.7, 0.1), _DARK, m.PLAIN)
     for v in (-0.88, 0.88):
         car.box((-1.55, v, 0.95), (2.1, 0.1, 0.6), color, m.PAINT)
     car.box((-2.55, 0, 0.95), (0.1, 1.86, 0.6), color, m.PAINT)

@@ -201,9 +201,9 @@ def add_back_garden(
         (plot.at(back, -house.width / 2), long),
         (plot.at(back + long, -house.width / 2, np.pi / 2), house.width),
     ):
-        if style < 0.4:
+        if style < 0.32:
             add_plastered_wall(builder, start, length, 1.7, color, "SM_GardenWall_Plaster")
-        elif style < 0.82:
+        elif style < 0.68:
             stone = varied(random, (0.56, 0.53, 0.47))
             add_stone_wall(
                 builder, start, length, 1.25, stone, kind="SM_LowWall", cap_kind="SM_LowWall_Cap"
@@ -242,7 +242,7 @@ def add_front_garden(builder: WorldBuilder, plot: Frame, width: float, deep: flo
         (deep / 2, 0, 0.0), (deep, 1.5, 0.1), varied(random, (0.6, 0.54, 0.45)), m.FLAGSTONES
     )
     stone = varied(random, (0.57, 0.54, 0.48))
-    is_railed = random.random() < 0.35
+    is_railed = random.random() < 0.5
     for v in (-width / 2 + 0.1, 0.8):
         run = plot.at(0.1, v, np.pi / 2)
         long = width / 2 - 0.9
