@@ -19,6 +19,7 @@ _COMMANDS = {
     "sim": ("airseg.cli.sim", "Run the embedded simulator, which speaks AirSim's RPC."),
     "record": ("airseg.cli.record", "Fly plans and record every frame with its labels."),
     "relabel": ("airseg.cli.relabel", "Collapse mesh labels into classes and pack a dataset."),
+    "labels": ("airseg.cli.labels", "Check label maps, audit recordings, suggest classes."),
     "bench": ("airseg.cli.bench", "Train and score networks, and publish the leaderboard."),
 }
 

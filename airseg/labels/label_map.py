@@ -11,131 +11,37 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
+import numpy as np
 import yaml
-from pydantic import AfterValidator, BeforeValidator, Field
 
-from airseg.classes import CLASS_INDEX, CLASS_NAMES, IGNORE_INDEX
-from airseg.documents import StrictModel, load_document
-from airseg.errors import LabelMapError, did_you_mean
+from airseg.classes import IGNORE_INDEX
+from airseg.documents import load_document, parse_document
+from airseg.errors import LabelMapError
+from airseg.labels.document import (
+    ELEVEN,
+    IGNORE,
+    LabelMapDocument,
+    LabelRule,
+    TargetClass,
+    check_classes,
+)
 from airseg.resources import find_resource
 
-IGNORE = "ignore"
-"""The word that stands for `IGNORE_INDEX` in label maps."""
+__all__ = [
+    "IGNORE",
+    "SPLITS",
+    "LabelMap",
+    "LabelRule",
+    "base_name",
+    "load_label_map",
+    "parse_label_map",
+]
 
 SPLITS = ("train", "val", "test")
 """The three parts of a dataset; a sequence belongs to exactly one."""
 
 _INSTANCE_NUMBER = re.compile(r"[\d_]+$")
-_ID_RANGE = re.compile(r"(\d+)\s*-\s*(\d+)")
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
-
-
-def _check_class(name: str) -> str:
-    if name not in CLASS_INDEX and name != IGNORE:
-        known = (*CLASS_NAMES, IGNORE)
-        hint = did_you_mean(name, known) or f" Classes: {', '.join(known)}."
-        raise ValueError(f"there is no class '{name}'.{hint}")
-    return name
-
-
-def _check_pattern(pattern: str) -> str:
-    try:
-        re.compile(pattern, re.IGNORECASE)
-    except re.error as cause:
-        raise ValueError(f"'{pattern}' is not a regular expression: {cause}") from None
-    return pattern
-
-
-def _expand_ids(value: Any) -> Any:
-    """Turn ``[3, "10-12"]`` into ``[3, 10, 11, 12]``; check that ids fit a byte."""
-    if not isinstance(value := _as_list(value), list):
-        return value
-    ids: list[int] = []
-    for item in value:
-        span = _ID_RANGE.fullmatch(item.strip()) if isinstance(item, str) else None
-        if span:
-            first, last = int(span[1]), int(span[2])
-        elif isinstance(item, int) and not isinstance(item, bool):
-            first = last = item
-        else:
-            raise ValueError(f"expected ids such as 17 or ranges such as '17-20', found {item!r}")
-        if not 0 <= first <= last <= 255:
-            raise ValueError(f"ids run upwards from 0 to 255, found {item!r}")
-        ids.extend(range(first, last + 1))
-    return ids
-
-
-ClassName = Annotated[str, AfterValidator(_check_class)]
-Patterns = Annotated[
-    tuple[Annotated[str, AfterValidator(_check_pattern)], ...], BeforeValidator(_as_list)
-]
-RawIds = Annotated[tuple[int, ...], BeforeValidator(_expand_ids)]
-
-
-class LabelRule(StrictModel):
-    """One rule of a label map: these meshes are this class.
-
-    Attributes:
-        class_name: one of the eleven, or ``ignore``; ``class`` in the file.
-        names: regular expressions for whole mesh names.
-        ids: raw ids, used only for recordings that have no mesh names.
-    """
-
-    class_name: ClassName = Field(alias="class")
-    names: Patterns = ()
-    ids: RawIds = ()
-
-
-class IgnoreRule(StrictModel):
-    """The same without a class: what is left out of training and scoring."""
-
-    names: Patterns = ()
-    ids: RawIds = ()
-
-
-def _as_ignore_rule(value: Any) -> Any:
-    """Let ``ignore:`` be a plain list: text is a pattern, a number is an id."""
-    if not isinstance(value := _as_list(value), list):
-        return value
-    return {
-        "names": [item for item in value if not isinstance(item, int)],
-        "ids": [item for item in value if isinstance(item, int)],
-    }
-
-
-class LabelMapDocument(StrictModel):
-    """A label map as it stands in its file.
-
-    Attributes:
-        format: version of this file format.
-        name: what reports call the map.
-        description: for which environment it is.
-        source: where the names or ids come from.
-        notes: choices that a reader should know about.
-        extends: name or path of one base map, whose rules come after this map's own.
-        ignore: meshes that become `IGNORE_INDEX`; looked at before `rules`.
-        rules: the first that matches wins.
-        background: class of pixels that belong to no mesh (id 0).
-        splits: part of the dataset for each sequence, for recordings that do not say.
-        examples: mesh names and the class they must get, checked whenever the map is read.
-    """
-
-    format: Literal[1]
-    name: str = Field(min_length=1)
-    description: str = ""
-    source: str = ""
-    notes: str = ""
-    extends: str | None = None
-    ignore: Annotated[IgnoreRule, BeforeValidator(_as_ignore_rule)] = IgnoreRule()
-    rules: tuple[LabelRule, ...] = ()
-    background: ClassName | None = None
-    splits: dict[str, Literal["train", "val", "test"]] = {}
-    examples: dict[str, ClassName] = {}
 
 
 @dataclass(frozen=True)
@@ -149,6 +55,7 @@ class LabelMap:
         splits: part of the dataset by sequence name.
         examples: mesh names and the class they must get.
         text: YAML that says the same, kept inside datasets.
+        classes: what labels are mapped to; a class's place is its label.
     """
 
     name: str
@@ -157,6 +64,32 @@ class LabelMap:
     splits: dict[str, str]
     examples: dict[str, str]
     text: str
+    classes: tuple[TargetClass, ...] = ELEVEN
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes in the order of their labels."""
+        return tuple(c.name for c in self.classes)
+
+    @property
+    def maps_to_eleven(self) -> bool:
+        """Whether labels become the eleven classes of `airseg.classes`."""
+        return self.class_names == tuple(c.name for c in ELEVEN)
+
+    def palette(self) -> np.ndarray:
+        """Return (256, 3) uint8 RGB by label; black where there is no class."""
+        palette = np.zeros((256, 3), np.uint8)
+        for label, target in enumerate(self.classes):
+            palette[label] = target.rgb
+        return palette
+
+    def label_value(self, class_name: str) -> int:
+        """Return the label of one of the map's classes or of ``ignore``."""
+        return IGNORE_INDEX if class_name == IGNORE else self._labels[class_name]
+
+    @cached_property
+    def _labels(self) -> dict[str, int]:
+        return {name: label for label, name in enumerate(self.class_names)}
 
     @cached_property
     def _compiled(self) -> tuple[tuple[re.Pattern[str] | None, str], ...]:
@@ -172,7 +105,12 @@ class LabelMap:
         )
 
     def class_of_name(self, mesh: str) -> str | None:
-        """Return the class of a mesh, ``ignore``, or None when no rule takes it."""
+        """Return the class of a mesh, ``ignore``, or None when no rule takes it.
+
+        A name such as ``#804080`` is a colour of a label image and asks the rules by colour.
+        """
+        if mesh.startswith("#"):
+            return next((r.class_name for r in self.rules if mesh.lower() in r.colors), None)
         base = base_name(mesh)
         for pattern, class_name in self._compiled:
             if pattern and (pattern.fullmatch(mesh) or pattern.fullmatch(base)):
@@ -210,11 +148,6 @@ def base_name(mesh: str) -> str:
     return _INSTANCE_NUMBER.sub("", mesh) or mesh
 
 
-def label_value(class_name: str) -> int:
-    """Return the label of a class name or of ``ignore``."""
-    return IGNORE_INDEX if class_name == IGNORE else CLASS_INDEX[class_name]
-
-
 def load_label_map(name: str | Path) -> LabelMap:
     """Read a label map by path or bare name, join its base in, and check its examples.
 
@@ -226,37 +159,48 @@ def load_label_map(name: str | Path) -> LabelMap:
     """
     path = find_resource("label map", str(name), LabelMapError)
     own = load_document(path, LabelMapDocument, LabelMapError)
+    return _ready(own, path, path.read_text(encoding="utf-8"))
+
+
+def parse_label_map(text: str, source: str) -> LabelMap:
+    """Read a label map from its text, as datasets keep it; `source` names it in errors."""
+    own = parse_document(text, source, LabelMapDocument, LabelMapError)
+    return _ready(own, Path(source), text)
+
+
+def _ready(own: LabelMapDocument, path: Path, text: str) -> LabelMap:
+    mistake = check_classes(own.classes)
+    if mistake:
+        raise LabelMapError(f"{path}: classes: {mistake}.")
     if own.extends:
-        return _join(own, _load_base(own, path))
-    rules = _rules_in_order(own)
-    if not rules:
+        label_map = _join(own, _load_base(own, path), path)
+    else:
+        rules, background = own.rules_in_order(), own.background or IGNORE
+        classes = own.classes or ELEVEN
+        label_map = LabelMap(own.name, rules, background, own.splits, own.examples, text, classes)
+    if not label_map.rules:
         raise LabelMapError(f"{path}: rules: a label map needs at least one rule, found none.")
-    text = path.read_text(encoding="utf-8")
-    background = own.background or IGNORE
-    label_map = LabelMap(own.name, rules, background, own.splits, own.examples, text)
     label_map.check_examples()
     return label_map
 
 
-def _join(own: LabelMapDocument, base: LabelMap) -> LabelMap:
+def _join(own: LabelMapDocument, base: LabelMap, path: Path) -> LabelMap:
     """Put a map's own rules before its base's. The base's examples are about the base alone."""
-    rules = (*_rules_in_order(own), *base.rules)
+    classes = own.classes or ELEVEN
+    if classes != base.classes:
+        raise LabelMapError(
+            f"{path}: extends: {own.extends} maps to other classes ({_some(base.class_names)}). "
+            "Write the same 'classes' into both maps."
+        )
+    rules = (*own.rules_in_order(), *base.rules)
     background = own.background or base.background
     splits = base.splits | own.splits
     text = _joined_text(own, rules, background, splits)
-    label_map = LabelMap(own.name, rules, background, splits, own.examples, text)
-    label_map.check_examples()
-    return label_map
+    return LabelMap(own.name, rules, background, splits, own.examples, text, classes)
 
 
-def _rules_in_order(document: LabelMapDocument) -> tuple[LabelRule, ...]:
-    """Return a document's rules with its ``ignore`` as the first one."""
-    if not (document.ignore.names or document.ignore.ids):
-        return document.rules
-    first = LabelRule.model_validate(
-        {"class": IGNORE, "names": list(document.ignore.names), "ids": list(document.ignore.ids)}
-    )
-    return (first, *document.rules)
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
 
 
 def _load_base(own: LabelMapDocument, path: Path) -> LabelMap:

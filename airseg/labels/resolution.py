@@ -14,7 +14,7 @@ import numpy as np
 
 from airseg.classes import IGNORE_INDEX
 from airseg.errors import LabelMapError
-from airseg.labels.label_map import LabelMap, label_value
+from airseg.labels.label_map import LabelMap
 
 _BACKGROUND_ID = 0
 _LISTED_AT_MOST = 20
@@ -77,10 +77,10 @@ def resolve(label_map: LabelMap, groups: Iterable[MeshGroup]) -> Resolution:
             parts = ", ".join(f"{mesh} is {name}" for name, mesh in sorted(classes.items()))
             conflicting[group.id] = f"{group.group} ({parts})"
         else:
-            labels[group.id] = label_value(next(iter(classes)))
+            labels[group.id] = label_map.label_value(next(iter(classes)))
     if not groups:
         _resolve_bare_ids(label_map, labels, unmapped)
-    labels.setdefault(_BACKGROUND_ID, label_value(label_map.background))
+    labels.setdefault(_BACKGROUND_ID, label_map.label_value(label_map.background))
     is_complete = not unmapped and not conflicting
     table = np.full(256, IGNORE_INDEX, np.uint8)
     for raw_id, label in labels.items():
@@ -98,7 +98,7 @@ def _resolve_bare_ids(
     for raw_id in range(256):
         class_name = label_map.class_of_id(raw_id)
         if class_name is not None:
-            labels[raw_id] = label_value(class_name)
+            labels[raw_id] = label_map.label_value(class_name)
         elif raw_id != _BACKGROUND_ID:
             unmapped[raw_id] = f"id {raw_id}"
 
