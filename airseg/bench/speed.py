@@ -68,10 +68,23 @@ def measure_speed(
 
 
 def count_gmacs(model: VideoSegmenter, frame: torch.Tensor) -> float:
-    """Return the multiply-adds, 1e9, of convolutions and matrix products for (1, 1, 3, H, W)."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model.coarse(frame)
-    return counter.get_total_flops() / 2e9
+    """Return the multiply-adds of a frame of a stream, 1e9: of convolutions and matrix products.
+
+    The stream's memory is full, and where the cost varies from frame to frame, as with key frames,
+    it is the mean over a period.
+
+    Args:
+        model: in evaluation mode.
+        frame: (1, 1, 3, H, W), where the model is; the meta device will do.
+    """
+    memory: Any = None
+    with torch.no_grad():
+        for _ in range(1 if model.unbounded else model.memory_depth):
+            _, memory = model.coarse(frame, memory)
+        with FlopCounterMode(display=False) as counter:
+            for _ in range(model.period):
+                _, memory = model.coarse(frame, memory)
+    return counter.get_total_flops() / 2e9 / model.period
 
 
 def describe_machine(device: torch.device) -> str:

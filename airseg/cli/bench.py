@@ -8,6 +8,9 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.bench_export import export
+from airseg.cli.bench_models import models
+
 
 @click.group("bench")
 def command() -> None:
@@ -91,20 +94,8 @@ def leaderboard(results: tuple[Path, ...], out: Path, splice: Path | None) -> No
     click.echo(f"wrote {(out / 'leaderboard.html').resolve()}")
 
 
-@command.command("models")
-def models() -> None:
-    """List the networks a recipe can name.
-
-    \b
-    Example:
-      airseg bench models
-    """
-    from airseg.models import build_model, list_models
-
-    for name in list_models():
-        model = build_model(name, 11)
-        millions = sum(p.numel() for p in model.parameters()) / 1e6
-        click.echo(f"{name:12} {millions:7.2f} M parameters (11 classes)")
+command.add_command(models)
+command.add_command(export)
 
 
 def _print_table(frame: object) -> None:

@@ -28,6 +28,9 @@ class VideoSegmenter(nn.Module, ABC):
     memory_depth: int = 0
     """How many earlier frames a frame's logits depend on, and a training clip has before them."""
 
+    period: int = 1
+    """After how many frames the cost of a frame repeats."""
+
     unbounded: bool = False
     """Whether logits depend on all earlier frames; `memory_depth` is then for training only."""
 

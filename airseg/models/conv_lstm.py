@@ -1,10 +1,10 @@
 """A convolutional LSTM as Rebol and Knoebelreiter wrote it, and the networks they put it into.
 
-Rebol et al., Frame-To-Frame Consistent Semantic Segmentation, 2020: ESPNet-ConvLSTM L1a to L1d, and
-VSSNet. The cell differs from the textbook's: all three peepholes look at the cell state before, the
-output gate's too, and one PReLU with a single slope bounds both the candidate and the output.
-Only L1b has public code, whose names the weights have; the others follow the paper's picture. The
-published network ends in a softmax; here all networks return logits, whose softmax that is.
+Rebol and Knoebelreiter, Frame-To-Frame Consistent Semantic Segmentation, 2020: ESPNet-ConvLSTM L1a
+to L1d, and VSSNet. The cell differs from the textbook's: all three peepholes look at the cell state
+before, the output gate's too, and one PReLU with a single slope bounds both the candidate and the
+output. Only L1b has public code, whose names the weights have; the others follow the paper's
+picture. The published network ends in a softmax; here all return logits, whose softmax that is.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class ESPNetConvLSTM(ESPNet):
         RecipeError: no such position, or an option is impossible.
     """
 
-    paper = "ESPNet-ConvLSTM (Rebol & Knoebelreiter, 2020)"
+    paper = "ESPNet-ConvLSTM (Rebol et al., 2020)"
     unbounded = True
 
     def __init__(
@@ -241,7 +241,7 @@ class SSNet(VideoSegmenter):
         training_frames: of VSSNet, as in `ESPNetConvLSTM`.
     """
 
-    paper = "SSNet, VSSNet (Rebol & Knoebelreiter, 2020)"
+    paper = "SSNet, VSSNet (Rebol et al., 2020)"
 
     def __init__(
         self, num_classes: int, *, recurrent: bool = False, training_frames: int = 3

@@ -147,7 +147,7 @@ class DeepFeatureFlow(VideoSegmenter):
             hint = did_you_mean(str(train), TRAINED) or f" Choices: {', '.join(TRAINED)}."
             raise RecipeError(f"train is '{train}', which is no choice.{hint}")
         self.key_interval, self.change_threshold = key_interval, change_threshold
-        self.memory_depth = key_interval - 1
+        self.memory_depth, self.period = key_interval - 1, key_interval
         self.unbounded = change_threshold is not None
         self.backbone, self.flow = features, flow
         self.score = nn.Conv2d(features.channels, num_classes, 1)

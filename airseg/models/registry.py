@@ -13,8 +13,16 @@ from airseg.models.base import VideoSegmenter
 Builder = TypeVar("Builder", bound=Callable[..., VideoSegmenter])
 _BUILDERS: dict[str, Callable[..., VideoSegmenter]] = {}
 _MODULES = tuple(
-    f"airseg.models.{m}"
-    for m in ("fanet", "espnet", "conv_lstm", "feature_flow", "memory_attention", "tv3s")
+    f"airseg.models.{name}"
+    for name in (
+        "fanet",
+        "espnet",
+        "conv_lstm",
+        "feature_flow",
+        "memory_attention",
+        "tv3s",
+        "baselines",
+    )
 )
 
 

@@ -155,4 +155,35 @@ def test_wrong_input_gets_one_line_and_exit_code_two(folder, capsys, tmp_path):
 def test_networks_are_listed_with_their_size(capsys):
     code, out, _ = run(capsys, "bench", "models")
     assert code == 0
-    assert re.search(r"fanet18\s+13\.82 M", out)
+    assert re.search(r"fanet18\s+FANet .*\s13\.82\s+6\.94\s+-\n", out)
+    assert re.search(r"tv3s\s+TV3S .*\s17\.19\s+34\.74\s+4\.98\n", out)
+
+
+def test_one_network_is_listed_with_its_options(capsys):
+    code, out, _ = run(capsys, "bench", "models", "fanet18", "--set", "tca_depth=4", "--json")
+    assert code == 0
+    (found,) = json.loads(out)
+    assert found["parameters"] == 13_817_984
+    assert found["memory_bytes"] == 4 * 122_880
+
+
+def test_mistakes_in_asking_for_a_network_are_told(capsys):
+    for arguments, expected in (
+        (["models", "fanet81"], "Did you mean 'fanet18'"),
+        (["models", "--set", "tca_depth=4"], "goes with the name"),
+        (["models", "fanet18", "--set", "tca_depth"], "expected OPTION=VALUE"),
+        (["export", "fanet18", "--out", "x", "--weights", "no.pt"], "there is no such file"),
+        (["export", "fanet18", "--out", "x", "--set", "depth=4"], "no option 'depth'"),
+    ):
+        code, _, err = run(capsys, "bench", *arguments)
+        assert code == 2, arguments
+        assert expected in said(err), arguments
+
+
+def test_a_network_is_exported_and_checked(capsys, tmp_path):
+    size = ("--height", 32, "--width", 32, "--format", "exported-program")
+    code, out, _ = run(capsys, "bench", "export", "ssnet", "--out", tmp_path / "out", *size)
+    assert code == 0
+    assert (tmp_path / "out" / "frame0.pt2").exists()
+    assert (tmp_path / "out" / "export.json").exists()
+    assert "checked: differs from the network by at most" in out

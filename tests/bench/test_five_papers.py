@@ -1,0 +1,41 @@
+"""The recipe that puts the smallest configuration of every paper on one leaderboard."""
+
+import json
+
+import pytest
+from command_line import run
+
+from airseg.bench.recipe import load_recipe, resolve_variant
+from airseg.models import list_models
+
+PAPERS = {"fanet18", "dff_resnet50", "ma_resnet50", "tv3s", "espnet_convlstm"}
+SMALL = ["train.steps=2", "data.height=64", "data.width=64", "evaluate.speed_frames=1"]
+
+
+def test_every_paper_stands_beside_its_network_without_memory():
+    recipe = load_recipe("five-papers-mini")
+    rows = [resolve_variant(recipe, v) for v in recipe.variants]
+    assert {r.model.name for r in rows} >= PAPERS | {"segformer", "espnet", "vssnet"}
+    assert {r.model.name for r in rows} <= set(list_models())
+    supervised = {(r.data.targets, r.data.max_context, r.train.steps, r.train.seed) for r in rows}
+    assert len(supervised) == 1
+
+
+@pytest.mark.slow
+def test_the_recipe_trains_scores_and_ranks_every_row(dataset_path, tmp_path, capsys):
+    settings = [part for s in SMALL for part in ("--set", s)]
+    out = str(tmp_path / "results")
+    command = ("bench", "run", "five-papers-mini", "--dataset", dataset_path, "--out", out)
+    code, _, err = run(capsys, *command, *settings)
+    assert code == 0, err
+    labels = [v.label for v in load_recipe("five-papers-mini").variants]
+    found = {}
+    for path in (tmp_path / "results").glob("*.json"):
+        row = json.loads(path.read_text(encoding="utf-8"))
+        found[row["label"]] = row
+    assert set(labels) <= set(found)
+    assert all(found[label]["scores"]["mean_iou"] is not None for label in labels)
+    code, _, err = run(capsys, "bench", "leaderboard", out, "--out", out)
+    assert code == 0, err
+    table = (tmp_path / "results" / "leaderboard.md").read_text(encoding="utf-8")
+    assert all(label in table for label in labels)
