@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from airseg.documents import StrictModel, load_document
 from airseg.errors import PlanError
@@ -189,6 +189,20 @@ class FlightPlan(StrictModel):
         content = self.model_dump(mode="json", exclude={"description", "split"})
         text = json.dumps(content, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def plan_from_data(data: dict, source: str) -> FlightPlan:
+    """Return the plan that a recording holds.
+
+    Raises:
+        PlanError: it does not fit this version's schema; `source` is named.
+    """
+    try:
+        return FlightPlan.model_validate(data)
+    except ValidationError as cause:
+        first = cause.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise PlanError(f"{source}: plan.{field}: {first['msg']}.") from None
 
 
 def load_plan(name: str) -> tuple[str, FlightPlan]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -210,23 +211,60 @@ def read_info(folder: Path) -> RecordingInfo:
     return RecordingInfo.from_json(text, path)
 
 
+def find_recordings(paths: Iterable[str | Path]) -> list[Path]:
+    """Return the folders of recordings among or directly below `paths`, in order.
+
+    Raises:
+        RecordingError: a path is no recording and holds none.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if (path / "recording.json").exists():
+            found.append(path)
+            continue
+        below = sorted(p.parent for p in path.glob("*/recording.json"))
+        if not below:
+            what = "is no recording and holds none" if path.is_dir() else "there is no such folder"
+            raise RecordingError(f"{path}: {what}. Name the folder that `airseg record` wrote.")
+        found += below
+    return found
+
+
 def read_frames(folder: Path) -> pd.DataFrame:
     """Read the complete lines of `frames.csv`; a torn last line does not count.
 
     Raises:
         RecordingError: a line before the last one is damaged.
     """
+    frames, damage = read_sound_frames(folder)
+    if damage:
+        raise RecordingError(
+            f"{damage} `airseg verify --repair` cuts the recording before it; the frames above it "
+            "are kept."
+        )
+    return frames
+
+
+def read_sound_frames(folder: Path) -> tuple[pd.DataFrame, str]:
+    """Read the lines of `frames.csv` up to the first damaged one.
+
+    Returns:
+        The frames, and what is wrong with the line after them, or an empty text.
+
+    Raises:
+        RecordingError: the file cannot be read at all.
+    """
     path = folder / "frames.csv"
     try:
-        text = path.read_text(encoding="ascii")
+        text = path.read_text(encoding="ascii", errors="replace")
     except FileNotFoundError:
         text = ""
-    except (OSError, UnicodeDecodeError) as cause:
+    except OSError as cause:
         raise RecordingError(f"{path}: cannot be read ({cause}).") from None
     lines = text.split("\n")[:-1]  # what follows the last newline was never finished
     if lines and lines[0] != ",".join(COLUMNS):
         raise RecordingError(f"{path}:1: the columns are not those of a recording.")
-    rows = []
+    rows, damage = [], ""
     for number, line in enumerate(lines[1:]):
         values = line.split(",")
         try:
@@ -236,11 +274,10 @@ def read_frames(folder: Path) -> pd.DataFrame:
                 int(v) if c in _INTEGERS else float(v) for c, v in zip(COLUMNS, values, strict=True)
             ]
         except ValueError as cause:
-            raise RecordingError(
-                f"{path}:{number + 2}: damaged line ({cause}). Cut the file before it and record "
-                "again; the frames above it are kept."
-            ) from None
+            damage = f"{path}:{number + 2}: damaged line ({cause})."
+            break
         rows.append(row)
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(
+    frames = pd.DataFrame(rows, columns=list(COLUMNS)).astype(
         {c: "int64" if c in _INTEGERS else "float64" for c in COLUMNS}
     )
+    return frames, damage

@@ -1,0 +1,153 @@
+"""``airseg info``: say what is in recordings and datasets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+
+@click.command("info")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--map", "map_name", help="Label map.  [default: that of the environment]")
+@click.option(
+    "--every", default=10, show_default=True, help="Count classes in every Nth frame.", metavar="N"
+)
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def command(paths: tuple[Path, ...], map_name: str | None, every: int, as_json: bool) -> None:
+    """Say what is in PATHS: frames, motion, and how much of each class is seen.
+
+    PATHS are recordings, folders of recordings, or dataset files (.h5).
+
+    \b
+    Examples:
+      airseg info recordings
+      airseg info dataset.h5
+    """
+    rows: list[dict[str, Any]] = []
+    for path in paths:
+        if path.suffix in (".h5", ".hdf5"):
+            rows += _dataset_rows(path, max(every, 1))
+        else:
+            rows += _recording_rows(path, map_name, max(every, 1))
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+    else:
+        _print_tables(rows)
+
+
+def _recording_rows(path: Path, map_name: str | None, every: int) -> list[dict[str, Any]]:
+    from airseg.cli.display import progress_bar
+    from airseg.labels.label_map import load_label_map
+    from airseg.labels.relabel import count_labels
+    from airseg.labels.resolution import resolve
+    from airseg.recording.statistics import recording_id_pixels, recording_motion
+    from airseg.recording.storage import Recording, find_recordings
+
+    rows = []
+    with progress_bar("frames") as update:
+        for folder in find_recordings([path]):
+            recording = Recording.open(folder)
+            label_map = load_label_map(map_name or recording.info.environment)
+            pixels = recording_id_pixels(
+                recording, every, lambda d, t, name=folder.name: update(name, d, t)
+            )
+            table = resolve(label_map, recording.object_table).table
+            labels = count_labels(pixels, table)
+            rows.append(
+                {
+                    "sequence": recording.name,
+                    "frames": len(recording),
+                    "status": recording.info.status,
+                    "split": recording.info.split,
+                    "size": [recording.info.camera["width"], recording.info.camera["height"]],
+                    "megabytes": _megabytes(folder),
+                    "motion": _motion(recording_motion(recording)),
+                    "classes": _shares(labels, label_map.class_names),
+                }
+            )
+    return rows
+
+
+def _dataset_rows(path: Path, every: int) -> list[dict[str, Any]]:
+    from airseg.dataset.reader import Dataset
+    from airseg.recording.statistics import motion_statistics
+
+    rows = []
+    with Dataset(path) as dataset:
+        for view in dataset:
+            labels = np.zeros(256, np.int64)
+            for start in range(0, len(view), every):
+                labels += np.bincount(view.label(start, start + 1).ravel(), minlength=256)
+            rows.append(
+                {
+                    "sequence": view.name,
+                    "frames": len(view),
+                    "status": "packed",
+                    "split": view.split,
+                    "size": [view.width, view.height],
+                    "megabytes": None,
+                    "motion": _motion(motion_statistics(view.poses, view.timestamps_ns)),
+                    "classes": _shares(labels, dataset.class_names),
+                }
+            )
+    return rows
+
+
+def _motion(motion: Any) -> dict[str, float] | None:
+    return asdict(motion) if motion else None
+
+
+def _shares(pixels: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
+    """Return each class's share of the pixels; ``(none)`` is what has no class."""
+    total = max(int(pixels.sum()), 1)
+    shares = {name: float(pixels[label] / total) for label, name in enumerate(names)}
+    shares["(none)"] = 1.0 - sum(shares.values())
+    return shares
+
+
+def _megabytes(folder: Path) -> float:
+    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) / 1e6
+
+
+def _print_tables(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    what = Table(box=None, header_style="bold")
+    heads = ("sequence", "frames", "status", "split", "size", "MB", "s", "m", "m/s mean", "m/s top")
+    for head in (*heads, "deg/s mean", "deg/s top", "height m"):
+        what.add_column(head, justify="left" if head in heads[:1] else "right")
+    seen = Table(box=None, header_style="bold")
+    classes = list(dict.fromkeys(name for row in rows for name in row["classes"]))
+    for head in ("% of pixels", *classes):
+        seen.add_column(head, justify="left" if head == "% of pixels" else "right")
+    for row in rows:
+        what.add_row(*_cells(row))
+        shares = row["classes"]
+        seen.add_row(
+            row["sequence"], *(f"{100 * shares[c]:.1f}" if c in shares else "" for c in classes)
+        )
+    total = sum(row["frames"] for row in rows)
+    console = Console(width=None if Console().is_terminal else 180)
+    console.print(what)
+    console.print()
+    console.print(seen)
+    console.print(f"\n{total} frames in {len(rows)} sequences")
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    size = "x".join(str(n) for n in row["size"])
+    weight = "" if row["megabytes"] is None else f"{row['megabytes']:.0f}"
+    cells = [row["sequence"], str(row["frames"]), row["status"], row["split"] or "-", size, weight]
+    motion = row["motion"]
+    if motion is None:
+        return cells + [""] * 7
+    numbers = ("duration_s", "length_m", "mean_speed_mps", "top_speed_mps")
+    numbers += ("mean_yaw_rate_dps", "top_yaw_rate_dps")
+    cells += [f"{motion[n]:.1f}" for n in numbers]
+    return [*cells, f"{motion['lowest_m']:.1f} to {motion['highest_m']:.1f}"]

@@ -1,0 +1,81 @@
+"""`airseg preview` and `airseg info`: what is in a recording, to look at and to count."""
+
+import json
+
+import av
+import numpy as np
+import pytest
+from command_line import run, said
+from recording_folders import HEIGHT, WIDTH, write_recording
+
+from airseg.recording.statistics import motion_statistics
+
+
+def pictures(path):
+    with av.open(str(path)) as film:
+        return [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+
+
+def test_a_preview_shows_every_frame_beside_its_classes(tmp_path, capsys):
+    write_recording(tmp_path, "walk", frames=7)
+    code, out, _ = run(capsys, "preview", tmp_path / "walk")
+    assert code == 0
+    assert "7 frames in" in out
+    shown = pictures(tmp_path / "walk.mp4")
+    assert len(shown) == 7
+    height, width = shown[0].shape[:2]
+    assert width == 1280
+    assert height > HEIGHT * (640 // WIDTH)  # the legend stands below
+    left, right = shown[0][:480, :640].astype(int), shown[0][:480, 640:].astype(int)
+    assert np.abs(left - right).mean() > 10
+
+
+def test_a_film_of_every_second_frame_is_half_as_long(tmp_path, capsys):
+    write_recording(tmp_path, "walk", frames=7)
+    run(capsys, "preview", tmp_path / "walk", "--every", "2", "--out", tmp_path / "films")
+    assert len(pictures(tmp_path / "films" / "walk.mp4")) == 4
+
+
+def test_no_half_written_film_is_left_of_a_damaged_recording(tmp_path, capsys):
+    folder = write_recording(tmp_path, "walk")
+    (folder / "rgb" / "000004.png").write_bytes(b"x")
+    code, _, err = run(capsys, "preview", folder)
+    assert code == 2
+    assert "frame 4 is damaged" in said(err)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["walk"]
+
+
+def test_info_counts_frames_motion_and_classes(tmp_path, capsys):
+    write_recording(tmp_path, "walk", frames=6)
+    code, out, _ = run(capsys, "info", tmp_path, "--json", "--every", "1")
+    assert code == 0
+    (row,) = json.loads(out)
+    assert row["frames"] == 6
+    assert row["motion"]["mean_speed_mps"] == pytest.approx(12.5)
+    assert row["motion"]["length_m"] == pytest.approx(2.5)
+    assert sum(row["classes"].values()) == pytest.approx(1.0)
+    assert row["classes"]["vehicle"] > 0.05
+    code, out, _ = run(capsys, "info", tmp_path)
+    assert "6 frames in 1 sequences" in out
+    assert "traffic_fixture" in out
+
+
+def test_info_reads_datasets_too(tmp_path, capsys):
+    write_recording(tmp_path, "walk", frames=6, split="train")
+    run(capsys, "relabel", tmp_path / "walk", "--map", "neighborhood", "--out", tmp_path / "d.h5")
+    code, out, _ = run(capsys, "info", tmp_path / "d.h5", "--json")
+    assert code == 0
+    (row,) = json.loads(out)
+    assert (row["frames"], row["status"], row["split"]) == (6, "packed", "train")
+
+
+def test_a_turn_of_ninety_degrees_in_two_seconds_is_forty_five_a_second():
+    yaw = np.radians(np.linspace(0, 90, 51))
+    poses = np.zeros((51, 7))
+    poses[:, 2] = -3
+    poses[:, 3], poses[:, 6] = np.cos(yaw / 2), np.sin(yaw / 2)
+    found = motion_statistics(poses, np.arange(51) * 40_000_000)
+    assert found.mean_yaw_rate_dps == pytest.approx(45)
+    assert found.duration_s == pytest.approx(2.0)
+    assert found.highest_m == 3
+    assert found.top_speed_mps == 0
