@@ -38,7 +38,7 @@ demo: setup
 	$(AIRSEG) bench run demo --dataset demo/dataset.h5 --out demo/results
 	$(AIRSEG) bench leaderboard demo/results --out demo
 
-test: setup .venv-airsim/.ready
+test: setup .venv-airsim/.ready .venv-cosys/.ready
 	$(BIN)/python -m pytest
 
 # The official client of 2022 pins packages that nothing else can live with, and its setup imports
@@ -54,6 +54,13 @@ OFFICIAL := .venv-airsim/bin/python -m pip install --quiet --disable-pip-version
 	$(OFFICIAL) --no-build-isolation --no-deps 'airsim==1.8.1'
 	@touch $@
 
+# Cosys-AirSim's client brings another package of the same import name, so it lives apart as well.
+.venv-cosys/.ready:
+	$(PYTHON) -m venv --clear .venv-cosys
+	.venv-cosys/bin/python -m pip install --quiet --disable-pip-version-check 'cosysairsim==3.5.0' \
+	  'rpc-msgpack==0.6.0' 'numpy<3' 'opencv-python-headless<6'
+	@touch $@
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -64,4 +71,4 @@ constraints: setup
 	  --no-annotate pyproject.toml --upgrade --output-file constraints.txt
 
 clean:
-	rm -rf $(VENV) .venv-airsim demo build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-airsim .venv-cosys demo build dist .pytest_cache .ruff_cache .hypothesis

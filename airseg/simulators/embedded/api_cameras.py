@@ -87,6 +87,13 @@ class CameraApi:
         with self._simulation.lock:
             self._camera(camera_name, vehicle_name, external).fov_deg = degrees
 
+    @rpc("simGetCurrentFieldOfView", str, str, bool)
+    def field_of_view(self, camera_name: str, vehicle_name: str, external: bool) -> str:
+        """Return the horizontal field of view of a camera in words."""
+        with self._simulation.lock:
+            camera = self._camera(camera_name, vehicle_name, external)
+            return f"Horizontal FOV: {camera.fov(ImageType.Scene):.6g} degrees"
+
     @rpc("simSetDistortionParam", str, str, float, str, bool)
     def set_distortion(
         self, camera_name: str, name: str, value: float, vehicle_name: str, external: bool

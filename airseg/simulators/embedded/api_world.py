@@ -12,6 +12,7 @@ from airseg.simulators.protocol import (
 )
 
 _FRAME_NS = 1_000_000_000 // 60
+_LONGEST_STEP_S = 3600
 
 
 class WorldApi:
@@ -49,14 +50,16 @@ class WorldApi:
     @rpc("simContinueForTime", float)
     def continue_for_time(self, seconds: float) -> None:
         """Let exactly this much time pass, then stand still."""
-        if not math.isfinite(seconds) or seconds < 0:
-            raise ValueError(f"cannot continue for {seconds} seconds")
+        if not 0 <= seconds <= _LONGEST_STEP_S:
+            raise ValueError(f"cannot continue for {seconds} seconds; at most {_LONGEST_STEP_S}")
         self._simulation.clock.advance(round(seconds * 1e9))
 
     @rpc("simContinueForFrames", int)
     def continue_for_frames(self, frames: int) -> None:
         """Let the time of this many rendered frames, at 60 a second, pass; then stand still."""
-        self._simulation.clock.advance(max(frames, 0) * _FRAME_NS)
+        if not 0 <= frames <= 60 * _LONGEST_STEP_S:
+            raise ValueError(f"cannot continue for {frames} frames")
+        self._simulation.clock.advance(frames * _FRAME_NS)
 
     @rpc("getSettingsString")
     def settings_string(self) -> str:

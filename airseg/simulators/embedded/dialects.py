@@ -10,7 +10,7 @@ import numpy as np
 from airseg.simulators.embedded.api_cameras import CameraApi
 from airseg.simulators.embedded.api_objects import ObjectApi
 from airseg.simulators.embedded.api_sensors import SensorApi
-from airseg.simulators.embedded.rpc import Method
+from airseg.simulators.embedded.rpc import NO, Method
 from airseg.simulators.embedded.simulation import Simulation
 from airseg.simulators.protocol import Pose, Quaternionr, Vector3r
 
@@ -22,6 +22,7 @@ _COSYS_VERSION = 4
 _WITHOUT_EXTERNAL = (
     "simGetImages",
     "simGetCameraInfo",
+    "simGetCurrentFieldOfView",
     "simSetCameraPose",
     "simSetCameraFov",
     "simSetDistortionParam",
@@ -54,6 +55,9 @@ def cosys_methods(methods: dict[str, Method], simulation: Simulation) -> dict[st
     for name in _WITH_LAYER:
         kinds, function = methods[name].kinds, methods[name].function
         changed[name] = Method((*kinds[:-1], str), _without_layer(function))
+    for name, method in methods.items():
+        if method.support == NO:  # lenses: one parameter less there
+            changed[name] = Method(method.kinds[:-1], method.function, NO, method.note)
     for name in ("simSetLightIntensity", "simGetLidarSegmentation"):
         changed.pop(name, None)
     return changed | _own_methods(methods, simulation)

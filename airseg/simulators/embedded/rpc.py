@@ -271,7 +271,8 @@ class RpcServer:
                 unpacker.feed(data)
                 for message in unpacker:
                     self._handle(peer, message)
-        except (OSError, ValueError, msgpack.UnpackException, RecursionError) as cause:
+        # TypeError: a map whose key is a map or a list, which msgpack allows and Python does not.
+        except (OSError, ValueError, TypeError, msgpack.UnpackException, RecursionError) as cause:
             if not self._closing.is_set():
                 _LOG.debug("connection closed: %s", cause)
         finally:

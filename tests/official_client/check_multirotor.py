@@ -2,34 +2,22 @@
 
 Run it with the Python of an environment that has `airsim` 1.8.1 and nothing of ours:
 
-    .venv-airsim/bin/python tests/official_client/check_official_client.py PORT
+    .venv-airsim/bin/python tests/official_client/check_multirotor.py PORT
 """
 
 import sys
 
 import airsim
 import numpy as np
+from judge import check, pixels, verdict
 
 STEP_NS = 40_000_000
 # The documented colour of id 42, red first.
 COLOR_42 = (92, 31, 106)
-failures = []
-
-
-def check(what, good, found=None):
-    """Print one line, and remember what failed."""
-    print(("ok    " if good else "FAIL  ") + what + ("" if found is None else f"  [{found}]"))
-    if not good:
-        failures.append(what)
 
 
 def request(kind, as_float=False):
     return airsim.ImageRequest("0", kind, as_float, False)
-
-
-def pixels(response):
-    data = np.frombuffer(response.image_data_uint8, np.uint8)
-    return data.reshape(response.height, response.width, 3)
 
 
 def place(client):
@@ -132,8 +120,7 @@ def main():
     check_images(client)
     check_time(client)
     check_flight(client)
-    print(f"{len(failures)} failed" if failures else "all passed")
-    sys.exit(1 if failures else 0)
+    verdict()
 
 
 if __name__ == "__main__":

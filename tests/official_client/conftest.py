@@ -1,0 +1,3 @@
+"""Fixtures of the official clients' tests."""
+
+from small_simulator import world  # noqa: F401

@@ -1,0 +1,43 @@
+"""What the checks share: one line a check, and an exit status that tells whether all passed."""
+
+import sys
+
+import numpy as np
+
+_failures = []
+
+
+def check(what, good, found=None):
+    """Print one line, and remember what failed."""
+    print(("ok    " if good else "FAIL  ") + what + ("" if found is None else f"  [{found}]"))
+    if not good:
+        _failures.append(what)
+
+
+def raises(what, call, expected):
+    """Check that a call is refused with a message that holds a text."""
+    try:
+        call()
+    except Exception as cause:
+        check(what, expected in str(cause), str(cause)[:120])
+    else:
+        check(what, False, "no error")
+
+
+def vector(value):
+    return np.array([value.x_val, value.y_val, value.z_val])
+
+
+def pixels(response):
+    data = np.frombuffer(response.image_data_uint8, np.uint8)
+    return data.reshape(response.height, response.width, 3)
+
+
+def floats(response, channels=1):
+    values = np.array(response.image_data_float, np.float32)
+    return values.reshape(response.height, response.width, channels).squeeze()
+
+
+def verdict():
+    print(f"{len(_failures)} failed" if _failures else "all passed")
+    sys.exit(1 if _failures else 0)
