@@ -18,7 +18,8 @@ def load_weights(model: VideoSegmenter, weights: str) -> None:
     Args:
         model: changed in place.
         weights: ``none``, ``imagenet``, or a file with the network's names or those of its
-            published code, stored flat or under ``model_state``, ``state_dict`` or ``model``.
+            published code, stored flat or under ``model_state``, ``state_dict`` or ``model``; or
+            with a classifier of torchvision's, for the backbone.
 
     Raises:
         RecipeError: the weights cannot be had, or do not fit.
@@ -77,6 +78,9 @@ def _load_file(model: VideoSegmenter, path: Path) -> None:
         raise RecipeError(f"weights: {path}: holds no weights by name.")
     if state and all(k.startswith("module.") for k in state):  # saved while wrapped for many GPUs
         state = {k.removeprefix("module."): v for k, v in state.items()}
+    if model.imagenet_name and _is_classifier(state):
+        model.load_imagenet_state(state)
+        return
     try:
         wrong = model.load_state_dict(model.published_state(state), strict=False)
     except (RuntimeError, TypeError, AttributeError) as cause:
@@ -90,3 +94,10 @@ def _load_file(model: VideoSegmenter, path: Path) -> None:
             f"{len(wrong.unexpected_keys)} are not the network's, for example "
             f"{(missing + wrong.unexpected_keys)[0]}."
         )
+
+
+def _is_classifier(state: dict[str, Any]) -> bool:
+    """Return whether weights are those of a classifier as torchvision and timm save them."""
+    keys = set(state)
+    is_resnet = "fc.weight" in keys and bool(keys & {"conv1.weight", "conv1.0.weight"})
+    return is_resnet or "features.0.0.weight" in keys

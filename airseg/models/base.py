@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from airseg.errors import RecipeError
 
-_MEAN = (0.485, 0.456, 0.406)
-_DEVIATION = (0.229, 0.224, 0.225)
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 
 
 class VideoSegmenter(nn.Module, ABC):
@@ -97,14 +97,21 @@ class VideoSegmenter(nn.Module, ABC):
         return state
 
 
-class ImageNetNormalization(nn.Module):
-    """Frames from 0 to 1 as networks trained on ImageNet expect them: mean 0 and deviation 1."""
+class Normalization(nn.Module):
+    """Frames from 0 to 1 with mean 0 and deviation 1 over the set a network's weights come from.
 
-    def __init__(self) -> None:
+    Args:
+        mean, deviation: of red, green and blue, from 0 to 1; ImageNet's by default.
+    """
+
+    def __init__(
+        self,
+        mean: tuple[float, float, float] = IMAGENET_MEAN,
+        deviation: tuple[float, float, float] = IMAGENET_DEVIATION,
+    ) -> None:
         super().__init__()
-        mean, deviation = torch.tensor(_MEAN), torch.tensor(_DEVIATION)
-        self.register_buffer("mean", mean[:, None, None], persistent=False)
-        self.register_buffer("deviation", deviation[:, None, None], persistent=False)
+        self.register_buffer("mean", torch.tensor(mean)[:, None, None], persistent=False)
+        self.register_buffer("deviation", torch.tensor(deviation)[:, None, None], persistent=False)
 
     def forward(self, frames: Tensor) -> Tensor:
         return (frames - self.mean) / self.deviation

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from airseg.errors import RecipeError
-from airseg.models.base import ImageNetNormalization, VideoSegmenter
+from airseg.models.base import Normalization, VideoSegmenter
 from airseg.models.registry import register_model
 
 
@@ -32,7 +32,7 @@ class PerFrame(VideoSegmenter):
     ) -> None:
         super().__init__()
         self.paper = paper
-        self.normalize = ImageNetNormalization()
+        self.normalize = Normalization()
         self.network = network
         self._imagenet, self._side = imagenet, side
         self._backbone = (backbone,)  # in a tuple, so that its weights are not listed twice

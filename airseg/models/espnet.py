@@ -3,7 +3,9 @@
 Mehta et al., ESPNet: Efficient Spatial Pyramid of Dilated Convolutions for Semantic Segmentation,
 ECCV 2018. Weights are named as in the authors' code. That code has two decoders: one to train, in
 which level 1 meets the image before it reaches the decoder, and one to test, which the released
-weights fit; `training_decoder` chooses, and the second is the default.
+weights fit; `training_decoder` chooses, and the second is the default. Frames are normalised by the
+statistics of Cityscapes; the original's weights expect blue first (`blue_first`), those of its
+successor with memory red.
 """
 
 from __future__ import annotations
@@ -14,11 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from airseg.errors import RecipeError
-from airseg.models.base import VideoSegmenter
+from airseg.models.base import Normalization, VideoSegmenter
 from airseg.models.registry import register_model
 
 _EPSILON = 1e-3
 _LEVEL_1 = 16
+_CITYSCAPES_MEAN = (73.158 / 255, 82.909 / 255, 72.392 / 255)
+_CITYSCAPES_DEVIATION = (44.915 / 255, 46.153 / 255, 45.319 / 255)
 _DILATIONS = (1, 2, 4, 8, 16)
 
 
@@ -166,14 +170,23 @@ class ESPNet(VideoSegmenter):
         num_classes: at least 5.
         p, q: ESP blocks at 1/4 and at 1/8.
         training_decoder: the decoder of the authors' training file.
+        blue_first: swap red and blue, as the original's weights expect.
     """
 
     paper = "ESPNet (Mehta et al., ECCV 2018)"
 
     def __init__(
-        self, num_classes: int, p: int = 2, q: int = 3, *, training_decoder: bool = False
+        self,
+        num_classes: int,
+        p: int = 2,
+        q: int = 3,
+        *,
+        training_decoder: bool = False,
+        blue_first: bool = False,
     ) -> None:
         super().__init__()
+        self.normalize = Normalization(_CITYSCAPES_MEAN, _CITYSCAPES_DEVIATION)
+        self.blue_first = blue_first
         self.encoder = Encoder(num_classes, p, q)
         self.training_decoder = training_decoder
         self.level3_C = _Conv(128 + 3, num_classes, 1)
@@ -188,7 +201,9 @@ class ESPNet(VideoSegmenter):
         self.classifier = _double(num_classes)
 
     def coarse(self, frames: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
-        logits, memory = self._decode(frames.flatten(0, 1), frames.shape[:2], memory)
+        flat = self.normalize(frames.flatten(0, 1))
+        flat = flat.flip(1) if self.blue_first else flat
+        logits, memory = self._decode(flat, frames.shape[:2], memory)
         return logits.unflatten(0, frames.shape[:2]), memory
 
     def _decode(self, flat: Tensor, shape: torch.Size, memory: Any) -> tuple[Tensor, Any]:
@@ -230,6 +245,12 @@ def _check_sides(frames: Tensor) -> None:
 
 
 @register_model
-def espnet(num_classes: int, p: int = 2, q: int = 3, training_decoder: bool = False) -> ESPNet:
+def espnet(
+    num_classes: int,
+    p: int = 2,
+    q: int = 3,
+    training_decoder: bool = False,
+    blue_first: bool = False,
+) -> ESPNet:
     """Build ESPNet."""
-    return ESPNet(num_classes, p, q, training_decoder=training_decoder)
+    return ESPNet(num_classes, p, q, training_decoder=training_decoder, blue_first=blue_first)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from airseg.errors import RecipeError, did_you_mean
-from airseg.models.base import ImageNetNormalization, VideoSegmenter
+from airseg.models.base import Normalization, VideoSegmenter
 from airseg.models.flow import build_flow
 from airseg.models.motion_memory import attend_along_motion
 from airseg.models.registry import register_model
@@ -182,7 +182,7 @@ class FANet(VideoSegmenter):
         self.memory_depth = tca_depth
         self.unbounded = reduction == "decay"
         self.moves = reduction == "motion" and tca_depth > 0
-        self.normalize = ImageNetNormalization()
+        self.normalize = Normalization()
         self.resnet = backbone
         self.flow = flow if self.moves else None
         levels = [

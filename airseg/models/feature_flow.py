@@ -16,13 +16,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from airseg.errors import RecipeError, did_you_mean
-from airseg.models.base import VideoSegmenter
+from airseg.models.base import IMAGENET_DEVIATION, VideoSegmenter
 from airseg.models.flow import build_flow, warp
 from airseg.models.registry import register_model
 
 _BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 _MEAN = (123.15 / 255, 115.90 / 255, 103.06 / 255)
-_IMAGENET_STD = (0.229, 0.224, 0.225)
 TRAINED = ("joint", "fix_n", "fix_f", "separate")
 """What learns: all; the flow only; the feature and task network only, through the warp; the same
 without it (the flow then never meets the features before the end)."""
@@ -218,7 +217,7 @@ class DeepFeatureFlow(VideoSegmenter):
     def load_imagenet_state(self, state: dict[str, Tensor]) -> None:
         """Load torchvision's ImageNet weights, whose input was divided by its deviation too."""
         state = {k: v for k, v in state.items() if not k.startswith("fc.")}
-        deviation = torch.tensor(_IMAGENET_STD)[:, None, None]
+        deviation = torch.tensor(IMAGENET_DEVIATION)[:, None, None]
         state["conv1.weight"] = state["conv1.weight"] / deviation
         self.backbone.load_state_dict(state, strict=False)
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from airseg.errors import RecipeError, did_you_mean
-from airseg.models.base import ImageNetNormalization, VideoSegmenter
+from airseg.models.base import Normalization, VideoSegmenter
 from airseg.models.decoders import DECODERS
 from airseg.models.registry import register_model
 from airseg.models.resnet_vd import ResNetVd
@@ -171,7 +171,7 @@ class MAResNet(VideoSegmenter):
         if not 1 <= stages <= 4:
             raise RecipeError(f"stages is {stages}; it must be from 1 to 4.")
         self.memory_depth, self.stages = frames, stages if frames else 0
-        self.normalize = ImageNetNormalization()
+        self.normalize = Normalization()
         self.backbone, self.decoder = backbone, decoder
         self.attention = nn.ModuleList(
             PartialChannelAttention(c, frames, ratio, judge=judge, batch_means=batch_means)

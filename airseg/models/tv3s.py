@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from airseg.errors import RecipeError, did_you_mean
-from airseg.models.base import ImageNetNormalization, VideoSegmenter
+from airseg.models.base import Normalization, VideoSegmenter
 from airseg.models.mamba import ScanMemory, SharedStateBlocks
 from airseg.models.mix_transformer import SIZES, MixTransformer
 from airseg.models.registry import register_model
@@ -113,7 +113,7 @@ class _EncoderDecoder(VideoSegmenter):
 
     def __init__(self, encoder: nn.Module, decoder: MlpDecoder, imagenet: str = "") -> None:
         super().__init__()
-        self.normalize = ImageNetNormalization()
+        self.normalize = Normalization()
         self.backbone, self.decode_head = encoder, decoder
         self._imagenet = imagenet
 

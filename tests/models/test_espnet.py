@@ -83,6 +83,16 @@ def test_the_training_decoder_sees_level_one_with_the_image():
     assert training.conv.conv.weight.shape[1] == 19 + 19
 
 
+def test_blue_comes_first_for_the_originals_weights():
+    torch.manual_seed(0)
+    red, blue = ESPNet(5, 1, 1).eval(), ESPNet(5, 1, 1, blue_first=True).eval()
+    blue.load_state_dict(red.state_dict())
+    frames = torch.rand(1, 1, 3, 32, 32)
+    swapped = blue.normalize.deviation * red.normalize(frames).flip(2) + blue.normalize.mean
+    with torch.no_grad():
+        assert (red(frames)[0] - blue(swapped)[0]).abs().max() < 1e-5
+
+
 @pytest.mark.parametrize(
     "key",
     [

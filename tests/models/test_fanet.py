@@ -308,3 +308,20 @@ def test_a_checkpoint_with_a_missing_weight_is_refused_by_name(tmp_path):
     torch.save(state, tmp_path / "cut.pth")
     with pytest.raises(RecipeError, match=r"1 are missing .*ffm_16.w_ks.conv.weight"):
         load_weights(fanet(), str(tmp_path / "cut.pth"))
+
+
+def test_a_classifier_of_torchvision_loads_into_the_backbone(tmp_path):
+    source, target = ResNet(18, (1, 2, 2, 2), width=8), fanet()
+    state = {k: torch.rand_like(v.float()) for k, v in source.state_dict().items()}
+    torch.save(state | {"fc.weight": torch.zeros(9, 64), "fc.bias": torch.zeros(9)}, tmp_path / "r")
+    load_weights(target, str(tmp_path / "r"))
+    assert torch.equal(target.resnet.layer4[1].conv2.weight, state["layer4.1.conv2.weight"])
+    assert torch.equal(target.resnet.bn1.running_var, state["bn1.running_var"])
+
+
+def test_a_classifier_that_lacks_layers_is_refused(tmp_path):
+    state = ResNet(18, (1, 2, 2, 2), width=8).state_dict() | {"fc.weight": torch.zeros(9, 64)}
+    del state["layer3.0.conv1.weight"]
+    torch.save(state, tmp_path / "r")
+    with pytest.raises(RecipeError, match=r"lack layer3.0.conv1.weight"):
+        load_weights(fanet(), str(tmp_path / "r"))
