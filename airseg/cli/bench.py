@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.bench_distances import distances
 from airseg.cli.bench_export import export
 from airseg.cli.bench_models import models
 
@@ -96,6 +97,7 @@ def leaderboard(results: tuple[Path, ...], out: Path, splice: Path | None) -> No
 
 command.add_command(models)
 command.add_command(export)
+command.add_command(distances)
 
 
 def _print_table(frame: object) -> None:
