@@ -14,6 +14,8 @@ _COMMANDS = {
         "airseg.cli.labels_check",
         "Run examples of label maps, find doubles and dead rules.",
     ),
+    "audit": ("airseg.cli.labels_audit", "Show every raw label with pictures, on one page."),
+    "suggest": ("airseg.cli.labels_suggest", "Propose classes for names that no rule takes."),
 }
 
 

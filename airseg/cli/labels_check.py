@@ -33,7 +33,7 @@ def command(maps: tuple[str, ...], lists: tuple[Path, ...]) -> None:
     from airseg.labels.label_map import load_label_map
     from airseg.resources import shipped_names
 
-    names = [name for path in lists for name in _names_in(path)]
+    names = [name for path in lists for name in names_in(path)]
     problems = 0
     for map_name in maps or shipped_names("label map"):
         report = check_map(load_label_map(map_name), names)
@@ -53,7 +53,7 @@ def command(maps: tuple[str, ...], lists: tuple[Path, ...]) -> None:
         raise LabelMapError(f"{problems} problem(s) in label maps; they are listed above.")
 
 
-def _names_in(path: Path) -> list[str]:
+def names_in(path: Path) -> list[str]:
     """Return mesh names of a text file, or of the object tables of recordings."""
     if path.is_file() and path.suffix.lower() not in (".h5", ".hdf5"):
         try:

@@ -1,0 +1,80 @@
+"""Suggestions say a class, how sure they are, and why; they never apply themselves."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from command_line import run
+from recording_folders import write_recording
+
+from airseg.labels.label_map import load_label_map
+from airseg.labels.suggest import split_words, suggest_name
+
+FAMILIES = [
+    line
+    for line in (Path(__file__).parent / "airsimnh_families.txt").read_text().splitlines()
+    if not line.startswith("#")
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("SM_NYC_Deco_StreetLight_3", ["nyc", "deco", "street", "light"]),
+        ("Outer_Wall_Half_Win_02", ["wall", "win"]),
+        ("BP_Sky_Sphere_2", ["sky", "sphere"]),
+        ("PFS_RW_Redwood_SmallTrees", ["pfs", "rw", "redwood", "trees"]),
+        ("13_26", []),
+    ],
+)
+def test_names_are_parted_into_words_without_kinds_and_sizes(name, words):
+    assert split_words(name) == words
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Garden_Chair_3", "house"),  # the last head decides
+        ("Car_Porch_2", "house"),
+        ("Street_Sign_1", "traffic_fixture"),
+        ("Fireplace_1", "house"),
+        ("powerlinepole", "traffic_fixture"),  # compounds by their end
+        ("woodenfence", "fence"),
+        ("Wall_Low_End_3", "stone"),
+        ("SM_Big_Rock_01", "stone"),
+        ("Swimming_Pool_Edge_4", "pool"),
+        ("Pool_Table_1", "house"),
+        ("Xyzzy_7", None),
+    ],
+)
+def test_words_give_the_class_a_person_would_give(name, expected):
+    found = suggest_name(name)
+    assert found.class_name == expected
+    assert (found.confidence > 0) == (expected is not None)
+    assert found.reason
+
+
+def test_most_families_of_airsimnh_are_right_with_the_map_withheld():
+    label_map = load_label_map("neighborhood")
+    right = [n for n in FAMILIES if suggest_name(n).class_name == label_map.class_of_name(n)]
+    assert len(right) / len(FAMILIES) > 0.85
+
+
+def test_command_prints_rules_that_can_be_pasted(capsys, tmp_path):
+    (tmp_path / "names.txt").write_text("Oak_1\nOak_2\nSM_Fence_3\nXyzzy_4\nCar_9\n")
+    code, out, err = run(
+        capsys, "labels", "suggest", tmp_path / "names.txt", "--map", "neighborhood"
+    )
+    assert code == 0
+    rules = {r["class"]: r["names"] for r in yaml.safe_load(out)["rules"]}
+    assert rules == {"fence": ["sm_fence"]}  # Oak and Car are known
+    assert "0.90 'fence'" in out
+    assert "# Xyzzy: no known word" in out
+    assert "1 of 2 names" in err
+
+
+def test_appearance_speaks_where_frames_exist(capsys, tmp_path):
+    write_recording(tmp_path / "rec", "a", 2, groups={1: ("Oak_1",), 2: ("Fence_2",)})
+    code, out, _ = run(capsys, "labels", "suggest", tmp_path / "rec")
+    assert code == 0
+    assert {r["class"] for r in yaml.safe_load(out)["rules"]} == {"tree", "fence"}
