@@ -181,7 +181,7 @@ class DeepFeatureFlow(VideoSegmenter):
         it. Each distance from 0 to l - 1 is thus trained on.
         """
         times = frames.shape[1]
-        phase = int(torch.randint(1, self.key_interval + 1, ()))
+        phase = int(torch.randint(1, self.key_interval + 1, (), device="cpu"))
         keys = {0, *range(phase, times, self.key_interval)}
         if self.flow is None or self._separate:
             keys = set(range(times))

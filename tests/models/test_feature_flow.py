@@ -186,7 +186,7 @@ def test_training_meets_every_distance_from_a_key_frame_and_none_beyond(monkeypa
 
     model.flow.register_forward_pre_hook(note)
     for phase in range(1, 5):
-        monkeypatch.setattr(torch, "randint", lambda *_, phase=phase: torch.tensor(phase))
+        monkeypatch.setattr(torch, "randint", lambda *_, phase=phase, **__: torch.tensor(phase))
         outputs, _ = model.training_outputs(frames)
         assert outputs[0][1].shape == (1, 8, 3, 2, 2)
     assert met == {1, 2, 3}

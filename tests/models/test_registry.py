@@ -1,6 +1,7 @@
 """Networks by name."""
 
 import pytest
+import torch
 
 from airseg.errors import RecipeError
 from airseg.models import build_model, list_models
@@ -34,3 +35,19 @@ def test_no_two_networks_share_a_name():
 
     with pytest.raises(ValueError, match="two models are named 'fanet18'"):
         register_model(fanet18)
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_every_network_takes_clips_and_returns_logits_at_their_size(name):
+    with torch.device("meta"):
+        try:
+            model = build_model(name, 11).eval()
+        except RecipeError as cause:
+            pytest.skip(str(cause))
+        frames = torch.empty(1, 2, 3, 64, 96)
+        logits, memory = model(frames)
+        assert logits.shape == (1, 2, 11, 64, 96)
+        model(frames[:, :1], memory)
+        assert model.training_outputs(frames)[0][0][0] == 1.0
+    assert model.paper
+    assert model.memory_bytes(64, 96) >= 0
