@@ -156,6 +156,8 @@ class FANet(VideoSegmenter):
             pass the exact flow.
         scale_by_size: the paper's 1/n in the attention.
         auxiliary: two more heads while training.
+        normalize: frames by ImageNet's mean and deviation, as ImageNet's weights and the authors'
+            expect; without, frames stay from 0 to 1, as in the founding paper's notebook.
     """
 
     def __init__(
@@ -169,6 +171,7 @@ class FANet(VideoSegmenter):
         *,
         scale_by_size: bool = False,
         auxiliary: bool = False,
+        normalize: bool = False,
     ) -> None:
         super().__init__()
         if tca_depth < 0:
@@ -182,7 +185,7 @@ class FANet(VideoSegmenter):
         self.memory_depth = tca_depth
         self.unbounded = reduction == "decay"
         self.moves = reduction == "motion" and tca_depth > 0
-        self.normalize = Normalization()
+        self.normalize = Normalization() if normalize else nn.Identity()
         self.resnet = backbone
         self.flow = flow if self.moves else None
         levels = [
@@ -337,6 +340,7 @@ def _builder(depth: int) -> Callable[..., FANet]:
         flow: str = "flownet_inception",
         scale_by_size: bool = False,
         auxiliary: bool = False,
+        normalize: bool = False,
         strides: tuple[int, int, int, int] = (2, 2, 2, 2),
     ) -> FANet:
         model = FANet(
@@ -348,6 +352,7 @@ def _builder(depth: int) -> Callable[..., FANet]:
             build_flow(flow, 0) if reduction == "motion" else None,
             scale_by_size=scale_by_size,
             auxiliary=auxiliary,
+            normalize=normalize,
         )
         return model.to(memory_format=torch.channels_last)
 

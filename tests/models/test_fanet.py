@@ -325,3 +325,14 @@ def test_a_classifier_that_lacks_layers_is_refused(tmp_path):
     torch.save(state, tmp_path / "r")
     with pytest.raises(RecipeError, match=r"lack layer3.0.conv1.weight"):
         load_weights(fanet(), str(tmp_path / "r"))
+
+
+def test_normalised_frames_have_imagenets_mean_and_deviation():
+    raw, normalised = fanet(), fanet(normalize=True)
+    normalised.load_state_dict(raw.state_dict())
+    mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
+    deviation = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+    frames = clips(times=1)
+    with torch.no_grad():
+        expected, found = raw((frames - mean) / deviation)[0], normalised(frames)[0]
+    assert (expected - found).abs().max() < 1e-4 * expected.abs().max()
