@@ -42,6 +42,10 @@ class RpcError(SimulatorError):
     """The simulator answered a call with an error of its own."""
 
 
+class LostSimulatorError(SimulatorError):
+    """The simulator cannot be reached, closed the connection, or did not answer in time."""
+
+
 class SettingsError(AirsegError):
     """A simulator's settings.json cannot be used."""
 

@@ -18,6 +18,7 @@ from airseg.errors import AirsegError, did_you_mean
 _COMMANDS = {
     "sim": ("airseg.cli.sim", "Run the embedded simulator, which speaks AirSim's RPC."),
     "record": ("airseg.cli.record", "Fly plans and record every frame with its labels."),
+    "doctor": ("airseg.cli.doctor", "Check how well a simulator suits recording."),
     "verify": ("airseg.cli.verify", "Check recordings frame by frame, and repair them."),
     "preview": ("airseg.cli.preview", "Make an MP4 of a recording: frames beside labels."),
     "info": ("airseg.cli.info", "Say what is in recordings and datasets."),

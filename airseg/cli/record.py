@@ -79,7 +79,7 @@ def command(
         else:
             click.echo(f"{name}: already recorded, {done} frames in {out / name}", err=True)
     if not embedded:
-        host, port = _address(simulator)
+        host, port = parse_address(simulator)
         _record_all(todo, out, host, port, timeout, options)
         return
     for _, group in itertools.groupby(todo, key=lambda item: simulator_key(item[1])):
@@ -114,7 +114,8 @@ def _progress() -> Iterator[Any]:
         yield update
 
 
-def _address(text: str | None) -> tuple[str, int]:
+def parse_address(text: str | None) -> tuple[str, int]:
+    """Return host and port of HOST:PORT."""
     from airseg.simulators.protocol import DEFAULT_HOST, DEFAULT_PORT
 
     if text is None:

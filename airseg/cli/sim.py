@@ -38,6 +38,16 @@ import click
 @click.option(
     "--methods", "list_methods", is_flag=True, help="Print which RPC methods are supported; exit."
 )
+@click.option(
+    "--fault", help="Go wrong on purpose: hang, empty-image, wrong-size, repeat-frame, ..."
+)
+@click.option(
+    "--fault-every",
+    default=10,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Which captures go wrong.",
+)
 @click.option("--exit-with-stdin", is_flag=True, help="Stop when standard input closes.")
 def command(
     world: str,
@@ -48,6 +58,8 @@ def command(
     sim_mode: str,
     dialect: str,
     list_methods: bool,
+    fault: str | None,
+    fault_every: int,
     exit_with_stdin: bool,
 ) -> None:
     """Run the embedded simulator, which speaks AirSim's RPC.
@@ -68,7 +80,9 @@ def command(
 
         click.echo(support_markdown(), nl=False)
         return
-    options = EmbeddedOptions(world, seed, host, port, settings, sim_mode, dialect)
+    options = EmbeddedOptions(
+        world, seed, host, port, settings, sim_mode, dialect, fault, fault_every
+    )
     server = EmbeddedServer(options)
     click.echo("airseg sim: preparing the renderer; the first run compiles it ...", err=True)
     server.warm_up()

@@ -19,7 +19,7 @@ from typing import Any, Self, TypeVar
 import msgpack
 import numpy as np
 
-from airseg.errors import RpcError, SimulatorError
+from airseg.errors import LostSimulatorError, RpcError, SimulatorError
 from airseg.simulators.protocol import (
     DEFAULT_HOST,
     DEFAULT_PORT,
@@ -63,7 +63,7 @@ class SimulatorClient:
             self._socket = socket.create_connection((host, port), timeout=min(timeout_s, 10.0))
         except (OSError, OverflowError) as cause:
             reason = getattr(cause, "strerror", None) or cause
-            raise SimulatorError(
+            raise LostSimulatorError(
                 f"no simulator answers at {self.address} ({reason}). Start AirSim, or "
                 "`airseg sim`, or let `airseg record --embedded` start one."
             ) from None
@@ -99,7 +99,7 @@ class SimulatorClient:
         try:
             return future.result(limit)
         except FutureTimeoutError:
-            raise SimulatorError(
+            raise LostSimulatorError(
                 f"the simulator at {self.address} did not answer {method} within {limit:g} s. "
                 "It may hang; restart it, or allow more with --timeout."
             ) from None
@@ -166,7 +166,7 @@ class SimulatorClient:
             future.set_result(result)
 
     def _fail(self, reason: str) -> None:
-        error = SimulatorError(f"lost the simulator at {self.address}: {reason}.")
+        error = LostSimulatorError(f"lost the simulator at {self.address}: {reason}.")
         with self._lock:
             self._failure = self._failure or error
             waiting, self._waiting = list(self._waiting.values()), {}

@@ -32,6 +32,10 @@ MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 _SEND_TIMEOUT_S = 20
 
 
+class Disconnect(OSError):
+    """Raised by a method that closes the caller's connection instead of answering."""
+
+
 class Double(float):
     """A number that travels as float64; plain floats travel as float32."""
 
@@ -156,7 +160,7 @@ def _struct(kind: type[WireStruct], value: dict[Any, Any]) -> WireStruct:
 
 
 def encode(value: Any) -> bytes:
-    """Pack an answer: floats as float32, `Double` as float64, float32 arrays in one piece."""
+    """Pack an answer: floats as float32, `Double` as float64, number arrays in one piece."""
     pieces: list[bytes] = []
     _encode_into(pieces, value)
     return b"".join(pieces)
@@ -172,8 +176,8 @@ def _encode_into(pieces: list[bytes], value: Any) -> None:
         for key, item in value.items():
             _encode_into(pieces, key)
             _encode_into(pieces, item)
-    elif isinstance(value, np.ndarray) and value.dtype == np.float32:
-        pieces.append(_float_array(value))
+    elif isinstance(value, np.ndarray) and value.dtype in _TAGS:
+        pieces.append(_number_array(value))
     elif isinstance(value, list | tuple):
         pieces.append(_HEADERS.array(len(value)))
         for item in value:
@@ -201,10 +205,14 @@ class _Headers:
 _HEADERS = _Headers()
 
 
-def _float_array(values: np.ndarray) -> bytes:
-    """Pack float32 values as a msgpack array without a Python object for each."""
-    packed = np.empty(values.size, np.dtype([("tag", "u1"), ("value", ">f4")]))
-    packed["tag"] = 0xCA
+_TAGS = {np.dtype(np.float32): (0xCA, ">f4"), np.dtype(np.uint32): (0xCE, ">u4")}
+
+
+def _number_array(values: np.ndarray) -> bytes:
+    """Pack float32 or uint32 values as a msgpack array without a Python object for each."""
+    tag, form = _TAGS[values.dtype]
+    packed = np.empty(values.size, np.dtype([("tag", "u1"), ("value", form)]))
+    packed["tag"] = tag
     packed["value"] = values.ravel()
     return _HEADERS.array(values.size) + packed.tobytes()
 
@@ -316,6 +324,8 @@ class RpcServer:
                 convert(kind, value) for kind, value in zip(method.kinds, params, strict=True)
             ]
             return method.function(*values)
+        except Disconnect:
+            raise
         except Exception as cause:  # whatever a handler raises is the caller's to hear
             _LOG.debug("%s failed", text, exc_info=True)
             return _Failed(

@@ -12,6 +12,7 @@ import numpy as np
 from airseg.errors import SettingsError, did_you_mean
 from airseg.simulators.embedded.apis import all_methods
 from airseg.simulators.embedded.dialects import DIALECTS
+from airseg.simulators.embedded.faults import with_fault
 from airseg.simulators.embedded.renderer import CameraView, Renderer
 from airseg.simulators.embedded.rpc import RpcServer
 from airseg.simulators.embedded.settings import Settings, default_settings, read_settings
@@ -30,6 +31,7 @@ class EmbeddedOptions:
         settings: an AirSim settings.json, or None for 640x480 images and one vehicle.
         sim_mode: vehicle mode when there is no settings file.
         dialect: of the RPC, ``airsim`` (1.8) or ``cosys`` (Cosys-AirSim 3).
+        fault, fault_every: what goes wrong at every how many captures; see `faults`.
     """
 
     world: str = "neighborhood"
@@ -39,6 +41,8 @@ class EmbeddedOptions:
     settings: Path | None = None
     sim_mode: str = "Multirotor"
     dialect: str = "airsim"
+    fault: str | None = None
+    fault_every: int = 10
 
 
 class EmbeddedServer:
@@ -62,7 +66,10 @@ class EmbeddedServer:
             hint = did_you_mean(options.dialect, DIALECTS) or f" Dialects: {', '.join(DIALECTS)}."
             raise SettingsError(f"there is no dialect '{options.dialect}'.{hint}")
         self.simulation = Simulation(world, Renderer(world), settings, options.dialect)
-        self._rpc = RpcServer(all_methods(self.simulation), settings.host, settings.port)
+        methods = all_methods(self.simulation)
+        if options.fault:
+            methods = with_fault(methods, options.fault, options.fault_every)
+        self._rpc = RpcServer(methods, settings.host, settings.port)
         self._stopped = threading.Event()
 
     @property

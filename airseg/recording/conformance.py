@@ -1,0 +1,287 @@
+"""Checks of anyone's simulator: can it be recorded from, and what must be changed if not?
+
+Each check asks one thing over the wire and answers ``pass``, ``fail`` or ``not supported``, with
+what was found and, where something is amiss, what to change in which file. What AirSim promises is
+in its `apis.md`, `image_apis.md` and `settings.md`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from airseg.errors import LostSimulatorError, RpcError, SimulatorError
+from airseg.recording.segmentation import group_meshes, measure_palette
+from airseg.simulators.protocol import ImageRequest, ImageType, Pose, Quaternionr, Vector3r
+
+PASS, FAIL, UNSUPPORTED = "pass", "fail", "not supported"
+_CAMERA = "0"
+_STEP_NS = 40_000_000
+_STEPS = 5
+_MOVES = 12
+_IDS = 6
+_KINDS = (ImageType.Scene, ImageType.Segmentation, ImageType.DepthPlanar)
+
+
+@dataclass(frozen=True)
+class Check:
+    """The outcome of one check.
+
+    Attributes:
+        name: what was checked; verdict: `PASS`, `FAIL` or `UNSUPPORTED`.
+        found: what the simulator did; remedy: what to change, or an empty text.
+    """
+
+    name: str
+    verdict: str
+    found: str
+    remedy: str = ""
+
+
+class _Patient:
+    """A simulator under examination."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.requests = [
+            ImageRequest(_CAMERA, int(k), k == ImageType.DepthPlanar, False) for k in _KINDS
+        ]
+
+    def images(self) -> list[Any]:
+        """Return colour, segmentation and depth; none may be empty."""
+        answers = self.client.simGetImages(self.requests)
+        for answer, kind in zip(answers, _KINDS, strict=False):
+            if int(answer.width) * int(answer.height) == 0:
+                raise SimulatorError(
+                    f"an empty {kind.name} image came. Does camera '{_CAMERA}' exist, and does the "
+                    "simulator render (no -nullrhi)? With ViewMode NoDisplay, images still come."
+                )
+        return answers
+
+    def colors(self) -> np.ndarray:
+        """Return a segmentation image, (H, W, 3) uint8, in the channels' own order."""
+        answer = self.client.simGetImages([self.requests[1]])[0]
+        data = np.frombuffer(bytes(answer.image_data_uint8), np.uint8)
+        return data.reshape(answer.height, answer.width, 3)
+
+    def place(self, north: float) -> None:
+        """Put the vehicle somewhere 3 m above the street, looking North."""
+        self.client.simSetVehiclePose(Pose(Vector3r(north, 0.0, -3.0), Quaternionr()), True)
+
+
+def examine(client: Any) -> Iterator[Check]:
+    """Check a simulator, one thing after another. Its segmentation ids are changed.
+
+    Once it is lost, the checks that are left are not tried.
+
+    Args:
+        client: a connected `SimulatorClient`.
+    """
+    patient = _Patient(client)
+    for name, check in _CHECKS.items():
+        try:
+            verdict, found, remedy = check(patient)
+            yield Check(name, verdict, found, remedy)
+        except LostSimulatorError as cause:
+            yield Check(name, FAIL, str(cause), "Restart the simulator, and look at its log.")
+            return
+        except RpcError as cause:
+            if "could not find" in str(cause) or "not implemented" in str(cause):
+                yield Check(name, UNSUPPORTED, str(cause))
+            else:
+                yield Check(name, FAIL, str(cause))
+        except SimulatorError as cause:
+            yield Check(name, FAIL, str(cause))
+    client.simPause(False)
+
+
+_Outcome = tuple[str, str, str]
+
+
+def _version(patient: _Patient) -> _Outcome:
+    version = patient.client.getServerVersion()
+    names = {1: "AirSim 1.8", 4: "Cosys-AirSim 3"}
+    if version not in names:
+        return FAIL, f"server version {version}", "Use AirSim 1.8 or Cosys-AirSim 3."
+    return PASS, f"server version {version}, {names[version]}", ""
+
+
+def _settings(patient: _Patient) -> _Outcome:
+    try:
+        settings = json.loads(patient.client.getSettingsString())
+    except ValueError:
+        return FAIL, "its settings are no JSON", "Mend settings.json."
+    mode = settings.get("SimMode", "")
+    if not mode:
+        return FAIL, "SimMode is not set", "Set SimMode in settings.json, or a window asks for it."
+    return PASS, f"SimMode {mode}, ViewMode {settings.get('ViewMode') or 'default'}", ""
+
+
+def _vehicles(patient: _Patient) -> _Outcome:
+    names = patient.client.listVehicles()
+    if not names:
+        return FAIL, "no vehicles", "Add one under Vehicles in settings.json."
+    return PASS, f"{len(names)}: {', '.join(names[:4])}", ""
+
+
+def _pausing(patient: _Patient) -> _Outcome:
+    patient.client.simPause(True)
+    if not patient.client.simIsPause():
+        return FAIL, "it does not pause", "Without a pause, images of one instant cannot be taken."
+    before = int(patient.images()[0].time_stamp)
+    time.sleep(0.1)
+    ran = int(patient.images()[0].time_stamp) - before
+    if ran:
+        return (
+            FAIL,
+            f"time runs on by {ran / 1e6:.1f} ms while it is paused",
+            "In settings.json, set ClockType to SteppableClock and SimMode to Multirotor.",
+        )
+    return PASS, "time stands still", ""
+
+
+def _stepping(patient: _Patient) -> _Outcome:
+    patient.client.simPause(True)
+    errors = []
+    for _ in range(_STEPS):
+        before = int(patient.images()[0].time_stamp)
+        patient.client.simContinueForTime(_STEP_NS / 1e9)
+        for _ in range(200):
+            if patient.client.simIsPause():
+                break
+            time.sleep(0.005)
+        errors.append(int(patient.images()[0].time_stamp) - before - _STEP_NS)
+    worst = max(errors, key=abs)
+    found = f"steps of 40 ms are off by {abs(worst) / 1e6:.3f} ms at most"
+    if abs(worst) <= 0.2 * _STEP_NS:
+        return PASS, found, ""
+    return FAIL, found, "Lower ClockSpeed in settings.json (0.2, say), or record in mode pose."
+
+
+def _one_instant(patient: _Patient) -> _Outcome:
+    answers = patient.images()
+    if len(answers) != len(_KINDS):
+        return FAIL, f"asked for {len(_KINDS)} images, got {len(answers)}", ""
+    times = [int(a.time_stamp) for a in answers]
+    if max(times) != min(times):
+        apart = (max(times) - min(times)) / 1e6
+        return FAIL, f"images of one request are {apart:.1f} ms apart", "Pause before capturing."
+    sizes = {k.name: (int(a.width), int(a.height)) for k, a in zip(_KINDS, answers, strict=True)}
+    text = ", ".join(f"{k} {w}x{h}" for k, (w, h) in sizes.items())
+    if len(set(sizes.values())) > 1:
+        return (
+            FAIL,
+            text,
+            "In settings.json, give CameraDefaults.CaptureSettings an entry of the same Width and "
+            "Height for each of ImageType 0, 1 and 5; `airseg settings PLAN` writes it.",
+        )
+    return PASS, f"{text}, one time stamp", ""
+
+
+def _depth(patient: _Patient) -> _Outcome:
+    patient.place(0.0)
+    answer = patient.images()[2]
+    depth = np.asarray(answer.image_data_float, np.float32)
+    if depth.size != answer.width * answer.height:
+        return FAIL, f"{depth.size} values for {answer.width}x{answer.height} pixels", ""
+    if not np.isfinite(depth).all() or depth.min() <= 0 or depth.max() == depth.min():
+        return FAIL, "depth is not a picture of distances", "Is DepthPlanar (1) asked as floats?"
+    return PASS, f"{depth.min():.1f} m to {min(depth.max(), 65504):.0f} m", ""
+
+
+def _moving(patient: _Patient) -> _Outcome:
+    """Move the camera, and see time, pose and picture follow."""
+    patient.client.simPause(True)
+    before: Any = None
+    for k in range(_MOVES):
+        patient.place(0.5 * k)
+        answers = patient.images()
+        picture = bytes(answers[0].image_data_uint8)
+        north, stamp = answers[0].camera_position.x_val, int(answers[0].time_stamp)
+        if before is not None:
+            if stamp < before[2]:
+                return (
+                    FAIL,
+                    f"time ran back by {(before[2] - stamp) / 1e9:.3f} s at capture {k}",
+                    "Does another program reset the simulator?",
+                )
+            if abs(north - before[1] - 0.5) > 0.02:
+                return FAIL, f"the camera moved {north - before[1]:.2f} m instead of 0.50 m", ""
+            if picture == before[0]:
+                return FAIL, f"capture {k} repeats the picture before it", "Lower its load."
+        before = (picture, north, stamp)
+        if any((int(a.width), int(a.height)) != _size(answers[0]) for a in answers):
+            return FAIL, f"images of capture {k} differ in size", "Check CaptureSettings."
+    return PASS, f"{_MOVES} poses set; picture, pose and time follow", ""
+
+
+def _size(answer: Any) -> tuple[int, int]:
+    return int(answer.width), int(answer.height)
+
+
+def _objects(patient: _Patient) -> _Outcome:
+    names = patient.client.simListSceneObjects()
+    if not names:
+        return FAIL, "no objects are listed", "Without names, ids cannot be told apart."
+    groups = group_meshes(names)
+    return PASS, f"{len(names)} objects in {len(groups)} groups", ""
+
+
+def _ids(patient: _Patient) -> _Outcome:
+    names = patient.client.simListSceneObjects()
+    for wanted in (7, 200):
+        if not patient.client.simSetSegmentationObjectID(".*", wanted, True):
+            return (
+                FAIL,
+                "no mesh takes an id",
+                "Set SegmentationSettings.InitMethod to CommonObjectsRandomIDs.",
+            )
+        read = [patient.client.simGetSegmentationObjectID(n.lower()) for n in names[:20]]
+        wrong = [r for r in read if r not in (wanted, -1)]
+        if wrong or all(r == -1 for r in read):
+            return FAIL, f"id {wanted} reads back as {(wrong or [-1])[0]}", ""
+    return PASS, "set by expression and read back", ""
+
+
+def _stable_colors(patient: _Patient) -> _Outcome:
+    patient.client.simPause(True)
+    patient.place(0.0)
+    ids = list(range(1, _IDS + 1))
+    first = measure_palette(patient.client, patient.colors, ids, lambda done: None)
+    second = measure_palette(patient.client, patient.colors, ids, lambda done: None)
+    drifted = [i for i in ids if first.colors[i] != second.colors[i]]
+    if drifted:
+        return FAIL, f"ids {drifted} were drawn in two colours", "Give them with record --palette."
+    return PASS, f"{len(ids)} ids, each in a colour of its own, twice the same", ""
+
+
+def _throughput(patient: _Patient) -> _Outcome:
+    began = time.monotonic()
+    count = 0
+    while time.monotonic() - began < 0.8 or count < 3:
+        patient.images()
+        count += 1
+    rate = count / (time.monotonic() - began)
+    width, height = _size(patient.images()[0])
+    return PASS, f"{rate:.1f} captures/s of three images at {width}x{height}", ""
+
+
+_CHECKS: dict[str, Callable[[_Patient], _Outcome]] = {
+    "version": _version,
+    "settings": _settings,
+    "vehicles": _vehicles,
+    "images of one instant": _one_instant,
+    "pausing": _pausing,
+    "stepping": _stepping,
+    "depth": _depth,
+    "moving": _moving,
+    "objects": _objects,
+    "segmentation ids": _ids,
+    "segmentation colours": _stable_colors,
+    "throughput": _throughput,
+}

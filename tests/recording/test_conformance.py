@@ -1,0 +1,118 @@
+"""The doctor: the embedded simulator is well, and each of its faults is told."""
+
+import json
+
+import pytest
+from command_line import run, said
+from small_simulator import client, simulator, small_plan, small_settings, world  # noqa: F401
+
+from airseg.errors import SimulatorError
+from airseg.recording.conformance import FAIL, PASS, UNSUPPORTED, examine
+from airseg.recording.recorder import Recorder, RecordOptions
+from airseg.recording.segmentation import Palette
+from airseg.recording.storage import Recording
+from airseg.simulators.client import SimulatorClient
+from airseg.simulators.embedded.faults import FAULTS
+from airseg.simulators.embedded.segmentation import palette
+from airseg.simulators.embedded.server import EmbeddedOptions, EmbeddedServer
+
+DOCUMENTED = Palette({i: tuple(int(v) for v in c) for i, c in enumerate(palette())})
+TOLD_BY_DOCTOR = {
+    "hang": "did not answer simGetImages",
+    "empty-image": "an empty Scene image",
+    "wrong-size": "CaptureSettings",
+    "repeat-frame": "repeats the picture",
+    "time-jump": "time ran back by",
+    "disconnect": "closed the connection",
+}
+TOLD_BY_RECORD = {
+    "hang": "did not answer simGetImages ",
+    "empty-image": "empty Scene image",
+    "wrong-size": "32x24; the plan wants 64x48",
+    "repeat-frame": "the camera moved but the picture is the one before",
+    "time-jump": "simulator time went from",
+    "disconnect": "lost the simulator",
+}
+
+
+@pytest.fixture
+def faulty(world, tmp_path):  # noqa: F811
+    """Returns a function that starts a server with a fault and connects to it."""
+    settings = small_settings(tmp_path / "settings.json")
+    opened = []
+
+    def start(fault, every):
+        options = EmbeddedOptions(port=0, settings=settings, fault=fault, fault_every=every)
+        server = EmbeddedServer(options, world)
+        server.warm_up()
+        server.start()
+        connected = SimulatorClient(
+            "127.0.0.1", server.port, timeout_s=1.5 if fault == "hang" else 20.0
+        )
+        opened.extend([connected.close, server.stop])
+        connected.confirmConnection()
+        return connected
+
+    yield start
+    for close in opened:
+        close()
+
+
+def test_the_embedded_simulator_passes_every_check(client):  # noqa: F811
+    checks = list(examine(client))
+    assert {c.name: c.found for c in checks if c.verdict != PASS} == {}
+    assert len(checks) == 12
+    stepping = next(c for c in checks if c.name == "stepping")
+    assert "off by 0.000 ms" in stepping.found
+
+
+@pytest.mark.parametrize("fault", TOLD_BY_DOCTOR)
+def test_the_doctor_tells_each_fault(faulty, fault):
+    failed = [c for c in examine(faulty(fault, 4)) if c.verdict == FAIL]
+    assert any(TOLD_BY_DOCTOR[fault] in f"{c.found} {c.remedy}" for c in failed), failed
+
+
+@pytest.mark.parametrize("fault", TOLD_BY_RECORD)
+def test_a_recording_stops_at_each_fault_and_keeps_what_came_before(faulty, tmp_path, fault):
+    folder = tmp_path / "walk"
+    recorder = Recorder(
+        faulty(fault, 6), RecordOptions(palette=DOCUMENTED), lambda what, done, total: None
+    )
+    with pytest.raises(SimulatorError) as caught:
+        recorder.record("walk", small_plan(speed_mps=5), folder)
+    assert TOLD_BY_RECORD[fault] in str(caught.value)
+    recording = Recording.open(folder)
+    assert len(recording) == 5
+    assert recording.info.status == "failed"
+    assert TOLD_BY_RECORD[fault] in recording.info.reason
+
+
+def test_every_fault_but_lateness_stops_a_recording():
+    assert set(FAULTS) - {"delay"} == set(TOLD_BY_RECORD)
+
+
+def test_a_method_that_is_missing_is_not_supported_rather_than_failed(client):  # noqa: F811
+    class WithoutSteps:
+        def __getattr__(self, name):
+            return getattr(client, name)
+
+        def simContinueForTime(self, seconds):
+            client.call("simContinueForTimeOfMars", seconds)
+
+    checks = {c.name: c for c in examine(WithoutSteps())}
+    assert checks["stepping"].verdict == UNSUPPORTED
+
+
+def test_the_command_prints_a_line_for_each_check(simulator, capsys):  # noqa: F811
+    address = f"127.0.0.1:{simulator.port}"
+    code, out, _ = run(capsys, "doctor", "--simulator", address)
+    assert code == 0
+    assert out.count("pass") == 12
+    code, out, _ = run(capsys, "doctor", "--simulator", address, "--json")
+    assert {c["verdict"] for c in json.loads(out)} == {"pass"}
+
+
+def test_an_unknown_fault_gets_the_nearest_name(capsys):
+    code, _, err = run(capsys, "sim", "--fault", "hangs", "--world", "blocks", "--port", "0")
+    assert code == 2
+    assert "Did you mean 'hang'" in said(err)
