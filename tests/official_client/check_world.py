@@ -54,6 +54,9 @@ def check_objects(client):
     before = picture(client)
     check("it takes a colour", client.simSetObjectMaterial(rock, "M_Red"))
     check("which is seen", (picture(client) != before).any())
+    image = Path(__file__).parents[2] / "docs" / "frame_and_labels.jpg"
+    painted = client.simSetObjectMaterialFromTexture(rock, str(image))
+    check("and the colour of a picture", painted is True)
     check("textures swap", client.simSwapTextures(rock, 3) == [rock])
     check("it is destroyed", client.simDestroyObject(rock) is True)
     check("once", client.simDestroyObject(rock) is False)
@@ -156,13 +159,6 @@ def check_files(client, folder):
     made = client.simCreateVoxelGrid(airsim.Vector3r(0, 0, 0), 20, 20, 10, 0.5, str(voxels))
     head = voxels.read_bytes()[:40]
     check("voxels are a binvox file", made is True and head.startswith(b"#binvox 1\ndim 40 20 40"))
-    meshes = client.simGetMeshPositionVertexBuffers()
-    cars = [m for m in meshes if m.name.startswith("Car_")]
-    check("meshes come with their triangles", len(cars) > 50, len(meshes))
-    if cars:
-        vertices = np.array(cars[0].vertices).reshape(-1, 3)
-        check("a car's are within three metres of it", np.abs(vertices).max() < 3.0)
-        check("and indices name them", max(cars[0].indices) < len(vertices))
     client.simPause(False)
     check("nothing is recorded", client.isRecording() is False)
     client.startRecording()

@@ -151,9 +151,9 @@ def test_every_supported_method_has_been_called_by_the_official_client(called):
     if len(called) < 50:
         pytest.skip("runs after the other tests of this file")
     supported = {name for name, support, _ in support_table() if support != NO}
-    # No function of the official client leads to these.
-    unreachable = {"simSetObjectMaterialFromTexture"}
-    assert supported - called - unreachable == set()
+    # Millions of numbers, which the client decodes one by one, for minutes: see test_server.
+    too_large = {"simGetMeshPositionVertexBuffers"}
+    assert supported - called - too_large == set()
 
 
 @pytest.mark.parametrize("mode", ["Multirotor", "ComputerVision"])

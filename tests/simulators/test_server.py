@@ -312,3 +312,13 @@ def test_the_sun_stands_in_the_south_at_noon_and_below_ground_at_midnight():
     assert abs(east) < 0.05
     assert down < -0.8
     assert sun_direction(datetime(2024, 6, 21, 0), 47.6)[2] > 0.2
+
+
+def test_every_mesh_tells_its_triangles(raw):
+    meshes = raw.call("simGetMeshPositionVertexBuffers")
+    assert len(meshes) > 5000
+    cars = [mesh for mesh in meshes if mesh["name"].startswith("Car_")]
+    vertices = np.array(cars[0]["vertices"]).reshape(-1, 3)
+    assert 1.5 < np.abs(vertices).max() < 3.0  # about the car's middle
+    assert max(cars[0]["indices"]) == len(vertices) - 1
+    assert len(cars[0]["indices"]) % 3 == 0

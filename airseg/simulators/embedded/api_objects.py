@@ -16,7 +16,7 @@ import numpy as np
 from airseg.simulators.embedded.geodesy import geo_point
 from airseg.simulators.embedded.rpc import PARTLY, rpc
 from airseg.simulators.embedded.simulation import Simulation
-from airseg.simulators.embedded.world import FAR, srgb
+from airseg.simulators.embedded.world import NEAR, srgb
 from airseg.simulators.protocol import Pose, Quaternionr, Vector3r
 
 _MARKERS = "accepted; markers are never drawn into images"
@@ -184,14 +184,18 @@ class ObjectApi:
         origin = self._simulation.settings.origin
         return [geo_point(low, origin), geo_point(high, origin)]
 
-    @rpc("simGetMeshPositionVertexBuffers", support=PARTLY, note="vertices in metres NED")
+    @rpc(
+        "simGetMeshPositionVertexBuffers",
+        support=PARTLY,
+        note="metres NED; coarse where there are levels of detail",
+    )
     def meshes(self) -> list[dict[str, Any]]:
         """Return the triangles of every object: vertices about its position."""
         stage = self._simulation.renderer.stage
         g = stage.geometry
         found = []
         for index, item in enumerate(stage.objects):
-            parts = [p for p in stage.parts_of(index) if g.level[p] != FAR]
+            parts = [p for p in stage.parts_of(index) if g.level[p] != NEAR]
             if not parts or stage.is_hidden(index):
                 continue
             position = stage.placement(index).position
@@ -207,7 +211,7 @@ class ObjectApi:
                     "position": Vector3r.from_array(position),
                     "orientation": Quaternionr(),
                     "vertices": np.concatenate(vertices).astype(np.float32).ravel(),
-                    "indices": [int(i) for i in np.concatenate(indices).ravel()],
+                    "indices": np.concatenate(indices).astype(np.uint32).ravel(),
                     "name": item.name,
                 }
             )
