@@ -33,6 +33,28 @@ if TYPE_CHECKING:
 )
 @click.option("--no-raw", is_flag=True, help="Drop raw ids; the file cannot be relabelled later.")
 @click.option("--no-depth", is_flag=True, help="Drop depth.")
+@click.option(
+    "--palette",
+    type=click.Path(path_type=Path),
+    help="What label colours mean: AirSim's text form, or a recording.json.",
+)
+@click.option(
+    "--min-region",
+    default=0,
+    type=click.IntRange(min=0),
+    help="Ignore connected regions of fewer pixels.  [default: off]",
+)
+@click.option(
+    "--edge-band",
+    default=0,
+    type=click.IntRange(0, 32),
+    help="Ignore pixels this near to another class.  [default: off]",
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    help="Write class shares of each sequence and environment as CSV.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a file that is already there.")
 @click.option("--dry-run", is_flag=True, help="Count and check everything, write nothing.")
 def command(
@@ -44,30 +66,39 @@ def command(
     codec: str,
     no_raw: bool,
     no_depth: bool,
+    palette: Path | None,
+    min_region: int,
+    edge_band: int,
+    report: Path | None,
     overwrite: bool,
     dry_run: bool,
 ) -> None:
     """Collapse the mesh labels of INPUTS into classes and pack one dataset file.
 
-    INPUTS are recordings, folders of recordings, or one dataset that kept its raw labels. Every
-    mesh that is seen must have a class in the label map; those that have none are named with their
-    pixels.
+    INPUTS are recordings, folders of recordings, one dataset that kept its raw labels, sequences in
+    TartanAir v1 layout, recordings of AirSim's own recorder, or folders with 'images' and 'labels'.
+    Every mesh that is seen must have a class in the label map; those that have none are named with
+    their pixels.
 
     \b
     Examples:
       airseg relabel recordings --map neighborhood --out dataset.h5
       airseg relabel recordings/* --map my_map.yaml --split test=roofs,p003 --out dataset.h5
       airseg relabel dataset.h5 --map other_map.yaml --out other.h5
+      airseg relabel tartanair/neighborhood --map founding --out founding.h5
     """
     from airseg.cli.display import progress_bar
     from airseg.dataset.preparation import check_labels, prepare
+    from airseg.dataset.shares import missing_classes, shares_of, to_csv
     from airseg.dataset.writer import PackOptions, check_options, count_pixels, pack, split_pixels
+    from airseg.labels.boundaries import EdgeOptions
     from airseg.labels.label_map import load_label_map
 
-    options = PackOptions(codec, not no_raw, not no_depth, overwrite, allow_unmapped)
+    edges = EdgeOptions(min_region, edge_band)
+    options = PackOptions(codec, not no_raw, not no_depth, overwrite, allow_unmapped, edges)
     check_options(out, options)
     label_map = load_label_map(map_name)
-    preparation = prepare(inputs, label_map, splits)
+    preparation = prepare(inputs, label_map, splits, palette)
     items = preparation.items
     _warn(preparation.warnings)
     with progress_bar("frames") as update:
@@ -85,8 +116,14 @@ def command(
         _warn(check_seen(label_map, resolutions, id_pixels, allow_unmapped=allow_unmapped))
     else:
         _warn(packed.warnings)
-    _print_table(pixels, {s: sum(i.source.length for i in items if i.split == s) for s in pixels})
-    _warn(_missing_classes(pixels))
+    frames = {s: sum(i.source.length for i in items if i.split == s) for s in pixels}
+    _print_table(pixels, frames, label_map.class_names, before_edges=not edges.is_off)
+    _warn(_missing_classes(pixels, label_map.class_names))
+    shares = shares_of(items, id_pixels)
+    _warn(missing_classes(shares, label_map.class_names))
+    if report:
+        report.write_text(to_csv(shares, label_map.class_names), encoding="utf-8")
+        click.echo(f"wrote {report}")
     if dry_run:
         click.echo(f"dry run: {out} was not written")
     else:
@@ -101,31 +138,36 @@ def _warn(warnings: list[str]) -> None:
         click.echo(f"warning: {warning}", err=True)
 
 
-def _print_table(pixels: dict[str, np.ndarray], frames: dict[str, int]) -> None:
+def _print_table(
+    pixels: dict[str, np.ndarray],
+    frames: dict[str, int],
+    classes: tuple[str, ...],
+    *,
+    before_edges: bool,
+) -> None:
     """Print each class's share of the pixels of each split."""
     from rich.console import Console
     from rich.table import Table
 
-    from airseg.classes import CLASSES, IGNORE_INDEX
+    from airseg.classes import IGNORE_INDEX
     from airseg.labels.label_map import SPLITS
 
     present = [split for split in SPLITS if split in pixels]
-    table = Table("class", title="share of pixels", title_justify="left")
+    title = "share of pixels" + (", before edges are left out" if before_edges else "")
+    table = Table("class", title=title, title_justify="left")
     for split in present:
         table.add_column(f"{split} ({frames[split]} frames)", justify="right")
-    rows = [(c.name, c.index) for c in CLASSES] + [("(ignored)", IGNORE_INDEX)]
+    rows = [*((name, label) for label, name in enumerate(classes)), ("(ignored)", IGNORE_INDEX)]
     for name, label in rows:
         shares = [pixels[split][label] / max(1, pixels[split].sum()) for split in present]
         table.add_row(name, *("-" if not share else f"{share:.2%}" for share in shares))
     Console().print(table)
 
 
-def _missing_classes(pixels: dict[str, np.ndarray]) -> list[str]:
-    from airseg.classes import CLASSES
-
+def _missing_classes(pixels: dict[str, np.ndarray], classes: tuple[str, ...]) -> list[str]:
     warnings = []
     for split, counts in pixels.items():
-        missing = [c.name for c in CLASSES if not counts[c.index]]
+        missing = [name for label, name in enumerate(classes) if not counts[label]]
         if missing:
             warnings.append(f"{split} shows no {', '.join(missing)}")
     return warnings

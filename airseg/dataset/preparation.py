@@ -24,7 +24,10 @@ class Preparation:
 
 
 def prepare(
-    inputs: Sequence[Path], label_map: LabelMap, split_options: Iterable[str] = ()
+    inputs: Sequence[Path],
+    label_map: LabelMap,
+    split_options: Iterable[str] = (),
+    palette: Path | None = None,
 ) -> Preparation:
     """Open the inputs, resolve their meshes and choose their splits.
 
@@ -32,11 +35,12 @@ def prepare(
         inputs: recordings, folders of recordings, or one dataset.
         label_map: which mesh is which class.
         split_options: texts such as ``test=seq1,seq2``.
+        palette: what the colours of label images mean, for folders in other layouts.
 
     Raises:
         AirsegError: an input cannot be used, or an option is wrong.
     """
-    sources = open_sources(inputs)
+    sources = open_sources(inputs, palette)
     splits = choose_splits({s.name: s.split for s in sources}, split_options, label_map.splits)
     items = [
         PackItem(s, splits.by_sequence[s.name], resolve(label_map, s.object_table)) for s in sources

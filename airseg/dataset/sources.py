@@ -172,11 +172,13 @@ class DatasetSource:
         return RawFrame(self._view.rgb(index, index + 1)[0], self.read_ids(index), depth)
 
 
-def open_sources(inputs: Sequence[Path]) -> list[SequenceSource]:
-    """Open recordings, folders of recordings, or one dataset.
+def open_sources(inputs: Sequence[Path], palette: Path | None = None) -> list[SequenceSource]:
+    """Open recordings, folders of recordings, folders in other layouts, or one dataset.
 
     Args:
-        inputs: folders with `recording.json`, folders of such folders, or one dataset file.
+        inputs: folders with `recording.json`, folders of such folders, folders that
+            `airseg.dataset.folder_layouts` knows, or one dataset file.
+        palette: what the colours of label images mean, for folders in other layouts.
 
     Returns:
         One source per sequence, sorted by name.
@@ -193,7 +195,7 @@ def open_sources(inputs: Sequence[Path]) -> list[SequenceSource]:
     if files:
         dataset = Dataset(files[0])
         return [DatasetSource(dataset, dataset.sequence(name)) for name in dataset.sequences]
-    sources = [RecordingSource(Recording.open(f)) for path in inputs for f in _recordings_in(path)]
+    sources = [source for path in inputs for source in _sources_in(path, palette)]
     places: dict[str, str] = {}
     for source in sources:
         if source.name in places:
@@ -205,22 +207,34 @@ def open_sources(inputs: Sequence[Path]) -> list[SequenceSource]:
     return sorted(sources, key=lambda source: source.name)
 
 
-def _recordings_in(path: Path) -> list[Path]:
-    """Return the recording folders that `path` is or directly contains."""
+def _sources_in(path: Path, palette: Path | None) -> list[SequenceSource]:
+    """Open what `path` is or contains."""
+    # Imported here because folders are read with the frame type of this module.
+    from airseg.dataset.folder_layouts import find_folder_sources, load_palette
+
     if not path.exists():
         nearby = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise RecordingError(
             f"{path}: there is no such recording or dataset.{did_you_mean(path.name, nearby)}"
         )
-    if (path / _DESCRIPTION).is_file():
-        return [path]
-    found = sorted(p.parent for p in path.glob(f"*/{_DESCRIPTION}"))
+    recordings = _recordings_in(path)
+    if recordings:
+        return [RecordingSource(Recording.open(folder)) for folder in recordings]
+    found = find_folder_sources(path, load_palette(palette) if palette else None)
     if not found:
         raise RecordingError(
             f"{path}: expected a recording (a folder with {_DESCRIPTION}), a folder of recordings, "
-            "or a dataset file; found none of them."
+            "a dataset file, a TartanAir v1 sequence, a recording of AirSim's own recorder, or "
+            "folders 'images' and 'labels'; found none of them."
         )
-    return found
+    return list(found)
+
+
+def _recordings_in(path: Path) -> list[Path]:
+    """Return the recording folders that `path` is or directly contains."""
+    if (path / _DESCRIPTION).is_file():
+        return [path]
+    return sorted(p.parent for p in path.glob(f"*/{_DESCRIPTION}"))
 
 
 def _checked_ids(ids: np.ndarray, location: str, index: int) -> np.ndarray:

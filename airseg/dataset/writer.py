@@ -10,7 +10,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -19,7 +19,7 @@ import h5py
 import numpy as np
 
 from airseg import __version__
-from airseg.classes import CLASS_NAMES, IGNORE_INDEX
+from airseg.classes import IGNORE_INDEX
 from airseg.dataset.publishing import check_free_space, check_output, check_room_for, published
 from airseg.dataset.schema import (
     CODECS,
@@ -35,6 +35,7 @@ from airseg.dataset.schema import (
 )
 from airseg.dataset.sources import SequenceSource
 from airseg.errors import DatasetError, did_you_mean
+from airseg.labels.boundaries import EdgeOptions, leave_out_edges
 from airseg.labels.label_map import LabelMap
 from airseg.labels.relabel import apply_table, count_ids, count_labels
 from airseg.labels.resolution import Resolution, check_seen
@@ -57,6 +58,7 @@ class PackOptions:
         keep_depth: store depth where the source has it.
         overwrite: replace a file that is already there.
         allow_unmapped: ignore meshes without a class, instead of refusing them.
+        edges: small regions and edge pixels to leave out; kept in the file's attributes.
     """
 
     codec: str = "lz4"
@@ -64,6 +66,7 @@ class PackOptions:
     keep_depth: bool = True
     overwrite: bool = False
     allow_unmapped: bool = False
+    edges: EdgeOptions = field(default_factory=EdgeOptions)
 
 
 @dataclass(frozen=True)
@@ -210,17 +213,18 @@ def _write_file(
     ):
         file.attrs["format_version"] = FORMAT_VERSION
         file.attrs["airseg_version"] = __version__
-        file.attrs["classes"] = json.dumps(list(CLASS_NAMES))
+        file.attrs["classes"] = json.dumps(list(label_map.class_names))
         file.attrs["ignore_index"] = IGNORE_INDEX
         file.attrs["label_map_name"] = label_map.name
         file.attrs["label_map"] = label_map.text
+        file.attrs["label_edges"] = json.dumps(asdict(options.edges))
         parent = file.create_group(SEQUENCES_GROUP)
         hashes: list[tuple[str, str, str]] = []
         for item in items:
             group = parent.create_group(item.source.name)
             id_pixels.append(_write_sequence(group, item, options, pool, ticker))
             hashes.append((item.source.name, item.split, str(group.attrs["content_hash"])))
-        file.attrs["content_hash"] = dataset_hash(CLASS_NAMES, hashes)
+        file.attrs["content_hash"] = dataset_hash(label_map.class_names, hashes)
     return id_pixels
 
 
@@ -255,7 +259,7 @@ def _write_sequence(
         check_room_for(path, frame_bytes)
         streams = {
             "rgb": frame.rgb,
-            "label": apply_table(frame.ids, item.resolution.table),
+            "label": leave_out_edges(apply_table(frame.ids, item.resolution.table), options.edges),
             "raw_label": frame.ids,
             "depth": frame.depth,
         }

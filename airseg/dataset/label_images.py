@@ -1,0 +1,175 @@
+"""Read colour and label images of other people's folders, and say plainly what is wrong with them.
+
+Labels come as ids (NumPy files, grey or palette PNGs) or as colours. A wider type is accepted where
+every value fits a byte; nothing is ever cut off.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from airseg.errors import DatasetError
+
+_PNG_COLOR_TYPE = 25
+_PNG_PALETTE = 3
+
+
+def read_color(path: Path) -> np.ndarray:
+    """Return a colour picture: (H, W, 3) uint8, RGB.
+
+    Raises:
+        DatasetError: missing, damaged or cut off, or no 8-bit picture.
+    """
+    image = _decode(path, cv2.IMREAD_UNCHANGED)
+    if image.dtype != np.uint8:
+        raise DatasetError(f"{path}: expected an 8-bit colour picture, found {_describe(image)}.")
+    if image.ndim == 2:
+        return np.repeat(image[..., None], 3, axis=2)
+    return np.ascontiguousarray(image[..., 2::-1])
+
+
+def read_labels(path: Path) -> np.ndarray:
+    """Return a label image: (H, W) uint8 ids, or (H, W, 3) uint8 RGB where labels are colours.
+
+    Raises:
+        DatasetError: missing, damaged, ids beyond 255, see-through pixels, or no image at all.
+    """
+    if path.suffix.lower() == ".npy":
+        return _as_ids(_load_npy(path), path)
+    header = _bytes(path)[: _PNG_COLOR_TYPE + 1]
+    if header.startswith(b"\x89PNG") and header[-1] == _PNG_PALETTE:
+        return _palette_indices(path)
+    image = _decode(path, cv2.IMREAD_UNCHANGED)
+    if image.ndim == 2:
+        return _as_ids(image, path)
+    if image.dtype != np.uint8:
+        raise DatasetError(
+            f"{path}: expected 8-bit label colours, found {_describe(image)}. Save them as 8-bit."
+        )
+    if image.shape[2] == 4 and (image[..., 3] != 255).any():
+        count = int((image[..., 3] != 255).sum())
+        raise DatasetError(
+            f"{path}: {count} pixels are see-through, so their label is not certain. Save the "
+            "labels without an alpha channel."
+        )
+    rgb = np.ascontiguousarray(image[..., 2::-1])
+    is_gray = (rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 0] == rgb[..., 2]).all()
+    # Black and white are colours of palettes too; a single grey level proves nothing.
+    return np.ascontiguousarray(rgb[..., 0]) if is_gray and rgb.any() else rgb
+
+
+def read_depth(path: Path) -> np.ndarray:
+    """Return depth of a NumPy or PFM file: (H, W) float16, metres."""
+    depth = _load_npy(path) if path.suffix == ".npy" else _decode(path, cv2.IMREAD_UNCHANGED)
+    if depth.ndim != 2 or depth.dtype.kind != "f":
+        raise DatasetError(f"{path}: expected (H, W) floats of depth, found {_describe(depth)}.")
+    return np.clip(depth, 0, np.finfo(np.float16).max).astype(np.float16)
+
+
+def color_table(colors: Mapping[int, tuple[int, int, int]]) -> np.ndarray:
+    """Return (2**24,) int16: the id of a packed colour, -1 where none has it."""
+    table = np.full(1 << 24, -1, np.int16)
+    for number, (red, green, blue) in colors.items():
+        table[(red << 16) | (green << 8) | blue] = number
+    return table
+
+
+def pack_colors(rgb: np.ndarray) -> np.ndarray:
+    """Return (H, W) int32: the three bytes of each pixel as one number."""
+    packed = rgb[..., 0].astype(np.int32) << 16
+    packed |= rgb[..., 1].astype(np.int32) << 8
+    return packed | rgb[..., 2]
+
+
+def decode_colors(rgb: np.ndarray, table: np.ndarray, path: Path) -> np.ndarray:
+    """Return the ids of a label image that is drawn in colours.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        table: of `color_table`.
+        path: for messages.
+
+    Raises:
+        DatasetError: a colour belongs to no id; it is never guessed.
+    """
+    packed = pack_colors(rgb)
+    ids = table[packed]
+    unknown = ids < 0
+    if unknown.any():
+        strange, counts = np.unique(packed[unknown], return_counts=True)
+        worst = int(strange[np.argmax(counts)])
+        hint = ""
+        if (table[pack_colors(np.ascontiguousarray(rgb[..., ::-1]))] >= 0).all():
+            hint = " Read as BGR all of them fit: red and blue are swapped."
+        raise DatasetError(
+            f"{path}: {int(counts.sum()):,} pixels have {len(strange)} colours that belong to no "
+            f"id of the palette, most of them #{worst:06x}.{hint} Give the palette these images "
+            "were drawn with, and images without loss or smoothing."
+        )
+    return ids.astype(np.uint8)
+
+
+def _as_ids(values: np.ndarray, path: Path) -> np.ndarray:
+    if values.ndim == 3 and values.shape[2] == 1:
+        values = values[..., 0]
+    if values.ndim == 3 and values.shape[2] == 3 and values.dtype == np.uint8:
+        return values
+    if values.ndim != 2 or values.dtype.kind not in "iu" or values.size == 0:
+        raise DatasetError(f"{path}: expected (H, W) whole ids, found {_describe(values)}.")
+    if values.dtype == np.uint8:
+        return np.ascontiguousarray(values)
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high > 255:
+        count = int(((values < 0) | (values > 255)).sum())
+        raise DatasetError(
+            f"{path}: ids should lie between 0 and 255, found {low} to {high} ({count:,} pixels "
+            "outside). Renumber them, or save classes instead of instances."
+        )
+    return values.astype(np.uint8)
+
+
+def _load_npy(path: Path) -> np.ndarray:
+    try:
+        return np.load(io.BytesIO(_bytes(path)), allow_pickle=False)
+    except (ValueError, EOFError, OSError, SyntaxError, MemoryError) as cause:
+        reason = " ".join(str(cause).split()) or type(cause).__name__
+        raise DatasetError(
+            f"{path}: not a whole NumPy file of numbers ({reason[:120]}). Copy or make it again."
+        ) from None
+
+
+def _palette_indices(path: Path) -> np.ndarray:
+    """Return the indices of a palette PNG, which OpenCV would turn into colours."""
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image, np.uint8).copy()
+    except (OSError, SyntaxError, UnidentifiedImageError) as cause:
+        raise DatasetError(f"{path}: a damaged or cut off PNG ({cause}). Copy it again.") from None
+
+
+def _decode(path: Path, flags: int) -> np.ndarray:
+    data = _bytes(path)
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    # OpenCV returns a cut off PNG with its lower part black, and says so on the terminal only.
+    is_cut = data.startswith(b"\x89PNG") and b"IEND" not in data[-16:]
+    if image is None or is_cut:
+        what = "is cut off" if is_cut else "is empty" if not data else "is no image, or damaged"
+        raise DatasetError(f"{path}: {what}. Copy or record it again.")
+    return image
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as cause:
+        raise DatasetError(f"{path}: cannot be read ({cause.strerror}).") from None
+
+
+def _describe(values: np.ndarray) -> str:
+    return f"{values.dtype} of shape {values.shape}"
