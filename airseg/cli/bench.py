@@ -10,6 +10,7 @@ import click
 
 from airseg.cli.bench_distances import distances
 from airseg.cli.bench_export import export
+from airseg.cli.bench_flow import pretrain_flow
 from airseg.cli.bench_models import models
 
 
@@ -98,6 +99,7 @@ def leaderboard(results: tuple[Path, ...], out: Path, splice: Path | None) -> No
 command.add_command(models)
 command.add_command(export)
 command.add_command(distances)
+command.add_command(pretrain_flow)
 
 
 def _print_table(frame: object) -> None:

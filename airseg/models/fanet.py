@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from airseg.errors import RecipeError, did_you_mean
 from airseg.models.base import Normalization, VideoSegmenter
-from airseg.models.flow import build_flow
+from airseg.models.flow import build_flow, flow_input
 from airseg.models.motion_memory import attend_along_motion
 from airseg.models.registry import register_model
 from airseg.models.resnet import LEAK, ResNet
@@ -266,8 +266,7 @@ class FANet(VideoSegmenter):
                 )
             return flow, None
         batch, times = frames.shape[:2]
-        halved = functional.avg_pool2d(frames.flatten(0, 1) - 0.5, 2, ceil_mode=True)
-        halved = halved.unflatten(0, (batch, times))
+        halved = flow_input(frames.flatten(0, 1)).unflatten(0, (batch, times))
         if flow is None:
             first = halved[:, :1] if memory is None else memory.frame[:, None]
             before = torch.cat([first, halved[:, :-1]], 1)

@@ -13,15 +13,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from airseg.errors import RecipeError, did_you_mean
 from airseg.models.base import IMAGENET_DEVIATION, VideoSegmenter
-from airseg.models.flow import build_flow, warp
+from airseg.models.flow import FRAME_MEAN, build_flow, halve, warp
 from airseg.models.registry import register_model
 
 _BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
-_MEAN = (123.15 / 255, 115.90 / 255, 103.06 / 255)
 TRAINED = ("joint", "fix_n", "fix_f", "separate")
 """What learns: all; the flow only; the feature and task network only, through the warp; the same
 without it (the flow then never meets the features before the end)."""
@@ -152,7 +150,7 @@ class DeepFeatureFlow(VideoSegmenter):
         self.score = nn.Conv2d(features.channels, num_classes, 1)
         nn.init.normal_(self.score.weight, std=0.01)
         nn.init.zeros_(self.score.bias)
-        self.register_buffer("mean", torch.tensor(_MEAN)[:, None, None], persistent=False)
+        self.register_buffer("mean", torch.tensor(FRAME_MEAN)[:, None, None], persistent=False)
         self._separate = train == "separate"
         if train == "fix_n":
             self.freeze(self.backbone, self.score)
@@ -193,7 +191,7 @@ class DeepFeatureFlow(VideoSegmenter):
         chosen = features[:, [order.index(k) for k in key_of]]
         others = [t for t in range(times) if t not in keys]
         if others:
-            halved = _halve(centred.flatten(0, 1)).unflatten(0, (batch, times))
+            halved = halve(centred.flatten(0, 1)).unflatten(0, (batch, times))
             moved = self._move(
                 halved[:, others].flatten(0, 1),
                 halved[:, [key_of[t] for t in others]].flatten(0, 1),
@@ -225,7 +223,7 @@ class DeepFeatureFlow(VideoSegmenter):
         """Return the features of one more mean-subtracted frame of each stream, and the memory."""
         if self.flow is None:
             return self.backbone(frame), None
-        halved = _halve(frame)
+        halved = halve(frame)
         if memory is None:
             feature = self.backbone(frame)
             return feature, KeyMemory(halved, feature, (0,) * len(frame))
@@ -256,10 +254,6 @@ class DeepFeatureFlow(VideoSegmenter):
         flow, scale = self.flow(current, key)
         moved = warp(feature, flow)
         return moved if scale is None else moved * scale
-
-
-def _halve(frames: Tensor) -> Tensor:
-    return functional.avg_pool2d(frames, 2, ceil_mode=True)
 
 
 def _build(

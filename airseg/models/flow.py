@@ -26,6 +26,18 @@ _LEAK = 0.1
 _UNIT = 2.5
 """FlowNet predicts twentieths of a pixel of its halved input; 20 * 2 / 16 makes feature pixels."""
 _FEATURE_STRIDE = 16
+FRAME_MEAN = (123.15 / 255, 115.90 / 255, 103.06 / 255)
+"""Of red, green and blue, as Deep Feature Flow subtracts it."""
+
+
+def flow_input(frames: Tensor) -> Tensor:
+    """Return frames (B, 3, H, W) from 0 to 1 as flow networks take them: centred and halved."""
+    return halve(frames - frames.new_tensor(FRAME_MEAN)[:, None, None])
+
+
+def halve(frames: Tensor) -> Tensor:
+    """Return (B, C, H, W) maps at half the size, rounded up."""
+    return functional.avg_pool2d(frames, 2, ceil_mode=True)
 
 
 def warp(features: Tensor, flow: Tensor) -> Tensor:
