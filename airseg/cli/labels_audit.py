@@ -13,8 +13,15 @@ import click
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="Folder for the page and JSON."
 )
+@click.option(
+    "--palette",
+    type=click.Path(path_type=Path),
+    help="What label colours mean: AirSim's text form, or a recording.json.",
+)
 @click.option("--jobs", default=2, show_default=True, type=click.IntRange(1, 64), help="Threads.")
-def command(inputs: tuple[Path, ...], map_name: str | None, out: Path, jobs: int) -> None:
+def command(
+    inputs: tuple[Path, ...], map_name: str | None, out: Path, palette: Path | None, jobs: int
+) -> None:
     """Count every raw label of INPUTS in one pass, and show each on a page to choose classes on.
 
     INPUTS are what airseg relabel takes. The page tells what no rule takes, what is ignored, what
@@ -34,7 +41,7 @@ def command(inputs: tuple[Path, ...], map_name: str | None, out: Path, jobs: int
     from airseg.labels.statistics import count_sequences
 
     label_map = load_label_map(map_name) if map_name else None
-    sources = open_sources(list(inputs))
+    sources = open_sources(list(inputs), palette)
     with progress_bar("frames") as update:
         statistics = count_sequences(sources, update, jobs)
     report = join(sources, statistics, label_map)

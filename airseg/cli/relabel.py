@@ -34,6 +34,13 @@ if TYPE_CHECKING:
 @click.option("--no-raw", is_flag=True, help="Drop raw ids; the file cannot be relabelled later.")
 @click.option("--no-depth", is_flag=True, help="Drop depth.")
 @click.option(
+    "--as",
+    "kind",
+    type=click.Choice(["npy", "png"]),
+    help="Write label images into the folder --out instead of packing a dataset.",
+)
+@click.option("--jobs", default=2, show_default=True, help="Sequences at a time, with --as.")
+@click.option(
     "--palette",
     type=click.Path(path_type=Path),
     help="What label colours mean: AirSim's text form, or a recording.json.",
@@ -66,6 +73,8 @@ def command(
     codec: str,
     no_raw: bool,
     no_depth: bool,
+    kind: str | None,
+    jobs: int,
     palette: Path | None,
     min_region: int,
     edge_band: int,
@@ -85,18 +94,22 @@ def command(
       airseg relabel recordings --map neighborhood --out dataset.h5
       airseg relabel recordings/* --map my_map.yaml --split test=roofs,p003 --out dataset.h5
       airseg relabel dataset.h5 --map other_map.yaml --out other.h5
-      airseg relabel tartanair/neighborhood --map founding --out founding.h5
+      airseg relabel tartanair/neighborhood --map founding --as npy --out labels
     """
     from airseg.cli.display import progress_bar
+    from airseg.dataset.label_folder import FolderOptions, write_labels
     from airseg.dataset.preparation import check_labels, prepare
     from airseg.dataset.shares import missing_classes, shares_of, to_csv
     from airseg.dataset.writer import PackOptions, check_options, count_pixels, pack, split_pixels
     from airseg.labels.boundaries import EdgeOptions
     from airseg.labels.label_map import load_label_map
+    from airseg.labels.resolution import check_seen
 
     edges = EdgeOptions(min_region, edge_band)
     options = PackOptions(codec, not no_raw, not no_depth, overwrite, allow_unmapped, edges)
-    check_options(out, options)
+    folder_options = FolderOptions(kind or "npy", edges, overwrite, allow_unmapped, jobs)
+    if not kind:
+        check_options(out, options)
     label_map = load_label_map(map_name)
     preparation = prepare(inputs, label_map, splits, palette)
     items = preparation.items
@@ -104,18 +117,24 @@ def command(
     with progress_bar("frames") as update:
         if dry_run:
             id_pixels = count_pixels(items, update)
+        elif kind:
+            labels = write_labels(out, items, label_map, folder_options, update)
+            id_pixels, warnings = labels.id_pixels, labels.warnings
+            done = f"wrote {labels.frames} label images ({labels.new_frames} new) to {out}"
         else:
             check_labels(items, label_map, allow_unmapped=allow_unmapped, progress=update)
             packed = pack(out, items, label_map, options, update)
-            id_pixels = packed.id_pixels
-    pixels = split_pixels(items, id_pixels)
+            id_pixels, warnings = packed.id_pixels, packed.warnings
+            done = (
+                f"wrote {packed.frames} frames of {len(items)} sequences, "
+                f"{packed.stored_bytes / 1e6:.1f} MB, to {out} (content {packed.content_hash[:12]})"
+            )
     if dry_run:
-        from airseg.labels.resolution import check_seen
-
         resolutions = [item.resolution for item in items]
-        _warn(check_seen(label_map, resolutions, id_pixels, allow_unmapped=allow_unmapped))
-    else:
-        _warn(packed.warnings)
+        warnings = check_seen(label_map, resolutions, id_pixels, allow_unmapped=allow_unmapped)
+        done = f"dry run: {out} was not written"
+    _warn(warnings)
+    pixels = split_pixels(items, id_pixels)
     frames = {s: sum(i.source.length for i in items if i.split == s) for s in pixels}
     _print_table(pixels, frames, label_map.class_names, before_edges=not edges.is_off)
     _warn(_missing_classes(pixels, label_map.class_names))
@@ -124,13 +143,7 @@ def command(
     if report:
         report.write_text(to_csv(shares, label_map.class_names), encoding="utf-8")
         click.echo(f"wrote {report}")
-    if dry_run:
-        click.echo(f"dry run: {out} was not written")
-    else:
-        click.echo(
-            f"wrote {packed.frames} frames of {len(items)} sequences, "
-            f"{packed.stored_bytes / 1e6:.1f} MB, to {out} (content {packed.content_hash[:12]})"
-        )
+    click.echo(done)
 
 
 def _warn(warnings: list[str]) -> None:

@@ -8,7 +8,7 @@ threads: no process needs to be started, and nothing needs to be sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -90,8 +90,9 @@ def count_sequences(
         futures = [pool.submit(count_sequence, source, tick) for source in sources]
         try:
             for future in futures:
-                while progress and not _finished(future):
+                while progress and not future.done():
                     progress("auditing", done[0], total)
+                    wait([future], timeout=0.2)
                 future.result()
         except BaseException:
             stop[0] = True
@@ -99,12 +100,6 @@ def count_sequences(
         if progress:
             progress("auditing", total, total)
     return [future.result() for future in futures]
-
-
-def _finished(future: object, patience_s: float = 0.2) -> bool:
-    from concurrent.futures import wait
-
-    return not wait([future], timeout=patience_s).not_done  # type: ignore[list-item]
 
 
 def count_sequence(

@@ -1,0 +1,165 @@
+"""Write labels as image files, one a frame, instead of packing a dataset.
+
+For those who keep their own pictures and want classes beside them. Each file is written beside its
+name and renamed, so a file that is there is whole, and the same command continues after a kill.
+Threads take a sequence each: reading, looking up and writing all happen outside Python's lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from airseg.dataset.writer import PackItem, Progress
+from airseg.errors import DatasetError
+from airseg.labels.boundaries import EdgeOptions, leave_out_edges
+from airseg.labels.label_map import LabelMap
+from airseg.labels.relabel import apply_table, count_ids
+from airseg.labels.resolution import check_seen
+
+KINDS = ("npy", "png")
+_DESCRIPTION = "labels.json"
+
+
+@dataclass(frozen=True)
+class FolderOptions:
+    """How labels are written.
+
+    Attributes:
+        kind: ``npy`` or ``png``, one of `KINDS`.
+        edges: what to leave out beside what the map ignores.
+        overwrite: begin anew where labels of another map are.
+        allow_unmapped: ignore meshes without a class, instead of refusing them.
+        jobs: how many sequences are written at a time.
+    """
+
+    kind: str = "npy"
+    edges: EdgeOptions = field(default_factory=EdgeOptions)
+    overwrite: bool = False
+    allow_unmapped: bool = False
+    jobs: int = 2
+
+
+@dataclass(frozen=True)
+class WrittenLabels:
+    """What was written: frames in all, new ones among them, pixels by raw id of each sequence."""
+
+    frames: int
+    new_frames: int
+    id_pixels: list[np.ndarray]
+    warnings: list[str]
+
+
+def write_labels(
+    folder: Path,
+    items: Sequence[PackItem],
+    label_map: LabelMap,
+    options: FolderOptions,
+    progress: Progress | None = None,
+) -> WrittenLabels:
+    """Write ``folder/<sequence>/000000.npy`` and so on, several sequences at a time.
+
+    Raises:
+        DatasetError: the folder holds labels of another map, or cannot be written.
+        LabelMapError: a seen mesh has no class.
+    """
+    _claim(folder, label_map, options)
+    total, done, stop = sum(item.source.length for item in items), [0, 0], [False]
+
+    def tick(is_new: bool) -> bool:
+        done[0] += 1
+        done[1] += is_new
+        return stop[0]
+
+    with ThreadPoolExecutor(max(1, options.jobs), thread_name_prefix="labels") as pool:
+        futures = [pool.submit(_write_sequence, folder, item, options, tick) for item in items]
+        try:
+            for future in futures:
+                while not future.done():
+                    if progress:
+                        progress("relabelling", done[0], total)
+                    wait([future], timeout=0.2)
+            pixels = [future.result() for future in futures]
+        except BaseException:
+            stop[0] = True
+            raise
+    if progress:
+        progress("relabelling", total, total)
+    resolutions = [item.resolution for item in items]
+    warnings = check_seen(label_map, resolutions, pixels, allow_unmapped=options.allow_unmapped)
+    return WrittenLabels(total, done[1], pixels, warnings)
+
+
+def _write_sequence(
+    folder: Path, item: PackItem, options: FolderOptions, tick: Callable[[bool], bool]
+) -> np.ndarray:
+    """Write one sequence's labels; return pixels by raw id."""
+    place = folder / item.source.name
+    place.mkdir(parents=True, exist_ok=True)
+    pixels = np.zeros(256, np.int64)
+    for index in range(item.source.length):
+        ids = item.source.read_ids(index)
+        counts = count_ids(ids)
+        pixels += counts
+        path = place / f"{index:06d}.{options.kind}"
+        is_new = not path.is_file()
+        if is_new:
+            _save(path, leave_out_edges(apply_table(ids, item.resolution.table), options.edges))
+        if tick(is_new):
+            break
+    return pixels
+
+
+def _save(path: Path, labels: np.ndarray) -> None:
+    beside = path.with_name(path.name + ".partial")
+    try:
+        with beside.open("wb") as file:
+            if path.suffix == ".npy":
+                np.save(file, labels)
+            else:
+                file.write(cv2.imencode(".png", labels)[1].tobytes())
+        beside.replace(path)
+    except OSError as cause:
+        beside.unlink(missing_ok=True)
+        raise DatasetError(f"{path}: cannot be written ({cause.strerror}).") from None
+
+
+def _claim(folder: Path, label_map: LabelMap, options: FolderOptions) -> None:
+    """Say in the folder which map its labels come from, and refuse those of another one."""
+    text = label_map.text.encode()
+    wanted = {
+        "format": 1,
+        "label_map": label_map.name,
+        "label_map_hash": hashlib.blake2b(text, digest_size=16).hexdigest(),
+        "classes": list(label_map.class_names),
+        "kind": options.kind,
+        "edges": asdict(options.edges),
+    }
+    path = folder / _DESCRIPTION
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        is_other = found != wanted and (found is not None or any(folder.iterdir()))
+        if found is not None and is_other and not options.overwrite:
+            raise DatasetError(
+                f"{folder}: holds labels of map {found.get('label_map')}, made with other rules or "
+                "options. Choose another --out, or pass --overwrite to write these labels anew."
+            )
+        if found is None and is_other:
+            raise DatasetError(
+                f"{folder}: is not empty and holds no labels of ours; --overwrite replaces labels "
+                "only. Choose another --out."
+            )
+        if found is not None and options.overwrite:
+            for old in [p for kind in KINDS for p in folder.glob(f"*/[0-9]*.{kind}")]:
+                old.unlink()
+        path.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
+    except (OSError, ValueError, AttributeError) as cause:
+        raise DatasetError(f"{folder}: cannot hold labels ({cause}).") from None

@@ -1,0 +1,66 @@
+"""Labels as image files: the same labels as in a dataset, continued after a stop, never mixed."""
+
+import numpy as np
+import pytest
+from command_line import run, said
+from recording_folders import write_recording
+
+from airseg.dataset.label_images import read_labels
+from airseg.dataset.reader import Dataset
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_recording(tmp_path / "rec", "a", 4, seed=1)
+    write_recording(tmp_path / "rec", "b", 3, seed=2)
+    return tmp_path
+
+
+def write(capsys, kind, *options):
+    return run(
+        capsys, "relabel", "rec", "--map", "neighborhood", "--as", kind, "--out", "out", *options
+    )
+
+
+@pytest.mark.parametrize("kind", ["npy", "png"])
+def test_files_hold_what_the_dataset_holds(here, capsys, kind):
+    code, out, err = write(capsys, kind)
+    assert code == 0, err
+    assert "wrote 7 label images (7 new) to out" in out
+    run(capsys, "relabel", "rec", "--map", "neighborhood", "--out", "d.h5")
+    for view in Dataset(here / "d.h5"):
+        for index, label in enumerate(view.label(0, view.length)):
+            assert np.array_equal(read_labels(here / f"out/{view.name}/{index:06d}.{kind}"), label)
+
+
+def test_same_command_writes_what_is_missing_and_touches_nothing_else(here, capsys):
+    write(capsys, "npy")
+    kept, gone = here / "out/a/000000.npy", here / "out/b/000002.npy"
+    gone.unlink()
+    (here / "out/b/000002.npy.partial").write_bytes(b"half")
+    before = kept.stat().st_mtime_ns
+    code, out, _ = write(capsys, "npy")
+    assert code == 0
+    assert "(1 new)" in out
+    assert np.load(gone).shape == (24, 32)
+    assert kept.stat().st_mtime_ns == before
+
+
+def test_labels_of_other_options_are_never_mixed(here, capsys):
+    write(capsys, "npy")
+    code, _, err = write(capsys, "npy", "--edge-band", 1)
+    assert code == 2
+    assert "holds labels of map neighborhood" in said(err)
+    code, out, _ = write(capsys, "npy", "--edge-band", 1, "--overwrite")
+    assert "(7 new)" in out
+
+
+def test_folder_of_other_things_is_left_alone(here, capsys):
+    (here / "out").mkdir()
+    (here / "out" / "thesis.tex").write_text("precious")
+    for options in ((), ("--overwrite",)):
+        code, _, err = write(capsys, "npy", *options)
+        assert code == 2
+        assert "holds no labels of ours" in said(err)
+    assert [p.name for p in (here / "out").iterdir()] == ["thesis.tex"]
