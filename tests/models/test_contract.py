@@ -32,14 +32,15 @@ class System:
 
     Attributes:
         build: makes it; size: of its frames; learning_rate: with which it learns eight frames.
-        steps: in which it does, or 0 where a kin of it is tried; exact: whether a frame depends on
-            every frame its memory reaches.
+        steps: in which it does; quick: whether that is tried each time, and not only with the slow
+            tests; exact: whether a frame depends on every frame its memory reaches.
     """
 
     build: Callable[[], VideoSegmenter]
     size: tuple[int, int] = (64, 96)
     learning_rate: float = 5e-3
-    steps: int = 0
+    steps: int = 70
+    quick: bool = False
     exact: bool = True
 
 
@@ -76,19 +77,27 @@ def tv3s(depth=4, window=4):
 
 
 SYSTEMS = {
-    "fanet": System(fanet, steps=30),
-    "fanet-sum": System(lambda: fanet(2, auxiliary=True), steps=40),
+    "fanet": System(fanet, steps=30, quick=True),
+    "fanet-sum": System(lambda: fanet(2, auxiliary=True), steps=40, quick=True),
     "fanet-mean": System(lambda: fanet(3, "mean")),
     "fanet-learned": System(lambda: fanet(2, "learned")),
     "fanet-decay": System(lambda: fanet(2, "decay")),
     "fanet-motion": System(lambda: fanet(2, "motion", flow=FlowNetS(1 / 16, 0)), exact=False),
     "dff-frame": System(lambda: feature_flow(1)),
-    "dff": System(lambda: feature_flow(3), (128, 192), steps=50, exact=False),
-    "dff-inception": System(lambda: feature_flow(2, FlowNetInception(24)), exact=False),
+    "dff": System(lambda: feature_flow(3), (128, 192), steps=50, quick=True, exact=False),
+    "dff-inception": System(
+        lambda: feature_flow(2, FlowNetInception(24)),
+        (128, 192),
+        learning_rate=3e-3,
+        steps=100,
+        exact=False,
+    ),
     "dff-classical": System(lambda: feature_flow(3, ClassicalFlow()), exact=False),
     "dff-adaptive": System(lambda: feature_flow(4, None, 0.33), exact=False),
     "r50-plain": System(lambda: ma_resnet("deeplabv3plus", 0)),
-    "ma-deeplab": System(lambda: ma_resnet("deeplabv3plus"), steps=50, learning_rate=1e-2),
+    "ma-deeplab": System(
+        lambda: ma_resnet("deeplabv3plus"), steps=50, quick=True, learning_rate=1e-2
+    ),
     "ma-deeplab-T3": System(lambda: ma_resnet("deeplabv3plus", 3, judge=True), exact=False),
     "ma-pspnet": System(lambda: ma_resnet("pspnet", 2, stages=4)),
     "ma-sfnet": System(lambda: ma_resnet("sfnet")),
@@ -96,15 +105,17 @@ SYSTEMS = {
     "segformer": System(
         lambda: SegFormer(mix_transformer(), MlpDecoder((8, 16, 20, 32), CLASSES, 16))
     ),
-    "tv3s": System(tv3s, steps=30, learning_rate=1e-2),
+    "tv3s": System(tv3s, steps=30, quick=True, learning_rate=1e-2),
     "tv3s-one-window": System(lambda: tv3s(2, 12)),
-    "espnet": System(lambda: ESPNet(CLASSES), steps=70, learning_rate=1e-2),
+    "espnet": System(lambda: ESPNet(CLASSES), steps=70, quick=True, learning_rate=1e-2),
     "espnet-l1a": System(lambda: espnet_convlstm("l1a", state_size=None)),
-    "espnet-l1b": System(lambda: espnet_convlstm("l1b"), steps=40, learning_rate=1e-2),
+    "espnet-l1b": System(lambda: espnet_convlstm("l1b"), steps=40, quick=True, learning_rate=1e-2),
     "espnet-l1c-tanh": System(lambda: espnet_convlstm("l1c", activation="tanh")),
     "espnet-l1d": System(lambda: espnet_convlstm("l1d")),
     "ssnet": System(lambda: SSNet(CLASSES)),
-    "vssnet": System(lambda: SSNet(CLASSES, recurrent=True), steps=70, learning_rate=2e-2),
+    "vssnet": System(
+        lambda: SSNet(CLASSES, recurrent=True), steps=70, quick=True, learning_rate=2e-2
+    ),
 }
 
 
@@ -225,7 +236,10 @@ def picture_book(size):
     return colors[labels].movedim(-1, 2) + noise, labels
 
 
-@pytest.mark.parametrize("name", [n for n, s in SYSTEMS.items() if s.steps])
+@pytest.mark.parametrize(
+    "name",
+    [n if s.quick else pytest.param(n, marks=pytest.mark.slow) for n, s in SYSTEMS.items()],
+)
 def test_it_learns_eight_frames_by_heart(name):
     torch.manual_seed(0)
     system = SYSTEMS[name]
