@@ -336,8 +336,9 @@ def shade(  # noqa: ANN201
                 cb += (sky[2] - cb) * strength
             if material == GLASS or material == WATER or material == PAINT:
                 if material == WATER:
-                    nx += 0.07 * (smooth_noise(px * 3.1, py * 3.1) - 0.5)
-                    ny += 0.07 * (smooth_noise(px * 3.1 + 17.0, py * 3.1) - 0.5)
+                    swell = 0.07 * fade(0.4, footprint)
+                    nx += swell * (smooth_noise(px * 3.1, py * 3.1) - 0.5)
+                    ny += swell * (smooth_noise(px * 3.1 + 17.0, py * 3.1) - 0.5)
                 along = (dx * nx + dy * ny + dz * nz) / length
                 rx, ry = dx / length - 2.0 * along * nx, dy / length - 2.0 * along * ny
                 rz = dz / length - 2.0 * along * nz
