@@ -160,6 +160,8 @@ class FANet(VideoSegmenter):
             expect; without, frames stay from 0 to 1, as in the founding paper's notebook.
     """
 
+    paper = "FANet (Hu et al., RA-L 2020) with TCA"
+
     def __init__(
         self,
         backbone: ResNet,
@@ -197,8 +199,6 @@ class FANet(VideoSegmenter):
         self.clslayer_32 = _Classifier(_SMOOTH, 64, num_classes) if auxiliary else None
         self.clslayer_16 = _Classifier(_SMOOTH, 64, num_classes) if auxiliary else None
 
-    paper = "FANet (Hu et al., RA-L 2020) with TCA"
-
     @property
     def imagenet_name(self) -> str:
         return f"resnet{self.resnet.depth}"
@@ -219,7 +219,8 @@ class FANet(VideoSegmenter):
         Args:
             frames, memory: as there.
             flow: (B, T, 2, H, W) exact, from each frame to the one before it, in pixels, x before
-                y; for ``motion``, in place of the estimate.
+                y; for ``motion``, in place of the estimate. The embedded simulator's optical flow
+                has the other sign.
         """
         outputs, memory = self._run(frames, memory, flow, with_auxiliary=False)
         return outputs[0], memory
