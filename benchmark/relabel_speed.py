@@ -4,7 +4,9 @@ The notebook's way: for each frame, load the ids from a .npy file, go through th
 `np.isin` and `np.where`, and save the labels as .npy. It is measured beside
 
 - the mapping alone (`airseg.labels.relabel.apply_table`, one thread),
-- the same files in and out with only the mapping exchanged, and
+- the same files in and out with only the mapping exchanged,
+- `airseg relabel --as npy` of the same folder, with counting, checks and files that are whole or
+  absent, and
 - everything `airseg relabel` does to a recording: check sums, decoding of colour, ids and depth,
   mapping, compressing, hashing, and reading every frame back.
 
@@ -14,6 +16,8 @@ Run it with: python benchmark/relabel_speed.py [--frames 100] [--recording FOLDE
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
 import os
 import platform
 import tempfile
@@ -25,9 +29,10 @@ import cv2
 import numpy as np
 
 from airseg.classes import CLASS_INDEX, CLASS_NAMES, IGNORE_INDEX
+from airseg.dataset.label_folder import FolderOptions, write_labels
 from airseg.dataset.preparation import prepare
 from airseg.dataset.writer import pack
-from airseg.labels.label_map import load_label_map
+from airseg.labels.label_map import LabelMap, load_label_map
 from airseg.labels.relabel import apply_table
 from airseg.labels.resolution import resolve
 from airseg.recording.storage import Recording
@@ -44,7 +49,7 @@ def main() -> None:
     label_map = load_label_map("neighborhood")
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        recording_path = arguments.recording or _record(work, arguments.frames)
+        recording_path = arguments.recording or record_frames(work, arguments.frames)
         recording = Recording.open(recording_path)
         table = resolve(label_map, recording.object_table).table
         count = min(arguments.frames, len(recording))
@@ -76,6 +81,19 @@ def main() -> None:
             founding_files,
             _per_frame(lambda: _map_files(sources, out, lambda f: apply_table(f, table)), count),
         )
+        tartan = _save_tartan(work / "P000", frames)
+        groups_map = _map_by_id(work / "by_id.yaml", table)
+        folder_items = prepare([tartan], groups_map).items
+        runs = itertools.count()
+        options = FolderOptions(jobs=1)
+        _report(
+            "airseg relabel --as npy, one core",
+            founding_files,
+            _per_frame(
+                lambda: write_labels(work / f"out{next(runs)}", folder_items, groups_map, options),
+                count,
+            ),
+        )
         items = prepare([recording_path], label_map).items
         began = time.perf_counter()
         packed = pack(work / "d.h5", items, label_map)
@@ -102,7 +120,7 @@ def founding_loop(ids: np.ndarray, groups: dict[str, np.ndarray]) -> np.ndarray:
     return labels
 
 
-def _record(work: Path, frames: int) -> Path:
+def record_frames(work: Path, frames: int) -> Path:
     """Fly the embedded simulator; its frames compress and relabel as real ones do."""
     from airseg.cli import main as airseg
 
@@ -122,6 +140,27 @@ def _save_npy(folder: Path, frames: list[np.ndarray]) -> list[Path]:
     for path, frame in zip(paths, frames, strict=True):
         np.save(path, frame)
     return paths
+
+
+def _save_tartan(folder: Path, frames: list[np.ndarray]) -> Path:
+    """Write the ids as the founding dataset has them; the pictures are never read here."""
+    _save_npy(folder, frames)
+    for index in range(len(frames)):
+        cv2.imwrite(
+            str(folder / f"{index:06d}_left.png"), np.zeros((*frames[0].shape, 3), np.uint8)
+        )
+    return folder
+
+
+def _map_by_id(path: Path, table: np.ndarray) -> LabelMap:
+    """Return a label map that says by id what the recording's map says by name."""
+    rules = [
+        {"class": name, "ids": np.flatnonzero(table == CLASS_INDEX[name]).tolist()}
+        for name in CLASS_NAMES
+    ]
+    ignored = np.flatnonzero(table == IGNORE_INDEX).tolist()
+    path.write_text(json.dumps({"format": 1, "name": "by id", "ignore": ignored, "rules": rules}))
+    return load_label_map(path)
 
 
 def _map_all(frames: list[np.ndarray], mapping: Callable[[np.ndarray], np.ndarray]) -> None:

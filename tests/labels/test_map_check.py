@@ -8,9 +8,10 @@ from recording_folders import write_recording
 from airseg.classes import IGNORE_INDEX
 from airseg.errors import LabelMapError
 from airseg.labels.check import check_map, default_id
-from airseg.labels.label_map import load_label_map, parse_label_map
+from airseg.labels.label_map import base_name, load_label_map, parse_label_map
 from airseg.labels.resolution import resolve
 from airseg.resources import shipped_names
+from airseg.simulators.embedded.worlds import WORLD_NAMES, build_world
 
 HEAD = "format: 1\nname: x\nrules:\n"
 
@@ -50,6 +51,13 @@ def test_special_before_general_is_no_problem():
 )
 def test_default_ids_are_those_airsim_gave(mesh, number):
     assert default_id(mesh) == number
+
+
+@pytest.mark.parametrize("world", WORLD_NAMES)
+def test_one_map_that_extends_a_common_base_serves_every_embedded_world(world):
+    own, shared = load_label_map(world), load_label_map("embedded")
+    names = {base_name(thing.name) for thing in build_world(world).objects}
+    assert {n: shared.class_of_name(n) for n in names} == {n: own.class_of_name(n) for n in names}
 
 
 def test_names_of_several_classes_with_one_default_id_are_told():
