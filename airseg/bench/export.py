@@ -98,6 +98,11 @@ def export_model(
     """
     if kind not in FORMATS:
         raise RecipeError(f"there is no format '{kind}'. Formats: {', '.join(FORMATS)}.")
+    if model.period > 1 and model.unbounded:
+        raise RecipeError(
+            "a network that chooses its key frames by content cannot be exported; leave out "
+            "change_threshold."
+        )
     model = model.eval()
     frames = torch.rand(1, 8, 3, height, width, generator=torch.Generator().manual_seed(0))
     folder.mkdir(parents=True, exist_ok=True)

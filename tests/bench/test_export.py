@@ -27,8 +27,9 @@ def fanet(depth=1, reduction="sum"):
     return FANet(ResNet(18, width=8), 5, depth, reduction)
 
 
-def dff():
-    return DeepFeatureFlow(FeatureNetwork((1, 1, 1, 1), 8, 16), FlowNetS(1 / 16, 16), 5, 3)
+def dff(threshold=None):
+    features = FeatureNetwork((1, 1, 1, 1), 8, 16)
+    return DeepFeatureFlow(features, FlowNetS(1 / 16, 16), 5, 3, threshold)
 
 
 def ma_resnet():
@@ -122,3 +123,8 @@ def test_a_flattened_memory_can_be_put_together_again():
 def test_an_unknown_format_is_refused(tmp_path):
     with pytest.raises(RecipeError, match="no format 'coreml'"):
         export_model(fanet(0), *SIZE, tmp_path, "coreml")
+
+
+def test_key_frames_chosen_by_content_are_refused(tmp_path):
+    with pytest.raises(RecipeError, match="by content cannot be exported"):
+        export_model(dff(0.1), *SIZE, tmp_path)
