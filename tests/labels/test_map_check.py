@@ -1,5 +1,7 @@
 """``labels check`` finds what reading a map cannot refuse: dead rules, doubles, unknown names."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from command_line import run, said
@@ -53,11 +55,20 @@ def test_default_ids_are_those_airsim_gave(mesh, number):
     assert default_id(mesh) == number
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", WORLD_NAMES)
 def test_one_map_that_extends_a_common_base_serves_every_embedded_world(world):
     own, shared = load_label_map(world), load_label_map("embedded")
     names = {base_name(thing.name) for thing in build_world(world).objects}
     assert {n: shared.class_of_name(n) for n in names} == {n: own.class_of_name(n) for n in names}
+
+
+def test_tartanair2_map_takes_every_name_of_its_environments():
+    lines = (Path(__file__).parent / "tartanair2_names.txt").read_text().splitlines()
+    names = [line for line in lines if not line.startswith("#")]
+    assert len(names) > 100
+    report = check_map(load_label_map("tartanair2"), names)
+    assert report.problems == []
 
 
 def test_names_of_several_classes_with_one_default_id_are_told():
