@@ -1,5 +1,9 @@
 """What moves, and the flow that tells it: against points followed by hand in float64."""
 
+import hashlib
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -174,3 +178,22 @@ def test_normals_of_the_ground_point_up_and_are_of_unit_length(renderer):
     np.testing.assert_allclose(seen.normals[HEIGHT // 2, WIDTH // 2], [0, 0, -1], atol=1e-6)
     up = renderer.render(view((0, 0, -2), pitch=80), normals=True)
     assert (up.normals[up.depth_planar == SKY] == 0).all()
+
+
+def test_two_processes_draw_the_same_bytes(renderer):
+    script = (
+        "import hashlib, numpy as np;"
+        "from airseg.simulators.embedded.renderer import CameraView, Renderer;"
+        "from airseg.simulators.embedded.worlds import build_world;"
+        "seen = Renderer(build_world('neighborhood', 0)).render("
+        "CameraView(np.array([5.0, 0.0, -3.0]), np.array([1.0, 0, 0, 0]), 90.0, 64, 48),"
+        "1_700_000_000_000_000_000 + 7 * 10**9);"
+        "data = seen.rgb.tobytes() + seen.object_index.tobytes() + seen.depth_planar.tobytes();"
+        "print(hashlib.sha256(data).hexdigest())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    seen = renderer.render(view((5, 0, -3)), seconds(7))
+    data = seen.rgb.tobytes() + seen.object_index.tobytes() + seen.depth_planar.tobytes()
+    assert done.stdout.strip() == hashlib.sha256(data).hexdigest()
