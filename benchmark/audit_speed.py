@@ -81,6 +81,10 @@ class _Short:
         self._source, self.length = source, length
         self.name, self.environment, self.object_table = "short", "", ()
 
+    def read_ids(self, index: int) -> np.ndarray:
+        """Return the ids of a frame."""
+        return self._source.read_ids(index)  # type: ignore[attr-defined]
+
     def read(self, index: int, *, with_depth: bool) -> object:
         """Return a frame."""
         return self._source.read(index, with_depth=with_depth)  # type: ignore[attr-defined]

@@ -193,7 +193,7 @@ class _Sums:
     """The statistics of one label, summed over sequences."""
 
     def __init__(self) -> None:
-        self.pixels = self.frames = self.appearances = self.kept = self.either = 0
+        self.pixels = self.coloured = self.frames = self.appearances = self.kept = self.either = 0
         self.colour, self.texture, self.height = np.zeros(6), np.zeros(2), 0.0
         self.borders: dict[str, int] = defaultdict(int)
         self.sequences: list[str] = []
@@ -213,6 +213,7 @@ class _Sums:
         self.appearances += int(counted.appearances[raw_id])
         self.kept += int(counted.kept[raw_id])
         self.either += int(counted.either[raw_id])
+        self.coloured += int(counted.coloured[raw_id])
         self.colour += counted.colour[raw_id]
         self.texture += counted.texture[raw_id]
         self.height += float(counted.height[raw_id])
@@ -227,7 +228,7 @@ class _Sums:
         entry.sequences = self.sequences
         if not self.pixels:
             return
-        means = self.colour / self.pixels
+        means = self.colour / max(1, self.coloured)
         variances = np.maximum(means[3:] - means[:3] ** 2, 0.0)
         entry.share = self.pixels / max(1, total_pixels)
         entry.colour = (float(means[0]), float(means[1]), float(means[2]))

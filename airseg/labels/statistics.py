@@ -1,6 +1,6 @@
 """Count everything an audit wants to know about raw labels, in one pass over a sequence's frames.
 
-One compiled loop over the pixels of a frame updates the statistics of all ids together. It lets go
+Compiled loops over the pixels of a frame update the statistics of all ids together. They let go
 of Python's lock, as the decoding of PNG files does, so sequences are counted in parallel by
 threads: no process needs to be started, and nothing needs to be sent.
 """
@@ -20,6 +20,10 @@ from airseg.labels.resolution import MeshGroup
 BEST_FRAMES = 3
 """How many frames show a label on the page."""
 
+COLOUR_EVERY = 4
+"""Colour is read of every fourth frame, and of each frame that shows an id not seen in colour yet:
+ids decode in a tenth of the time, and a mean over hundreds of frames does not need them all."""
+
 _FAR_APART = 25
 """Frames of one sequence that show a label lie at least a second apart."""
 
@@ -31,6 +35,9 @@ class AuditSource(Protocol):
     environment: str
     length: int
     object_table: Sequence[MeshGroup]
+
+    def read_ids(self, index: int) -> np.ndarray:
+        """Return the raw ids of a frame: (H, W) uint8."""
 
     def read(self, index: int, *, with_depth: bool) -> object:
         """Return a frame with `rgb` (H, W, 3) and `ids` (H, W), both uint8."""
@@ -44,7 +51,8 @@ class SequenceStatistics:
         frames_read: how many frames went in.
         frame_pixels: pixels of one frame.
         pixels: (256,) pixels; frames: (256,) frames in which the id is seen.
-        colour: (256, 6) sums of red, green, blue and of their squares.
+        coloured: (256,) pixels whose colour was read.
+        colour: (256, 6) sums of red, green, blue and of their squares, over those.
         texture: (256, 2) sum of brightness steps between neighbours of one id, and how many.
         height: (256,) sum of rows, 0 at the upper edge of the frame and 1 at the lower.
         neighbours: (256, 256) pixel borders between two ids.
@@ -57,6 +65,7 @@ class SequenceStatistics:
     frame_pixels: int = 0
     pixels: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
     frames: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
+    coloured: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
     colour: np.ndarray = field(default_factory=lambda: np.zeros((256, 6), np.int64))
     texture: np.ndarray = field(default_factory=lambda: np.zeros((256, 2), np.int64))
     height: np.ndarray = field(default_factory=lambda: np.zeros(256, np.float64))
@@ -107,23 +116,26 @@ def count_sequence(
 ) -> SequenceStatistics:
     """Count all frames of one sequence; `tick` is called after each, and stops it by True."""
     sums = SequenceStatistics()
-    before = np.zeros((0, 0), np.uint8)
-    before_counts = np.zeros(256, np.int64)
+    before, before_counts = None, np.zeros(256, np.int64)
     for index in range(source.length):
-        frame = source.read(index, with_depth=False)
-        add_frame(sums, frame.rgb, frame.ids, before, before_counts, index)  # type: ignore[attr-defined]
+        ids = source.read_ids(index)
+        counts = np.bincount(ids.ravel(), minlength=256)
+        rgb = None
+        if index % COLOUR_EVERY == 0 or ((counts > 0) & (sums.coloured == 0)).any():
+            rgb = source.read(index, with_depth=False).rgb  # type: ignore[attr-defined]
+        add_frame(sums, ids, counts, rgb, before, before_counts, index)
         if tick and tick():
             break
-        before = frame.ids  # type: ignore[attr-defined]
-        before_counts = np.bincount(before.ravel(), minlength=256)
+        before, before_counts = ids, counts
     return sums
 
 
 def add_frame(
     sums: SequenceStatistics,
-    rgb: np.ndarray,
     ids: np.ndarray,
-    before: np.ndarray,
+    counts: np.ndarray,
+    rgb: np.ndarray | None,
+    before: np.ndarray | None,
     before_counts: np.ndarray,
     index: int,
 ) -> None:
@@ -131,18 +143,18 @@ def add_frame(
 
     Args:
         sums: where to add.
-        rgb: (H, W, 3) uint8; ids: (H, W) uint8.
-        before: ids of the frame before, of any other shape when there is none.
+        ids: (H, W) uint8; counts: (256,) pixels of each id in it.
+        rgb: (H, W, 3) uint8, or None where colour is not read.
+        before: ids of the frame before, None when there is none.
         before_counts: (256,) pixels of each id in it.
         index: the frame's number.
     """
-    counts = np.zeros(256, np.int64)
     kept = np.zeros(256, np.int64)
-    has_before = before.shape == ids.shape
-    _count(
-        ids, rgb, before if has_before else ids, has_before, counts, kept,
-        sums.colour, sums.texture, sums.height, sums.neighbours,
-    )  # fmt: skip
+    has_before = before is not None and before.shape == ids.shape
+    _count_places(ids, before if has_before else ids, kept, sums.height, sums.neighbours)
+    if rgb is not None:
+        _count_colors(ids, rgb, sums.colour, sums.texture)
+        sums.coloured += counts
     sums.frames_read += 1
     sums.frame_pixels = ids.size
     sums.pixels += counts
@@ -174,23 +186,37 @@ def _note_best(best: list[tuple[float, int]], share: float, index: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _count(
+def _count_places(
     ids: np.ndarray,
-    rgb: np.ndarray,
     before: np.ndarray,
-    has_before: bool,
-    counts: np.ndarray,
     kept: np.ndarray,
-    colour: np.ndarray,
-    texture: np.ndarray,
     height: np.ndarray,
     neighbours: np.ndarray,
 ) -> None:
-    """Update all sums by one frame; see `SequenceStatistics`."""
+    """Add where ids are, what they border on, and what stayed; see `SequenceStatistics`."""
     rows, columns = ids.shape
     for y in range(rows):
         row_share = (y + 0.5) / rows
-        left_id = -1
+        for x in range(columns):
+            number = ids[y, x]
+            height[number] += row_share
+            if before[y, x] == number:
+                kept[number] += 1
+            if x > 0 and ids[y, x - 1] != number:
+                neighbours[number, ids[y, x - 1]] += 1
+                neighbours[ids[y, x - 1], number] += 1
+            if y > 0 and ids[y - 1, x] != number:
+                neighbours[number, ids[y - 1, x]] += 1
+                neighbours[ids[y - 1, x], number] += 1
+
+
+@njit(cache=True, nogil=True)
+def _count_colors(
+    ids: np.ndarray, rgb: np.ndarray, colour: np.ndarray, texture: np.ndarray
+) -> None:
+    """Add colours, their squares, and steps of brightness within an id."""
+    rows, columns = ids.shape
+    for y in range(rows):
         left_gray = 0
         for x in range(columns):
             number = ids[y, x]
@@ -199,8 +225,6 @@ def _count(
                 np.int64(rgb[y, x, 1]),
                 np.int64(rgb[y, x, 2]),
             )
-            counts[number] += 1
-            height[number] += row_share
             colour[number, 0] += red
             colour[number, 1] += green
             colour[number, 2] += blue
@@ -208,15 +232,7 @@ def _count(
             colour[number, 4] += green * green
             colour[number, 5] += blue * blue
             gray = (red * 77 + green * 150 + blue * 29) >> 8
-            if has_before and before[y, x] == number:
-                kept[number] += 1
-            if left_id == number:
+            if x > 0 and ids[y, x - 1] == number:
                 texture[number, 0] += abs(gray - left_gray)
                 texture[number, 1] += 1
-            elif left_id >= 0:
-                neighbours[number, left_id] += 1
-                neighbours[left_id, number] += 1
-            if y > 0 and ids[y - 1, x] != number:
-                neighbours[number, ids[y - 1, x]] += 1
-                neighbours[ids[y - 1, x], number] += 1
-            left_id, left_gray = number, gray
+            left_gray = gray

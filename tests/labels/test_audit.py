@@ -43,6 +43,9 @@ class Sequence:
     def read(self, index, *, with_depth):
         return Frame(self._rgb[index], self._ids[index])
 
+    def read_ids(self, index):
+        return self._ids[index]
+
 
 def noise(frames=4, height=12, width=16, ids=5, seed=0):
     random = np.random.default_rng(seed)
@@ -60,14 +63,24 @@ def test_sums_are_those_of_plain_numpy():
         mask = ids == number
         assert sums.pixels[number] == mask.sum()
         assert sums.frames[number] == mask.any((1, 2)).sum()
-        assert np.array_equal(sums.colour[number, :3], rgb[mask].astype(np.int64).sum(0))
-        assert np.array_equal(sums.colour[number, 3:], (rgb[mask].astype(np.int64) ** 2).sum(0))
         assert sums.height[number] == pytest.approx(rows[mask].sum())
-        pairs = mask[..., 1:] & mask[..., :-1]
-        steps = np.abs(np.diff(gray, axis=2))
+        assert sums.coloured[number] == mask[0].sum()  # every fourth frame, so here the first
+        first = rgb[0][mask[0]].astype(np.int64)
+        assert np.array_equal(sums.colour[number, :3], first.sum(0))
+        assert np.array_equal(sums.colour[number, 3:], (first**2).sum(0))
+        pairs = mask[0, :, 1:] & mask[0, :, :-1]
+        steps = np.abs(np.diff(gray[0], axis=1))
         assert list(sums.texture[number]) == [steps[pairs].sum(), pairs.sum()]
         assert sums.kept[number] == (mask[1:] & mask[:-1]).sum()
         assert sums.either[number] == (mask[1:] | mask[:-1]).sum()
+
+
+def test_colour_is_read_of_the_first_frame_that_shows_an_id():
+    ids = np.zeros((4, 2, 2), np.uint8)
+    ids[2] = 9
+    sums = count_sequence(Sequence(ids, np.full((4, 2, 2, 3), 50, np.uint8)))
+    assert sums.coloured[9] == 4
+    assert list(sums.colour[9, :3]) == [200, 200, 200]
 
 
 def test_borders_are_counted_once_from_each_side():
