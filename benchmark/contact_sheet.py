@@ -1,6 +1,6 @@
 """Draw the README's contact sheet: three worlds, weather and times of day, with their labels.
 
-    python benchmark/contact_sheet.py docs/worlds.jpg
+python benchmark/contact_sheet.py docs/worlds.jpg
 """
 
 from __future__ import annotations
