@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -71,34 +72,57 @@ def write_labels(
         LabelMapError: a seen mesh has no class.
     """
     _claim(folder, label_map, options)
-    total, done, stop = sum(item.source.length for item in items), [0, 0], [False]
+    ticker = _Ticker(sum(item.source.length for item in items), progress)
+    if options.jobs == 1 or len(items) == 1:
+        pixels = [_write_sequence(folder, item, options, ticker) for item in items]
+    else:
+        pixels = _write_in_threads(folder, items, options, ticker)
+    resolutions = [item.resolution for item in items]
+    warnings = check_seen(label_map, resolutions, pixels, allow_unmapped=options.allow_unmapped)
+    return WrittenLabels(ticker.done, ticker.new, pixels, warnings)
 
-    def tick(is_new: bool) -> bool:
-        done[0] += 1
-        done[1] += is_new
-        return stop[0]
 
-    with ThreadPoolExecutor(max(1, options.jobs), thread_name_prefix="labels") as pool:
-        futures = [pool.submit(_write_sequence, folder, item, options, tick) for item in items]
+class _Ticker:
+    """Counts frames and tells of them, in the main thread alone, which may stop the others."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self.total, self.done, self.new, self.is_stopped = total, 0, 0, False
+        self._progress = progress
+
+    def tick(self, *, is_new: bool) -> None:
+        """Note one frame."""
+        self.done += 1
+        self.new += is_new
+        if threading.current_thread() is threading.main_thread():
+            self.tell()
+
+    def tell(self) -> None:
+        """Report how far things are."""
+        if self._progress:
+            self._progress("relabelling", self.done, self.total)
+
+
+def _write_in_threads(
+    folder: Path, items: Sequence[PackItem], options: FolderOptions, ticker: _Ticker
+) -> list[np.ndarray]:
+    """Write several sequences at a time; return pixels by raw id of each."""
+    with ThreadPoolExecutor(options.jobs, thread_name_prefix="labels") as pool:
+        futures = [pool.submit(_write_sequence, folder, i, options, ticker) for i in items]
         try:
             for future in futures:
                 while not future.done():
-                    if progress:
-                        progress("relabelling", done[0], total)
+                    ticker.tell()
                     wait([future], timeout=0.2)
-            pixels = [future.result() for future in futures]
+                future.result()
         except BaseException:
-            stop[0] = True
+            ticker.is_stopped = True
             raise
-    if progress:
-        progress("relabelling", total, total)
-    resolutions = [item.resolution for item in items]
-    warnings = check_seen(label_map, resolutions, pixels, allow_unmapped=options.allow_unmapped)
-    return WrittenLabels(total, done[1], pixels, warnings)
+    ticker.tell()
+    return [future.result() for future in futures]
 
 
 def _write_sequence(
-    folder: Path, item: PackItem, options: FolderOptions, tick: Callable[[bool], bool]
+    folder: Path, item: PackItem, options: FolderOptions, ticker: _Ticker
 ) -> np.ndarray:
     """Write one sequence's labels; return pixels by raw id."""
     place = folder / item.source.name
@@ -112,7 +136,8 @@ def _write_sequence(
         is_new = not path.is_file()
         if is_new:
             _save(path, leave_out_edges(apply_table(ids, item.resolution.table), options.edges))
-        if tick(is_new):
+        ticker.tick(is_new=is_new)
+        if ticker.is_stopped:
             break
     return pixels
 
