@@ -39,7 +39,13 @@ if TYPE_CHECKING:
     type=click.Choice(["npy", "png"]),
     help="Write label images into the folder --out instead of packing a dataset.",
 )
-@click.option("--jobs", default=2, show_default=True, help="Sequences at a time, with --as.")
+@click.option(
+    "--jobs",
+    default=2,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Sequences at a time, with --as.",
+)
 @click.option(
     "--palette",
     type=click.Path(path_type=Path),
