@@ -18,6 +18,8 @@ from airseg.errors import AirsegError, did_you_mean
 _COMMANDS = {
     "sim": ("airseg.cli.sim", "Run the embedded simulator, which speaks AirSim's RPC."),
     "record": ("airseg.cli.record", "Fly plans and record every frame with its labels."),
+    "plan": ("airseg.cli.plan", "Check, draw and import flight plans."),
+    "settings": ("airseg.cli.settings", "Write the settings.json that plans need."),
     "doctor": ("airseg.cli.doctor", "Check how well a simulator suits recording."),
     "verify": ("airseg.cli.verify", "Check recordings frame by frame, and repair them."),
     "preview": ("airseg.cli.preview", "Make an MP4 of a recording: frames beside labels."),

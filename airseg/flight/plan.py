@@ -17,6 +17,7 @@ from airseg.resources import find_resource
 FORMAT_VERSION = 1
 Metres = Annotated[float, Field(ge=-10_000, le=10_000)]
 Position = tuple[Metres, Metres, Metres]
+SimulatorName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,40}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -58,6 +59,20 @@ class Limits(StrictModel):
     yaw_rate_dps: float | None = Field(None, gt=0, le=720)
 
 
+class Companion(StrictModel):
+    """Another vehicle of the simulator that flies along, with a camera of its own.
+
+    Attributes:
+        behind_s: how long after the first vehicle it passes the same place.
+        offset_m: where it flies besides: forward, right, down of its heading.
+        camera: how it sees; the plan's camera where left out.
+    """
+
+    behind_s: float = Field(0.0, ge=0, le=600)
+    offset_m: Position = (0.0, 0.0, 0.0)
+    camera: PlanCamera | None = None
+
+
 class Weather(StrictModel):
     """How strong each kind of weather is, 0 to 1."""
 
@@ -66,6 +81,9 @@ class Weather(StrictModel):
     dust: Share = 0.0
     fog: Share = 0.0
 
+
+# Fields that came later: a plan without them keeps its fingerprint, and its recordings.
+_LATER_FIELDS = {"flow": False, "cameras": {}, "companions": {}}
 
 _DEFAULT_LIMITS = {
     "multirotor": (15.0, 4.0, 90.0),
@@ -89,9 +107,13 @@ class FlightPlan(StrictModel):
         look_at: a point, North and East, that the nose follows instead of the path.
         laps: how often the waypoints are flown; more than one lap returns to the start each time.
         duration_s: cuts the flight off.
-        mode: ``pose`` sets the exact pose of every frame, ``step`` lets the vehicle fly.
+        mode: ``pose`` sets the exact pose of every frame, ``step`` lets the vehicle fly,
+            ``realtime`` sets poses while the simulator's clock runs on.
         split: which part of a dataset the recording belongs to.
-        depth: whether depth is recorded.
+        depth: whether depth is recorded; flow: whether optical flow is, where there is any.
+        cameras: more cameras of the vehicle, by the simulator's names for them; each is recorded
+            into a folder of its own.
+        companions: more vehicles, by the simulator's names for them; likewise.
     """
 
     format: Literal[1] = 1
@@ -110,9 +132,12 @@ class FlightPlan(StrictModel):
     duration_s: float | None = Field(None, gt=0, le=86_400)
     weather: Weather = Weather()
     time_of_day: str | None = None
-    mode: Literal["pose", "step"] = "pose"
+    mode: Literal["pose", "step", "realtime"] = "pose"
     split: Literal["train", "val", "test"] | None = None
     depth: bool = True
+    flow: bool = False
+    cameras: dict[SimulatorName, PlanCamera] = {}
+    companions: dict[SimulatorName, Companion] = {}
 
     @field_validator("rate_hz")
     @classmethod
@@ -156,6 +181,10 @@ class FlightPlan(StrictModel):
             )
         if self.vehicle == "camera" and self.mode == "step":
             raise ValueError("mode: a free camera has no dynamics to step; use mode: pose")
+        if self.companions and self.mode == "step":
+            raise ValueError("companions: their poses are set; use mode: pose, or a plan for each")
+        if "0" in self.cameras:
+            raise ValueError("cameras.0: that is the first camera; describe it under camera")
         points = [self.start.position, *(w.position for w in self.waypoints)]
         if all(p == points[0] for p in points):
             raise ValueError("waypoints: every waypoint is at the start; nothing would move")
@@ -187,6 +216,9 @@ class FlightPlan(StrictModel):
         The description and the split can change without making a recording another one.
         """
         content = self.model_dump(mode="json", exclude={"description", "split"})
+        for field, default in _LATER_FIELDS.items():
+            if content[field] == default:
+                del content[field]
         text = json.dumps(content, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -13,32 +12,15 @@ from typing import Self
 
 from airseg.errors import SimulatorError
 from airseg.flight.plan import FlightPlan
-from airseg.simulators.protocol import DEFAULT_HOST, ImageType
+from airseg.recording.simulator_settings import settings_text
+from airseg.simulators.protocol import DEFAULT_HOST
 
 _START_TIMEOUT_S = 300
-_MODES = {"multirotor": "Multirotor", "car": "Car", "camera": "ComputerVision"}
 
 
-def simulator_key(plan: FlightPlan) -> tuple[str, int, int]:
-    """Return what a simulator must be set up for: SimMode, width, height."""
-    return _MODES[plan.vehicle], plan.camera.width, plan.camera.height
-
-
-def settings_text(plan: FlightPlan) -> str:
-    """Return the settings.json with which a simulator serves a plan."""
-    mode, width, height = simulator_key(plan)
-    kinds = (ImageType.Scene, ImageType.DepthPlanar, ImageType.Segmentation)
-    captures = [
-        {"ImageType": int(k), "Width": width, "Height": height, "FOV_Degrees": plan.camera.fov_deg}
-        for k in kinds
-    ]
-    settings = {
-        "SettingsVersion": 1.2,
-        "SimMode": mode,
-        "ViewMode": "NoDisplay",
-        "CameraDefaults": {"CaptureSettings": captures},
-    }
-    return json.dumps(settings, indent=2)
+def simulator_key(plan: FlightPlan) -> str:
+    """Return what a simulator must be set up for; plans of one key can share one."""
+    return settings_text([("plan", plan)])
 
 
 class EmbeddedProcess:
@@ -59,7 +41,7 @@ class EmbeddedProcess:
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="airseg-")
         settings = Path(self._folder.name) / "settings.json"
-        settings.write_text(settings_text(self._plan), encoding="ascii")
+        settings.write_text(settings_text([("plan", self._plan)]), encoding="ascii")
         command = [sys.executable, "-m", "airseg", "sim", "--port", "0", "--exit-with-stdin"]
         command += ["--host", DEFAULT_HOST, "--world", self._world, "--seed", str(self._seed)]
         command += ["--settings", str(settings)]

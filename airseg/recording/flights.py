@@ -41,11 +41,26 @@ class Stepper:
     def __init__(self, client: Any) -> None:
         self._client = client
         self.is_steppable = True
+        self._origin: tuple[int, int] | None = None
+        self._owed_ns = 0
+
+    def observe(self, frame: int, timestamp_ns: int, step_ns: int) -> None:
+        """Learn what time a frame really has, so that the next step makes up for the difference.
+
+        AirSim steps in wall time, so that its steps are never exact; without a correction their
+        errors would add up.
+        """
+        if self._origin is None:
+            self._origin = (frame, timestamp_ns)
+        first, began_ns = self._origin
+        owed = began_ns + (frame - first) * step_ns - timestamp_ns
+        self._owed_ns = max(-step_ns // 2, min(step_ns // 2, owed))
 
     def advance(self, span_ns: int) -> None:
         """Let a span of time pass, then stand still."""
         if span_ns <= 0 or not self.is_steppable:
             return
+        span_ns += self._owed_ns
         try:
             self._client.simContinueForTime(span_ns / 1e9)
         except Exception as cause:
@@ -68,41 +83,95 @@ class Flight(Protocol):
     def begin(self) -> None:
         """Bring the vehicle to the state of frame 0; time stands still."""
 
-    def skip_to(self, frame: int) -> None:
-        """Bring everything to the state of a later frame without capturing."""
+    def skip_to(self, frame: int, slot: int) -> None:
+        """Bring everything to the state of a later frame, of a time slot, without capturing."""
 
     def advance(self, frame: int) -> bool:
         """Go on to a frame from the one before; False when the flight is over."""
 
-    def velocity(self, frame: int) -> np.ndarray:
-        """Return the vehicle's velocity, (3,) m/s NED."""
+    def velocity(self, frame: int, vehicle: str) -> np.ndarray:
+        """Return a vehicle's velocity, (3,) m/s NED."""
+
+    def slot(self, frame: int) -> int:
+        """Return the time slot of the frame that was advanced to; slots are one step long."""
+
+    def observe(self, frame: int, timestamp_ns: int) -> None:
+        """Learn what time a captured frame really has."""
 
 
 class PoseFlight:
-    """Puts the vehicle where the trajectory says, frame by frame."""
+    """Puts the vehicles where their trajectories say, frame by frame.
 
-    def __init__(self, client: Any, plan: FlightPlan, path: Trajectory, stepper: Stepper) -> None:
-        self._client, self._plan, self._path, self._stepper = client, plan, path, stepper
+    Args:
+        paths: of each vehicle by its name; the first one's name is empty.
+    """
+
+    def __init__(
+        self, client: Any, plan: FlightPlan, paths: dict[str, Trajectory], stepper: Stepper
+    ) -> None:
+        self._client, self._plan, self._paths, self._stepper = client, plan, paths, stepper
 
     def begin(self) -> None:
         self._place(0)
 
-    def skip_to(self, frame: int) -> None:
+    def skip_to(self, frame: int, slot: int) -> None:
         self._stepper.advance(frame * self._plan.step_ns)
         self._place(frame)
 
     def advance(self, frame: int) -> bool:
-        if frame >= len(self._path):
+        if frame >= len(self._paths[""]):
             return False
         self._stepper.advance(self._plan.step_ns)
         self._place(frame)
         return True
 
-    def velocity(self, frame: int) -> np.ndarray:
-        return self._path.velocity[frame]
+    def velocity(self, frame: int, vehicle: str) -> np.ndarray:
+        return self._paths[vehicle].velocity[frame]
+
+    def slot(self, frame: int) -> int:
+        return frame
+
+    def observe(self, frame: int, timestamp_ns: int) -> None:
+        self._stepper.observe(frame, timestamp_ns, self._plan.step_ns)
 
     def _place(self, frame: int) -> None:
-        self._client.simSetVehiclePose(_pose_of(self._path, frame), True)
+        for name, path in self._paths.items():
+            # Without a name, clients of one vehicle need no third argument.
+            more = (name,) if name else ()
+            self._client.simSetVehiclePose(_pose_of(path, frame), True, *more)
+
+
+class RealtimeFlight(PoseFlight):
+    """Sets poses while the simulator's clock runs; slots whose time has passed are left out."""
+
+    def begin(self) -> None:
+        self._client.simPause(False)
+        self._slot = 0
+        self._place(0)
+        self._began_s = time.monotonic()
+
+    def skip_to(self, frame: int, slot: int) -> None:
+        self._slot = slot
+        self._began_s = time.monotonic() - slot * self._plan.step_ns / 1e9
+
+    def advance(self, frame: int) -> bool:
+        step_s = self._plan.step_ns / 1e9
+        now = (time.monotonic() - self._began_s) / step_s
+        self._slot = max(self._slot + 1, int(np.floor(now)))
+        if self._slot >= len(self._paths[""]):
+            return False
+        time.sleep(max(0.0, self._began_s + self._slot * step_s - time.monotonic()))
+        self._place(self._slot)
+        return True
+
+    def velocity(self, frame: int, vehicle: str) -> np.ndarray:
+        return self._paths[vehicle].velocity[self._slot]
+
+    def slot(self, frame: int) -> int:
+        return self._slot
+
+    def observe(self, frame: int, timestamp_ns: int) -> None:
+        """Leave the clock to itself."""
 
 
 class _DynamicFlight(ABC):
@@ -129,7 +198,7 @@ class _DynamicFlight(ABC):
         self._client.simSetVehiclePose(_pose_of(self._path, 0), True)
         self._set_off()
 
-    def skip_to(self, frame: int) -> None:
+    def skip_to(self, frame: int, slot: int) -> None:
         for k in range(1, frame + 1):
             self.advance(k)
 
@@ -140,7 +209,13 @@ class _DynamicFlight(ABC):
         self._stepper.advance(self._plan.step_ns)
         return True
 
-    def velocity(self, frame: int) -> np.ndarray:
+    def slot(self, frame: int) -> int:
+        return frame
+
+    def observe(self, frame: int, timestamp_ns: int) -> None:
+        self._stepper.observe(frame, timestamp_ns, self._plan.step_ns)
+
+    def velocity(self, frame: int, vehicle: str) -> np.ndarray:
         v = self._client.simGetGroundTruthKinematics().linear_velocity
         return np.array([v.x_val, v.y_val, v.z_val], float)
 
@@ -225,13 +300,22 @@ class CarFlight(_DynamicFlight):
         return bool(self._reached >= len(self._path) - 2 or left < 0.5)
 
 
-def begin_flight(client: Any, plan: FlightPlan, path: Trajectory, mode: str) -> Flight:
-    """Return the flight of a plan in a mode, ``pose`` or ``step``."""
+def begin_flight(client: Any, plan: FlightPlan, paths: dict[str, Trajectory], mode: str) -> Flight:
+    """Return the flight of a plan in a mode: ``pose``, ``step`` or ``realtime``.
+
+    Args:
+        client: the simulator.
+        plan: what is flown.
+        paths: trajectory of each vehicle by its name; the first one's name is empty.
+        mode: how.
+    """
     stepper = Stepper(client)
     if mode == "pose":
-        return PoseFlight(client, plan, path, stepper)
+        return PoseFlight(client, plan, paths, stepper)
+    if mode == "realtime":
+        return RealtimeFlight(client, plan, paths, stepper)
     kind = CarFlight if plan.vehicle == "car" else MultirotorFlight
-    return kind(client, plan, path, stepper)
+    return kind(client, plan, paths[""], stepper)
 
 
 def sim_mode(client: Any) -> str:

@@ -15,20 +15,19 @@ from airseg import __version__
 from airseg.errors import AirsegError, RecordingError, SimulatorError
 from airseg.flight.plan import FlightPlan
 from airseg.flight.trajectory import Trajectory, plan_trajectory
-from airseg.geometry import quaternion_from_euler
-from airseg.recording.capture import CAMERA, Capturer
+from airseg.labels.relabel import count_ids
+from airseg.recording.capture import Capturer, Instant
+from airseg.recording.clocks import LatenessCheck, StepCheck
 from airseg.recording.flights import Flight, begin_flight, sim_mode
-from airseg.recording.segmentation import (
-    IdDecoder,
-    Palette,
-    assign_ids,
-    group_meshes,
-    measure_palette,
-    object_table,
-)
+from airseg.recording.pipeline import Fetched, fetch_ahead
+from airseg.recording.scene import SceneIds, prepare_world
+from airseg.recording.segmentation import IdDecoder, Palette
 from airseg.recording.storage import RecordingInfo, read_frames, read_info
+from airseg.recording.views import View, companion_paths, intrinsics, views_of
 from airseg.recording.writer import Frame, RecordingWriter
-from airseg.simulators.protocol import Pose, Quaternionr, Vector3r, WeatherParameter
+from airseg.simulators.protocol import Pose, Quaternionr, Vector3r
+
+_RECHECK_EVERY_S = 60
 
 Progress = Callable[[str, int, int | None], None]
 """Told what is being done, how much of it is done, and how much there is."""
@@ -39,11 +38,12 @@ class RecordOptions:
     """How to record.
 
     Attributes:
-        mode: ``pose`` or ``step``; None takes the plan's.
+        mode: ``pose``, ``step`` or ``realtime``; None takes the plan's.
         max_frames: stop after this many, or None.
         palette: colours of ids; None measures them.
         simulator: what to write about the simulator (world, seed).
         overwrite: begin anew where there is a recording.
+        recheck_every_s: seconds of simulator time between checks of the segmentation colours.
     """
 
     mode: str | None = None
@@ -51,6 +51,31 @@ class RecordOptions:
     palette: Palette | None = None
     simulator: dict[str, Any] = field(default_factory=dict)
     overwrite: bool = False
+    recheck_every_s: float = _RECHECK_EVERY_S
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One flight to record.
+
+    Attributes:
+        name: of the sequence.
+        plan: what to fly.
+        path: where, frame by frame; None takes the plan's trajectory.
+        fingerprint: what tells it from other flights.
+        source: the recording whose poses are flown again, or an empty text.
+    """
+
+    name: str
+    plan: FlightPlan
+    path: Trajectory | None = None
+    fingerprint: str = ""
+    source: str = ""
+
+    @property
+    def identity(self) -> str:
+        """What must not differ between a recording and the run that continues it."""
+        return self.fingerprint or self.plan.fingerprint()
 
 
 @dataclass(frozen=True)
@@ -60,9 +85,12 @@ class Recorded:
     folder: Path
     frames: int
     new_frames: int
+    notes: dict[str, Any] = field(default_factory=dict)
 
 
-def finished_recording(folder: Path, plan: FlightPlan, max_frames: int | None) -> int | None:
+def finished_recording(
+    folder: Path, flight: Assignment | FlightPlan, max_frames: int | None
+) -> int | None:
     """Return the frame count of a folder that holds this flight as a whole, else None."""
     if not (folder / "recording.json").exists():
         return None
@@ -71,8 +99,12 @@ def finished_recording(folder: Path, plan: FlightPlan, max_frames: int | None) -
         frames = len(read_frames(folder))
     except RecordingError:
         return None
-    whole = info.status == "complete" and info.plan_fingerprint == plan.fingerprint()
+    identity = flight.fingerprint() if isinstance(flight, FlightPlan) else flight.identity
+    whole = info.status == "complete" and info.plan_fingerprint == identity
     wanted = frames if max_frames is None else min(max_frames, info.frames_planned or max_frames)
+    asked = info.notes.get("frames_asked")
+    if max_frames is None and asked is not None and frames < (info.frames_planned or frames + 1):
+        return None  # it was cut short on purpose, and now the rest is wanted
     return frames if whole and frames >= wanted else None
 
 
@@ -87,209 +119,240 @@ class Recorder:
 
     def __init__(self, client: Any, options: RecordOptions, progress: Progress) -> None:
         self._client, self._options, self._progress = client, options, progress
-        self._palette = options.palette
-        self._groups: list[tuple[str, tuple[str, ...]]] = []
-        self._ids: dict[int, int] = {}
+        self._ids = SceneIds(client, options.palette)
 
     def record(self, name: str, plan: FlightPlan, folder: Path) -> Recorded:
-        """Record a plan into a folder.
+        """Record a plan into a folder; see `fly`."""
+        return self.fly(Assignment(name, plan), folder)
+
+    def fly(self, flight: Assignment, folder: Path) -> Recorded:
+        """Record a flight into a folder; further views go into folders beside it.
 
         Raises:
             RecordingError: the folder holds another flight, or cannot be written.
             SimulatorError: the simulator failed; complete frames are kept, and the same call
                 continues after them.
         """
-        if self._options.overwrite and folder.exists():
-            _remove_recording(folder)
-        path = plan_trajectory(plan)
+        plan = flight.plan
+        views = views_of(plan, folder.name)
+        folders = [folder.with_name(view.sequence) for view in views]
+        if self._options.overwrite:
+            for old in folders:
+                _remove_recording(old)
+        path = flight.path or plan_trajectory(plan)
         mode = self._options.mode or plan.mode
         capturer = Capturer(self._client, plan)
-        self._prepare_world(plan)
-        self._prepare_ids(plan, path, capturer)
-        info = self._describe(name, plan, mode, path)
-        with RecordingWriter(folder, info) as writer:
-            before = writer.count
-            writer.describe("recording")
-            flight = begin_flight(self._client, plan, path, mode)
-            try:
-                self._fly(writer, flight, plan, path, capturer, name)
-                self._client.simPause(False)
-            except KeyboardInterrupt:
-                writer.finish("interrupted", "Ctrl-C")
-                with contextlib.suppress(AirsegError):  # it may be the simulator that hangs
-                    self._client.simPause(False)
-                raise
-            except AirsegError as cause:
-                self._close_failed(writer, cause)
-                raise type(cause)(
-                    f"{name}: {cause} {writer.count} complete frames are kept in {folder}; the "
-                    "same command continues after them."
-                ) from cause
-            return Recorded(folder, writer.count, writer.count - before)
-
-    def _fly(
-        self,
-        writer: RecordingWriter,
-        flight: Flight,
-        plan: FlightPlan,
-        path: Trajectory,
-        capturer: Capturer,
-        name: str,
-    ) -> None:
-        # A known start makes the same flight give the same frames, whatever came before.
-        self._client.simPause(True)
-        self._client.reset()
-        self._client.simPause(True)
-        self._prepare_world(plan)
-        decoder = IdDecoder(self._id_palette())
-        most = self._options.max_frames
-        flight.begin()
-        frame, steps = writer.count, _StepCheck(plan.step_ns, writer.last)
-        if frame:
-            flight.skip_to(frame - 1)
-            if most is not None and frame >= most:
-                writer.finish("complete")
-                return
-            if not flight.advance(frame):
-                writer.finish("complete")
-                return
-        while True:
-            instant = capturer.take(frame)
-            steps.check(frame, instant.timestamp_ns)
-            ids = decoder.decode(instant.colors, frame)
-            if frame == 0 and not ids.any():
-                raise SimulatorError(
-                    "frame 0: the segmentation image shows nothing but background. Does the plan "
-                    "start inside the scene, and is segmentation switched on?"
-                )
-            time_ns = frame * plan.step_ns
-            velocity = flight.velocity(frame)
-            writer.add(
-                Frame(
-                    instant.timestamp_ns,
-                    time_ns,
-                    instant.pose,
-                    velocity,
-                    instant.rgb,
-                    ids,
-                    instant.depth,
-                )
-            )
-            frame += 1
-            self._progress(name, frame, len(path) if most is None else min(most, len(path)))
-            if (most is not None and frame >= most) or not flight.advance(frame):
-                break
-        writer.finish("complete", notes={"largest_step_error_ns": steps.largest_error_ns})
-
-    def _close_failed(self, writer: RecordingWriter, cause: AirsegError) -> None:
-        """Write down why a recording stopped, unless the disk is what failed."""
-        try:
-            writer.finish("failed", str(cause))
-        except (OSError, AirsegError):
-            writer.count = len(read_frames(writer.folder))
-
-    def _prepare_world(self, plan: FlightPlan) -> None:
-        """Set camera, weather and light."""
-        camera = plan.camera
-        turn = quaternion_from_euler(0.0, np.radians(camera.pitch_deg), 0.0)
-        mount = Pose(Vector3r(*camera.position_m), Quaternionr.from_array(turn))
-        self._client.simSetCameraPose(CAMERA, mount)
-        self._client.simSetCameraFov(CAMERA, camera.fov_deg)
-        weather = plan.weather.model_dump()
-        self._client.simEnableWeather(any(weather.values()))
-        for kind, value in weather.items():
-            self._client.simSetWeatherParameter(int(WeatherParameter[kind.capitalize()]), value)
-        if plan.time_of_day:
-            self._client.simSetTimeOfDay(True, plan.time_of_day)
-
-    def _prepare_ids(self, plan: FlightPlan, path: Trajectory, capturer: Capturer) -> None:
-        """Give every family of meshes an id and learn its colour; once for all plans."""
-        if not self._groups:
-            self._groups = group_meshes(self._client.simListSceneObjects())
-            if not self._groups:
-                raise SimulatorError("the simulator lists no objects in its scene.")
-            self._ids = assign_ids(self._client, self._groups)
-        if self._palette is None:
-            start = Pose(
+        prepare_world(self._client, plan)
+        self._ids.prepare(
+            Pose(
                 Vector3r.from_array(path.position[0]), Quaternionr.from_array(path.orientation[0])
-            )
-            self._client.simPause(True)
-            self._client.simSetVehiclePose(start, True)
-            ids = sorted(self._ids.values())
-            self._palette = measure_palette(
-                self._client,
-                capturer.colors,
-                ids,
-                lambda done: self._progress("measuring the segmentation colours", done, len(ids)),
-            )
-            assign_ids(self._client, self._groups)
+            ),
+            capturer.colors,
+            lambda done, of: self._progress("measuring the segmentation colours", done, of),
+        )
+        infos = [self._describe(flight, view, mode, path) for view in views]
+        with _open_together(folders, infos) as writers:
+            before = writers[0].count
+            for writer in writers:
+                writer.describe("recording")
+            run = _Run(self._client, self._options, self._progress, self._ids, capturer, writers)
+            paths = {"": path, **companion_paths(plan, path)}
+            self._fly_and_tell(run, begin_flight(self._client, plan, paths, mode), flight, mode)
+            return Recorded(folder, writers[0].count, writers[0].count - before, run.notes())
 
-    def _id_palette(self) -> Palette:
-        if self._palette is None:
-            raise SimulatorError("the colours of segmentation ids are not known yet.")
-        return self._palette
+    def _fly_and_tell(self, run: _Run, way: Flight, flight: Assignment, mode: str) -> None:
+        """Fly; write down why, if it does not end well."""
+        writers = run.writers
+        try:
+            run.fly(way, flight.plan, mode)
+            self._client.simPause(False)
+        except KeyboardInterrupt:
+            for writer in writers:
+                writer.finish("interrupted", "Ctrl-C", run.notes())
+            with contextlib.suppress(AirsegError):  # it may be the simulator that hangs
+                self._client.simPause(False)
+            raise
+        except AirsegError as cause:
+            for writer in writers:
+                writer.fail(str(cause), run.notes())
+            raise type(cause)(
+                f"{flight.name}: {cause} {writers[0].count} complete frames are kept in "
+                f"{writers[0].folder}; the same command continues after them."
+            ) from cause
 
-    def _describe(self, name: str, plan: FlightPlan, mode: str, path: Trajectory) -> RecordingInfo:
-        camera = plan.camera
-        focal = camera.width / 2 / np.tan(np.radians(camera.fov_deg) / 2)
+    def _describe(
+        self, flight: Assignment, view: View, mode: str, path: Trajectory
+    ) -> RecordingInfo:
+        plan, most = flight.plan, self._options.max_frames
+        notes: dict[str, Any] = {"frames_asked": most}
+        if flight.source:
+            notes["replayed"] = flight.source
+        if view.vehicle or view.sequence != flight.name:
+            notes["view"] = {"vehicle": view.vehicle, "camera": view.camera_name}
         return RecordingInfo(
-            sequence=name,
+            sequence=view.sequence,
             plan=plan.model_dump(mode="json"),
-            plan_fingerprint=plan.fingerprint(),
+            plan_fingerprint=flight.identity,
             mode=mode,
             rate_hz=plan.rate_hz,
-            camera={
-                "width": camera.width,
-                "height": camera.height,
-                "fov_deg": camera.fov_deg,
-                "pitch_deg": camera.pitch_deg,
-                "fx": focal,
-                "fy": focal,
-                "cx": camera.width / 2,
-                "cy": camera.height / 2,
-            },
+            camera=intrinsics(view.camera),
             simulator={
                 **self._options.simulator,
+                "server_version": int(self._client.getServerVersion()),
                 "sim_mode": sim_mode(self._client),
-                "scene_objects": sum(len(m) for _, m in self._groups),
+                "settings": self._client.getSettingsString(),
+                "scene_objects": self._ids.meshes,
             },
             environment=plan.environment,
             split=plan.split,
-            object_table=object_table(self._groups, self._ids, self._id_palette()),
+            object_table=self._ids.table(),
             status="recording",
             reason="",
             frames_planned=len(path) if mode == "pose" else None,
             airseg_version=__version__,
             has_depth=plan.depth,
+            has_flow=plan.flow,
+            notes=notes,
         )
 
 
-class _StepCheck:
-    """Holds every time stamp against the one before."""
+class _Run:
+    """One run over a flight, from the first frame that is missing to the last."""
 
-    def __init__(self, step_ns: int, last: dict[str, Any] | None) -> None:
-        self._step_ns = step_ns
-        self._before = int(last["timestamp_ns"]) if last else None
-        self._resumed = last is not None
-        self.largest_error_ns = 0
+    def __init__(
+        self,
+        client: Any,
+        options: RecordOptions,
+        progress: Progress,
+        ids: SceneIds,
+        capturer: Capturer,
+        writers: list[RecordingWriter],
+    ) -> None:
+        self._client, self._options, self._progress = client, options, progress
+        self._ids, self._capturer, self.writers = ids, capturer, writers
+        self._decoder = IdDecoder(ids.palette)
+        self._seen = np.zeros(256, np.int64)
+        self._checked_from = writers[0].count
+        self._suspect: dict[str, Any] = {}
+        self._clock: StepCheck | LatenessCheck | None = None
 
-    def check(self, frame: int, timestamp_ns: int) -> None:
-        """Raise if time stood still or ran backwards; remember how far off the step was."""
-        before, self._before = self._before, timestamp_ns
-        resumed, self._resumed = self._resumed, False
-        if before is None:
-            return
-        step = timestamp_ns - before
-        if step <= 0 and not resumed:
-            raise SimulatorError(
-                f"frame {frame}: simulator time went from {before} to {timestamp_ns} ns; it must "
-                f"advance by {self._step_ns} ns a frame. Was the simulator restarted or reset?"
+    def notes(self) -> dict[str, Any]:
+        """Return what the recording must say of this run."""
+        return {**(self._clock.notes() if self._clock else {}), **self._suspect}
+
+    def fly(self, flight: Flight, plan: FlightPlan, mode: str) -> None:
+        """Record frame after frame until the flight is over."""
+        writer, most = self.writers[0], self._options.max_frames
+        first, last, before = writer.count, writer.last, writer.info.notes
+        is_realtime = mode == "realtime"
+        if is_realtime:
+            self._clock = LatenessCheck(plan.step_ns, last, before)
+        else:
+            error_ns = int(before.get("largest_step_error_ns", 0))
+            self._clock = StepCheck(plan.step_ns, last, error_ns)
+        self._go_to_start(
+            flight, plan, first, round(last["plan_time_ns"] / plan.step_ns) if last else 0
+        )
+        every = 0 if is_realtime else round(self._options.recheck_every_s * plan.rate_hz)
+
+        def recheck(frame: int) -> None:
+            if every and frame > first and frame % every == 0:
+                self._recheck(frame)
+
+        total = writer.info.frames_planned
+        frames = fetch_ahead(flight, self._capturer, first, most, recheck)
+        with contextlib.closing(frames):  # type: ignore[type-var]
+            for fetched in frames:
+                self._keep(fetched, plan.step_ns)
+                shown = total if most is None or total is None else min(most, total)
+                self._progress(writer.folder.name, fetched.frame + 1, shown)
+        if is_realtime:
+            self._client.simPause(True)
+        if writer.count > self._checked_from:
+            self._recheck(writer.count)
+        for each in reversed(self.writers):  # the first view is the one that says it is done
+            each.finish("complete", notes=self.notes())
+
+    def _go_to_start(self, flight: Flight, plan: FlightPlan, first: int, slot: int) -> None:
+        # A known start makes the same flight give the same frames, whatever came before.
+        self._client.simPause(True)
+        self._client.reset()
+        self._client.simPause(True)
+        prepare_world(self._client, plan)
+        self._ids.assign_again()
+        flight.begin()
+        if first:
+            flight.skip_to(first - 1, slot)
+            if plan.flow:
+                self._capturer.fetch()  # flow is counted from the image before
+
+    def _keep(self, fetched: Fetched, step_ns: int) -> None:
+        """Check a frame and hand it to the writers."""
+        frame = fetched.frame
+        instants = self._capturer.read(frame, fetched.answers)
+        self._clock.check(frame, fetched.slot, instants[0].timestamp_ns)  # type: ignore[union-attr]
+        decoded = [self._decode(instant, frame) for instant in instants]
+        for writer, instant, ids, velocity in zip(
+            self.writers, instants, decoded, fetched.velocities, strict=True
+        ):
+            writer.add(
+                Frame(
+                    instant.timestamp_ns,
+                    fetched.slot * step_ns,
+                    instant.pose,
+                    velocity,
+                    instant.rgb,
+                    ids,
+                    instant.depth,
+                    instant.flow,
+                )
             )
-        self.largest_error_ns = max(self.largest_error_ns, abs(step - self._step_ns))
+
+    def _decode(self, instant: Instant, frame: int) -> np.ndarray:
+        ids = self._decoder.decode(instant.colors, frame)
+        if not ids.any():
+            raise SimulatorError(
+                f"frame {frame}: the segmentation image shows nothing but background. Does the "
+                "flight stay inside the scene, and is segmentation switched on?"
+            )
+        self._seen += count_ids(ids)
+        return ids
+
+    def _recheck(self, frame: int) -> None:
+        """Look whether ids and colours are still those of the start."""
+        span = f"frames {self._checked_from} to {frame - 1}"
+        try:
+            self._ids.recheck(self._capturer.colors, self._seen.copy(), span)
+        except SimulatorError as cause:
+            if span in str(cause):
+                told = "their segmentation colours or ids changed meanwhile."
+                self._suspect = {"suspect_frames": [self._checked_from, frame - 1, told]}
+            raise
+        self._checked_from = frame
+        self._seen[:] = 0
+
+
+@contextlib.contextmanager
+def _open_together(folders: list[Path], infos: list[RecordingInfo]) -> Any:
+    """Open the writers of all views, cut to the frames that all of them have."""
+    most: int | None = None
+    while True:
+        with contextlib.ExitStack() as stack:
+            writers = [
+                stack.enter_context(RecordingWriter(folder, info, most))
+                for folder, info in zip(folders, infos, strict=True)
+            ]
+            counts = [writer.count for writer in writers]
+            if len(set(counts)) == 1:
+                yield writers
+                return
+        most = min(counts)
 
 
 def _remove_recording(folder: Path) -> None:
     """Remove a recording, and nothing that is not one."""
+    if not folder.exists():
+        return
     if any(folder.iterdir()) and not (folder / "recording.json").exists():
         raise RecordingError(f"{folder}: is no recording, so --overwrite leaves it alone.")
     shutil.rmtree(folder)

@@ -244,3 +244,61 @@ class IdDecoder:
                 "object spawned, during the recording?"
             )
         return ids.astype(np.uint8)
+
+
+def strayed_groups(
+    client: Any, groups: list[tuple[str, tuple[str, ...]]], ids: dict[int, int]
+) -> dict[int, str]:
+    """Return the groups, by number, whose id is not the one they were given, and what it is."""
+    strays = {}
+    for number, wanted in ids.items():
+        mesh = groups[number][1][0]
+        found = client.simGetSegmentationObjectID(mesh.lower())
+        if found not in (wanted, -1):
+            strays[number] = f"mesh {mesh} was given segmentation id {wanted} and has {found} now"
+    return strays
+
+
+def drifted_ids(
+    client: Any,
+    capture: CaptureColors,
+    palette: Palette,
+    ids: list[int],
+    patterns: dict[int, str],
+) -> list[int]:
+    """Return which ids are not drawn in their colours any more.
+
+    The meshes that fill most of the view are given one id after another, and then their own back.
+
+    Args:
+        client: the simulator.
+        capture: takes a segmentation image; nothing may move meanwhile.
+        palette: colours as they should be.
+        ids: which to look at.
+        patterns: expression that matches the meshes of an id.
+    """
+    before = _packed(capture())
+    lookup = {_pack_color(color): number for number, color in palette.colors.items()}
+    seen, counts = np.unique(before, return_counts=True)
+    known = [(int(n), int(c)) for c, n in zip(seen, counts, strict=True) if int(c) in lookup]
+    usable = [(n, c) for n, c in known if lookup[c] in patterns]
+    if not usable:
+        return ids  # not one colour in view is still known
+    largest, color = max(usable)
+    place = before == color
+    drifted = []
+    for number in ids:
+        client.simSetSegmentationObjectID(patterns[lookup[color]], number, True)
+        wanted = _pack_color(palette.colors[number])
+        for _ in range(_POLLS):
+            if (_packed(capture())[place] == wanted).sum() >= 0.98 * largest:
+                break
+        else:
+            drifted.append(number)
+    client.simSetSegmentationObjectID(patterns[lookup[color]], lookup[color], True)
+    return drifted
+
+
+def _pack_color(color: tuple[int, int, int]) -> int:
+    r, g, b = color
+    return (r << 16) | (g << 8) | b

@@ -6,6 +6,8 @@
       rgb/000000.png       8-bit colour
       seg/000000.png       8-bit ids of `recording.json`'s object table; 0 belongs to no mesh
       depth/000000.png     16-bit; the bits are half floats, metres along the optical axis
+      flow/000000.png      16-bit, where it was asked for; the bits are half floats, pixels right
+                           and down since the frame before, side by side
 
 A frame exists if and only if its line does. Lines carry CRC-32 sums of the files.
 """
@@ -39,8 +41,18 @@ COLUMNS = (
     "seg_crc32",
     "depth_crc32",
 )
-_INTEGERS = {"index", "timestamp_ns", "plan_time_ns", "rgb_crc32", "seg_crc32", "depth_crc32"}
+_INTEGERS = {
+    "index",
+    "timestamp_ns",
+    "plan_time_ns",
+    "rgb_crc32",
+    "seg_crc32",
+    "depth_crc32",
+    "flow_crc32",
+}
 KINDS = ("rgb", "seg", "depth")
+FLOW_COLUMNS = (*COLUMNS, "flow_crc32")
+ALL_KINDS = (*KINDS, "flow")
 
 
 @dataclass(frozen=True)
@@ -67,7 +79,7 @@ class RecordingInfo:
     Attributes:
         sequence: name of the sequence.
         plan: the whole flight plan; plan_fingerprint: hash of what decides the frames.
-        mode: ``pose`` or ``step``; rate_hz: frames a second of simulator time.
+        mode: ``pose``, ``step`` or ``realtime``; rate_hz: frames a second of simulator time.
         camera: width, height, fov_deg, fx, fy, cx, cy (pixels), pitch_deg.
         simulator: address, dialect, settings text, world and seed where known.
         environment, split: from the plan.
@@ -75,6 +87,8 @@ class RecordingInfo:
         status: ``recording``, ``complete``, ``interrupted`` or ``failed``; reason: why.
         frames_planned: how many there will be, or None while the flight itself decides.
         airseg_version, format: who wrote it, in which layout.
+        notes: what else happened: `largest_step_error_ns`; `history` of interruptions;
+            `suspect_frames`; `late`, `dropped` and `largest_lateness_ns` of real time.
     """
 
     sequence: str
@@ -94,6 +108,18 @@ class RecordingInfo:
     format: int = FORMAT_VERSION
     has_depth: bool = True
     notes: dict[str, Any] = field(default_factory=dict)
+    has_flow: bool = False
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The folders that hold images."""
+        left_out = {"depth": not self.has_depth, "flow": not self.has_flow}
+        return tuple(kind for kind in ALL_KINDS if not left_out.get(kind))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of `frames.csv`."""
+        return FLOW_COLUMNS if self.has_flow else COLUMNS
 
     def to_json(self) -> str:
         """Return the file's text."""
@@ -172,6 +198,12 @@ class Recording:
         """Return a frame's depth: (H, W) float16, metres along the optical axis."""
         return self._read("depth", index, cv2.IMREAD_UNCHANGED).view(np.float16)
 
+    def read_flow(self, index: int) -> np.ndarray:
+        """Return (H, W, 2) float16: pixels right and down since the frame before."""
+        camera = self.info.camera
+        packed = self._read("flow", index, cv2.IMREAD_UNCHANGED).view(np.float16)
+        return packed.reshape(camera["height"], camera["width"], 2)
+
     def _read(self, kind: str, index: int, flags: int) -> np.ndarray:
         path = frame_file(self.path, kind, index)
         try:
@@ -188,7 +220,8 @@ class Recording:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
         camera = self.info.camera
         shape = (camera["height"], camera["width"])
-        wanted = {"rgb": (*shape, 3), "seg": shape, "depth": shape}[kind]
+        flow = (shape[0], 2 * shape[1])
+        wanted = {"rgb": (*shape, 3), "seg": shape, "depth": shape, "flow": flow}[kind]
         if image is None or image.shape != wanted:
             found = "no image" if image is None else f"shape {image.shape}"
             raise RecordingError(f"{path}: expected an image of shape {wanted}, found {found}.")
@@ -262,22 +295,23 @@ def read_sound_frames(folder: Path) -> tuple[pd.DataFrame, str]:
     except OSError as cause:
         raise RecordingError(f"{path}: cannot be read ({cause}).") from None
     lines = text.split("\n")[:-1]  # what follows the last newline was never finished
-    if lines and lines[0] != ",".join(COLUMNS):
+    columns = FLOW_COLUMNS if lines and lines[0] == ",".join(FLOW_COLUMNS) else COLUMNS
+    if lines and lines[0] != ",".join(columns):
         raise RecordingError(f"{path}:1: the columns are not those of a recording.")
     rows, damage = [], ""
     for number, line in enumerate(lines[1:]):
         values = line.split(",")
         try:
-            if len(values) != len(COLUMNS) or int(values[0]) != number:
+            if len(values) != len(columns) or int(values[0]) != number:
                 raise ValueError("wrong number of values, or out of order")
             row = [
-                int(v) if c in _INTEGERS else float(v) for c, v in zip(COLUMNS, values, strict=True)
+                int(v) if c in _INTEGERS else float(v) for c, v in zip(columns, values, strict=True)
             ]
         except ValueError as cause:
             damage = f"{path}:{number + 2}: damaged line ({cause})."
             break
         rows.append(row)
-    frames = pd.DataFrame(rows, columns=list(COLUMNS)).astype(
-        {c: "int64" if c in _INTEGERS else "float64" for c in COLUMNS}
+    frames = pd.DataFrame(rows, columns=list(columns)).astype(
+        {c: "int64" if c in _INTEGERS else "float64" for c in columns}
     )
     return frames, damage

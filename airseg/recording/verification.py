@@ -19,7 +19,7 @@ from airseg.errors import PlanError, RecordingError
 from airseg.flight.plan import plan_from_data
 from airseg.flight.trajectory import plan_trajectory
 from airseg.recording.storage import (
-    KINDS,
+    ALL_KINDS,
     POSE_COLUMNS,
     Recording,
     RecordingInfo,
@@ -93,6 +93,11 @@ def verify_recording(
             findings += found
             progress(index + 1, len(frames))
     findings += _check_times(info, frames) + _check_poses(info, frames)
+    suspect = info.notes.get("suspect_frames")
+    if suspect and suspect[0] < len(frames):
+        findings.append(
+            Finding(int(suspect[0]), f"frames {suspect[0]} to {suspect[1]}: {suspect[2]}")
+        )
     if damaged_line:
         findings.append(Finding(len(frames), damaged_line))
     findings += _check_count(info, len(frames))
@@ -134,7 +139,8 @@ def repair_recording(found: Verification) -> int:
         info = read_info(found.folder)
         if found.findings:
             reason = f"repaired: cut at frame {found.good_frames}: {found.findings[0].message}"
-            info = replace(info, status="interrupted", reason=reason)
+            notes = {k: v for k, v in info.notes.items() if k != "suspect_frames"}
+            info = replace(info, status="interrupted", reason=reason, notes=notes)
             write_file(found.folder / "recording.json", info.to_json().encode())
     return found.good_frames
 
@@ -146,6 +152,8 @@ def _check_files(recording: Recording, index: int) -> list[Finding]:
         ids = recording.read_ids(index)
         if recording.info.has_depth:
             recording.read_depth(index)
+        if recording.info.has_flow:
+            recording.read_flow(index)
     except RecordingError as cause:
         return [Finding(index, str(cause))]
     known = np.zeros(256, bool)
@@ -251,7 +259,7 @@ def _files_from(folder: Path, first: int) -> list[Path]:
     """Return files of frames from `first` on, and half-written ones."""
     return [
         path
-        for kind in KINDS
+        for kind in ALL_KINDS
         if (folder / kind).is_dir()
         for path in sorted((folder / kind).iterdir())
         if path.suffix != ".png" or not path.stem.isdigit() or int(path.stem) >= first

@@ -7,6 +7,7 @@ moment loses at most the frames in flight.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import zlib
 from collections import deque
@@ -21,19 +22,20 @@ from filelock import FileLock, Timeout
 
 from airseg.errors import RecordingError
 from airseg.recording.storage import (
-    COLUMNS,
-    KINDS,
     RecordingInfo,
     frame_file,
     read_frames,
     read_info,
+    read_sound_frames,
 )
 
 _ENCODERS = 2
 _IN_FLIGHT = 8
 _CHECKED_AT_RESUME = 4
 # What must not differ between a recording and the run that continues it.
-_SAME = ("plan_fingerprint", "mode", "rate_hz", "camera", "has_depth")
+_SAME = ("plan_fingerprint", "mode", "rate_hz", "camera", "has_depth", "has_flow")
+# Given up when the disk is full, so that there is room to write down why the recording stopped.
+_RESERVE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Frame:
         pose: (7,) position and quaternion of the camera, NED metres, w x y z.
         velocity: (3,) of the vehicle, m/s.
         rgb: (H, W, 3) uint8; ids: (H, W) uint8; depth: (H, W) float16 metres, or None.
+        flow: (H, W, 2) float16 pixels, or None.
     """
 
     timestamp_ns: int
@@ -54,6 +57,7 @@ class Frame:
     rgb: np.ndarray
     ids: np.ndarray
     depth: np.ndarray | None
+    flow: np.ndarray | None = None
 
 
 class RecordingWriter:
@@ -62,13 +66,16 @@ class RecordingWriter:
     Args:
         folder: the sequence's folder; it is made, or continued if it holds the same flight.
         info: what to write into `recording.json`.
+        most: keep no more frames than this of what is there.
 
     Raises:
         RecordingError: another recorder works there, or the folder holds another flight.
     """
 
-    def __init__(self, folder: Path, info: RecordingInfo) -> None:
+    def __init__(self, folder: Path, info: RecordingInfo, most: int | None = None) -> None:
         self.folder, self.info = folder, info
+        self._most = most
+        self._reserve = folder / ".reserve"
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(folder / ".lock")
         try:
@@ -82,6 +89,7 @@ class RecordingWriter:
         except BaseException:
             self._lock.release()
             raise
+        write_file(self._reserve, bytes(_RESERVE_BYTES), sync=False)
         self._pool = ThreadPoolExecutor(_ENCODERS, thread_name_prefix="encode")
         self._pending: deque[Future[str]] = deque()
 
@@ -96,7 +104,9 @@ class RecordingWriter:
                 self._drain_what_works()
         finally:
             self._pool.shutdown(wait=True, cancel_futures=True)
-            self._lines.close()
+            with contextlib.suppress(OSError):  # a full disk was told already
+                self._lines.close()
+            self._reserve.unlink(missing_ok=True)
             self._lock.release()
 
     def add(self, frame: Frame) -> None:
@@ -118,6 +128,19 @@ class RecordingWriter:
         os.fsync(self._lines.fileno())
         self.describe(status, reason, notes)
 
+    def fail(self, reason: str, notes: dict | None = None) -> None:
+        """Say that the recording stopped, and why; on a full disk with the room kept for that."""
+        self._reserve.unlink(missing_ok=True)
+        with contextlib.suppress(RecordingError):  # the first error is the one to tell
+            self._drain(0)
+        self._pending.clear()
+        with contextlib.suppress(OSError):
+            self._lines.flush()
+            os.fsync(self._lines.fileno())
+        self.count = len(read_sound_frames(self.folder)[0])
+        with contextlib.suppress(OSError):  # what is on the disk stays as it is
+            self.describe("failed", reason, notes)
+
     def describe(self, status: str, reason: str = "", notes: dict | None = None) -> None:
         """Write `recording.json`."""
         self.info = replace(
@@ -127,9 +150,11 @@ class RecordingWriter:
 
     def _resume(self) -> None:
         if (self.folder / "recording.json").exists():
-            self._refuse_another_flight(read_info(self.folder))
+            found = read_info(self.folder)
+            self._refuse_another_flight(found)
+            self.info = replace(self.info, notes=_continued_notes(found, self.info))
         frames = read_frames(self.folder)
-        kept = len(frames)
+        kept = len(frames) if self._most is None else min(len(frames), self._most)
         # A frame whose files do not match its line was torn off with whatever came after it.
         while kept and not all(
             self._is_whole(frames.iloc[i].to_dict(), i)
@@ -138,17 +163,15 @@ class RecordingWriter:
             kept -= 1
         self.count = kept
         self.last = frames.iloc[kept - 1].to_dict() if kept else None
-        for kind in KINDS:
+        for kind in self.info.kinds:
             directory = self.folder / kind
-            if kind == "depth" and not self.info.has_depth:
-                continue
             directory.mkdir(exist_ok=True)
             for path in directory.iterdir():
                 if path.suffix != ".png" or not path.stem.isdigit() or int(path.stem) >= kept:
                     path.unlink()
         path = self.folder / "frames.csv"
         old = path.read_text(encoding="ascii").split("\n") if path.exists() else []
-        lines = [",".join(COLUMNS), *old[1 : kept + 1]]
+        lines = [",".join(self.info.columns), *old[1 : kept + 1]]
         write_file(path, ("\n".join(lines) + "\n").encode())
         self._lines = path.open("a", encoding="ascii", newline="\n")
 
@@ -169,9 +192,7 @@ class RecordingWriter:
 
     def _is_whole(self, row: dict, index: int) -> bool:
         """Tell whether all files of a frame are there and match their checksums."""
-        for kind in KINDS:
-            if kind == "depth" and not self.info.has_depth:
-                continue
+        for kind in self.info.kinds:
             try:
                 data = frame_file(self.folder, kind, index).read_bytes()
             except OSError:
@@ -183,9 +204,14 @@ class RecordingWriter:
     def _encode(self, index: int, frame: Frame) -> str:
         """Write a frame's files and return its line."""
         sums = {"rgb": 0, "seg": 0, "depth": 0}
+        if self.info.has_flow:
+            sums["flow"] = 0
         images = {"rgb": frame.rgb[..., ::-1], "seg": frame.ids}
         if frame.depth is not None:
             images["depth"] = frame.depth.view(np.uint16)
+        if frame.flow is not None:
+            height, width, _ = frame.flow.shape
+            images["flow"] = frame.flow.view(np.uint16).reshape(height, 2 * width)
         for kind, image in images.items():
             ok, data = cv2.imencode(
                 ".png", np.ascontiguousarray(image), [cv2.IMWRITE_PNG_COMPRESSION, 1]
@@ -220,6 +246,15 @@ class RecordingWriter:
             self._drain(0)
         except RecordingError:
             self._pending.clear()  # the first error is the one to tell
+
+
+def _continued_notes(found: RecordingInfo, now: RecordingInfo) -> dict:
+    """Return the notes of a recording that goes on: how it ended before is not forgotten."""
+    if found.status == "complete":
+        return {**found.notes, **now.notes}
+    reason = found.reason or "it was killed" if found.status == "recording" else found.reason
+    ended = {"status": found.status, "reason": reason}
+    return {**found.notes, **now.notes, "history": [*found.notes.get("history", []), ended]}
 
 
 def write_file(path: Path, content: bytes, *, sync: bool = True) -> None:

@@ -76,7 +76,7 @@ def test_unknown_field_gets_the_nearest_name_and_its_line():
         ("laps: 0", "greater than or equal to 1"),
         ("camera: {width: 4}", "greater than or equal to 16"),
         ("vehicle: plane", "'multirotor', 'car' or 'camera'"),
-        ("mode: hover", "'pose' or 'step'"),
+        ("mode: hover", "'pose', 'step' or 'realtime'"),
         ("format: 2", "Input should be 1"),
         ("tolerance_m: .nan", "finite"),
     ],

@@ -113,6 +113,6 @@ def test_the_command_prints_a_line_for_each_check(simulator, capsys):  # noqa: F
 
 
 def test_an_unknown_fault_gets_the_nearest_name(capsys):
-    code, _, err = run(capsys, "sim", "--fault", "hangs", "--world", "blocks", "--port", "0")
+    code, _, err = run(capsys, "sim", "--fault", "hangs", "--port", "0")
     assert code == 2
     assert "Did you mean 'hang'" in said(err)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from airseg.errors import SettingsError, did_you_mean
 from airseg.simulators.embedded.rpc import Disconnect, Method
 from airseg.simulators.protocol import ImageResponse
@@ -101,4 +103,4 @@ def _halve(answer: ImageResponse) -> None:
     answer.height //= 2
     pixels = answer.width * answer.height
     answer.image_data_uint8 = answer.image_data_uint8[: 3 * pixels]
-    answer.image_data_float = answer.image_data_float[:pixels]
+    answer.image_data_float = np.asarray(answer.image_data_float, np.float32).ravel()[:pixels]

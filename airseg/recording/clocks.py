@@ -1,0 +1,90 @@
+"""Holding every time stamp against what it must be, and keeping book of what was off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airseg.errors import SimulatorError
+
+_LISTED_AT_MOST = 1000
+
+
+class StepCheck:
+    """Time stamps of a flight whose clock is stepped: each lies a step after the one before.
+
+    Args:
+        step_ns: between frames.
+        last: the last frame that was recorded before, a row of `frames.csv`, or None.
+        largest_error_ns: the largest error of the recording so far.
+    """
+
+    def __init__(self, step_ns: int, last: dict[str, Any] | None, largest_error_ns: int) -> None:
+        self._step_ns = step_ns
+        self._before = int(last["timestamp_ns"]) if last else None
+        self._largest_error_ns = largest_error_ns
+
+    def check(self, frame: int, slot: int, timestamp_ns: int) -> None:
+        """Raise if time stood still or ran backwards; remember how far off the step was."""
+        before, self._before = self._before, timestamp_ns
+        if before is None:
+            return
+        step = timestamp_ns - before
+        if step <= 0:
+            raise SimulatorError(
+                f"frame {frame}: simulator time went from {before} to {timestamp_ns} ns; it must "
+                f"advance by {self._step_ns} ns a frame. Was the simulator restarted or reset, or "
+                "its clock set back?"
+            )
+        self._largest_error_ns = max(self._largest_error_ns, abs(step - self._step_ns))
+
+    def notes(self) -> dict[str, Any]:
+        """Return what goes into the recording."""
+        return {"largest_step_error_ns": self._largest_error_ns}
+
+
+class LatenessCheck:
+    """Time stamps of a flight in real time: a frame later than half a step is late.
+
+    Args:
+        step_ns: between time slots.
+        last: the last frame that was recorded before, or None.
+        notes: of the recording so far.
+    """
+
+    def __init__(self, step_ns: int, last: dict[str, Any] | None, notes: dict[str, Any]) -> None:
+        self._step_ns = step_ns
+        self._before = int(last["timestamp_ns"]) if last else None
+        self._slot = round(last["plan_time_ns"] / step_ns) if last else -1
+        self._origin: int | None = None
+        self._late = list(notes.get("late", []))
+        self._late_count = int(notes.get("late_count", 0))
+        self._dropped = int(notes.get("dropped", 0))
+        self._largest_ns = int(notes.get("largest_lateness_ns", 0))
+
+    def check(self, frame: int, slot: int, timestamp_ns: int) -> None:
+        """Raise if time stood still or ran backwards; note lateness and slots left out."""
+        if self._before is not None and timestamp_ns <= self._before:
+            raise SimulatorError(
+                f"frame {frame}: simulator time went from {self._before} to {timestamp_ns} ns. "
+                "Was the simulator restarted, paused or reset, or does it repeat images?"
+            )
+        self._before = timestamp_ns
+        self._dropped += slot - self._slot - 1
+        self._slot = slot
+        if self._origin is None:
+            self._origin = timestamp_ns - slot * self._step_ns
+        lateness = timestamp_ns - self._origin - slot * self._step_ns
+        self._largest_ns = max(self._largest_ns, lateness)
+        if lateness > self._step_ns // 2:
+            self._late_count += 1
+            if len(self._late) < _LISTED_AT_MOST:
+                self._late.append(frame)
+
+    def notes(self) -> dict[str, Any]:
+        """Return what goes into the recording: late frames, dropped slots, the worst lateness."""
+        return {
+            "late": self._late,
+            "late_count": self._late_count,
+            "dropped": self._dropped,
+            "largest_lateness_ns": self._largest_ns,
+        }

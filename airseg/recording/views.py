@@ -1,0 +1,88 @@
+"""What one flight records: a view for each camera and each vehicle, all of the same instants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from airseg.flight.plan import FlightPlan, PlanCamera
+from airseg.flight.trajectory import Trajectory
+from airseg.geometry import euler_from_quaternion, quaternion_from_euler
+from airseg.simulators.protocol import Pose, Quaternionr, Vector3r
+
+FIRST_CAMERA = "0"
+
+
+@dataclass(frozen=True)
+class View:
+    """One camera of one vehicle, recorded into a folder of its own.
+
+    Attributes:
+        sequence: name of the folder.
+        vehicle: the simulator's name, empty for the first one.
+        camera_name: the simulator's name; camera: size, angle and mount.
+    """
+
+    sequence: str
+    vehicle: str
+    camera_name: str
+    camera: PlanCamera
+
+
+def views_of(plan: FlightPlan, name: str) -> list[View]:
+    """Return a plan's views; the first is the plan's own camera."""
+    views = [View(name, "", FIRST_CAMERA, plan.camera)]
+    views += [View(f"{name}-{key}", "", key, camera) for key, camera in plan.cameras.items()]
+    views += [
+        View(f"{name}-{key}", key, FIRST_CAMERA, other.camera or plan.camera)
+        for key, other in plan.companions.items()
+    ]
+    return views
+
+
+def mount(client: Any, view: View) -> None:
+    """Set a camera's place on its vehicle and its field of view."""
+    turn = quaternion_from_euler(0.0, np.radians(view.camera.pitch_deg), 0.0)
+    pose = Pose(Vector3r(*view.camera.position_m), Quaternionr.from_array(turn))
+    client.simSetCameraPose(view.camera_name, pose, view.vehicle)
+    client.simSetCameraFov(view.camera_name, view.camera.fov_deg, view.vehicle)
+
+
+def intrinsics(camera: PlanCamera) -> dict[str, float]:
+    """Return size, angles, and the pinhole's focal lengths and centre in pixels."""
+    focal = camera.width / 2 / np.tan(np.radians(camera.fov_deg) / 2)
+    return {
+        "width": camera.width,
+        "height": camera.height,
+        "fov_deg": camera.fov_deg,
+        "pitch_deg": camera.pitch_deg,
+        "fx": focal,
+        "fy": focal,
+        "cx": camera.width / 2,
+        "cy": camera.height / 2,
+    }
+
+
+def companion_paths(plan: FlightPlan, path: Trajectory) -> dict[str, Trajectory]:
+    """Return the trajectory of each companion: the first vehicle's, later and beside it."""
+    paths = {}
+    frames = np.arange(len(path))
+    for name, other in plan.companions.items():
+        then = np.maximum(frames - round(other.behind_s * plan.rate_hz), 0)
+        headings = np.array([euler_from_quaternion(q)[2] for q in path.orientation[then]])
+        forward, right, down = other.offset_m
+        c, s = np.cos(headings), np.sin(headings)
+        aside = np.stack(
+            [c * forward - s * right, s * forward + c * right, np.full(len(frames), down)], axis=1
+        )
+        position = path.position[then] + aside
+        step_s = plan.step_ns / 1e9
+        velocity = (
+            np.gradient(position, step_s, axis=0) if len(frames) > 1 else np.zeros_like(position)
+        )
+        paths[name] = replace(
+            path, position=position, velocity=velocity, orientation=path.orientation[then]
+        )
+    return paths
