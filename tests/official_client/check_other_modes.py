@@ -38,6 +38,7 @@ def check_car(port):
     check("half a second is half a second", after - before == 500_000_000, after - before)
     client.simContinueForFrames(6)
     check("frames are sixtieths", client.getCarState().timestamp - after == 99_999_996)
+    client.simPause(False)
     raises("a car cannot take off", lambda: client.client.call("takeoff", 5.0, ""), "takeoff")
 
 
