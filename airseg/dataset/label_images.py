@@ -7,8 +7,10 @@ every value fits a byte; nothing is ever cut off.
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from tokenize import TokenError
 
 import cv2
 import numpy as np
@@ -18,6 +20,8 @@ from airseg.errors import DatasetError
 
 _PNG_COLOR_TYPE = 25
 _PNG_PALETTE = 3
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+_NPY_MAGIC = b"\x93NUMPY"
 
 
 def read_color(path: Path) -> np.ndarray:
@@ -26,7 +30,7 @@ def read_color(path: Path) -> np.ndarray:
     Raises:
         DatasetError: missing, damaged or cut off, or no 8-bit picture.
     """
-    image = _decode(path, cv2.IMREAD_UNCHANGED)
+    image = _decode(_bytes(path), path)
     if image.dtype != np.uint8:
         raise DatasetError(f"{path}: expected an 8-bit colour picture, found {_describe(image)}.")
     if image.ndim == 2:
@@ -42,10 +46,11 @@ def read_labels(path: Path) -> np.ndarray:
     """
     if path.suffix.lower() == ".npy":
         return _as_ids(_load_npy(path), path)
-    header = _bytes(path)[: _PNG_COLOR_TYPE + 1]
-    if header.startswith(b"\x89PNG") and header[-1] == _PNG_PALETTE:
-        return _palette_indices(path)
-    image = _decode(path, cv2.IMREAD_UNCHANGED)
+    data = _bytes(path)
+    if data.startswith(_PNG_MAGIC) and data[_PNG_COLOR_TYPE:][:1] == bytes([_PNG_PALETTE]):
+        _check_png(data, path)
+        return _palette_indices(data, path)
+    image = _decode(data, path)
     if image.ndim == 2:
         return _as_ids(image, path)
     if image.dtype != np.uint8:
@@ -66,7 +71,7 @@ def read_labels(path: Path) -> np.ndarray:
 
 def read_depth(path: Path) -> np.ndarray:
     """Return depth of a NumPy or PFM file: (H, W) float16, metres."""
-    depth = _load_npy(path) if path.suffix == ".npy" else _decode(path, cv2.IMREAD_UNCHANGED)
+    depth = _load_npy(path) if path.suffix == ".npy" else _decode(_bytes(path), path)
     if depth.ndim != 2 or depth.dtype.kind != "f":
         raise DatasetError(f"{path}: expected (H, W) floats of depth, found {_describe(depth)}.")
     return np.clip(depth, 0, np.finfo(np.float16).max).astype(np.float16)
@@ -135,33 +140,55 @@ def _as_ids(values: np.ndarray, path: Path) -> np.ndarray:
 
 
 def _load_npy(path: Path) -> np.ndarray:
+    data = _bytes(path)
+    if not data.startswith(_NPY_MAGIC):
+        what = "is empty" if not data else "is not a NumPy file of numbers"
+        raise DatasetError(f"{path}: {what}. Copy or make it again.")
     try:
-        return np.load(io.BytesIO(_bytes(path)), allow_pickle=False)
-    except (ValueError, EOFError, OSError, SyntaxError, MemoryError) as cause:
+        return np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, OSError, SyntaxError, MemoryError, TokenError) as cause:
         reason = " ".join(str(cause).split()) or type(cause).__name__
         raise DatasetError(
             f"{path}: not a whole NumPy file of numbers ({reason[:120]}). Copy or make it again."
         ) from None
 
 
-def _palette_indices(path: Path) -> np.ndarray:
+def _palette_indices(data: bytes, path: Path) -> np.ndarray:
     """Return the indices of a palette PNG, which OpenCV would turn into colours."""
     try:
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(data)) as image:
             return np.asarray(image, np.uint8).copy()
-    except (OSError, SyntaxError, UnidentifiedImageError) as cause:
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as cause:
         raise DatasetError(f"{path}: a damaged or cut off PNG ({cause}). Copy it again.") from None
 
 
-def _decode(path: Path, flags: int) -> np.ndarray:
-    data = _bytes(path)
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
-    # OpenCV returns a cut off PNG with its lower part black, and says so on the terminal only.
-    is_cut = data.startswith(b"\x89PNG") and b"IEND" not in data[-16:]
-    if image is None or is_cut:
-        what = "is cut off" if is_cut else "is empty" if not data else "is no image, or damaged"
+def _decode(data: bytes, path: Path) -> np.ndarray:
+    if data.startswith(_PNG_MAGIC):
+        _check_png(data, path)
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    if image is None:
+        what = "is no image, or damaged" if data else "is empty"
         raise DatasetError(f"{path}: {what}. Copy or record it again.")
     return image
+
+
+def _check_png(data: bytes, path: Path) -> None:
+    """Refuse a PNG that is cut off or whose checksums are wrong.
+
+    OpenCV returns such an image with its lower part black, and says so on the terminal only.
+    """
+    place = len(_PNG_MAGIC)
+    while place + 12 <= len(data):
+        length, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
+        end = place + 8 + length
+        if end + 4 > len(data):
+            break
+        if zlib.crc32(data[place + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            raise DatasetError(f"{path}: is damaged: a checksum is wrong. Copy it again.")
+        if kind == b"IEND":
+            return
+        place = end + 4
+    raise DatasetError(f"{path}: is cut off. Copy or record it again.")
 
 
 def _bytes(path: Path) -> bytes:
