@@ -6,14 +6,13 @@ Importing a command's file only when it is asked for keeps ``airseg --help`` fas
 
 from __future__ import annotations
 
-import importlib
 import sys
-from typing import Any
 
 import click
 
 from airseg import __version__
-from airseg.errors import AirsegError, did_you_mean
+from airseg.cli.lazy import LazyGroup
+from airseg.errors import AirsegError
 
 _COMMANDS = {
     "sim": ("airseg.cli.sim", "Run the embedded simulator, which speaks AirSim's RPC."),
@@ -30,29 +29,9 @@ _COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
-    """A group that knows its commands' names and one-line helps without importing them."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        return importlib.import_module(_COMMANDS[cmd_name][0]).command
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        if args and args[0] not in _COMMANDS:
-            hint = did_you_mean(args[0], _COMMANDS) or f" Commands: {', '.join(_COMMANDS)}."
-            ctx.fail(f"there is no command '{args[0]}'.{hint}")
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
-
-
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup, modules=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, prog_name="airseg")
 @click.option("--debug", is_flag=True, help="Show a traceback when something goes wrong.")
 @click.pass_context

@@ -12,15 +12,15 @@ import click
 @click.option("--map", "map_name", help="Leave out what this label map takes already.")
 @click.option("--no-frames", is_flag=True, help="Judge by names alone; reads no picture.")
 def command(inputs: tuple[Path, ...], map_name: str | None, no_frames: bool) -> None:
-    """Print rules to paste into a label map for the meshes of INPUTS, with confidence and reason.
+    """Print a label map for the meshes of INPUTS, each rule with its confidence and reason.
 
     INPUTS are a text file with one mesh name a line, recordings, or a dataset. Where there are
     frames, position and appearance speak beside the words of the names. Nothing is applied: read
-    the rules before you paste them.
+    the rules before you keep them.
 
     \b
     Example:
-      airseg labels suggest recordings --map common
+      airseg labels suggest recordings --map common > my_map.yaml
       airseg labels suggest mesh_names.txt
     """
     from airseg.labels.label_map import load_label_map
@@ -32,8 +32,21 @@ def command(inputs: tuple[Path, ...], map_name: str | None, no_frames: bool) -> 
     asked = [e for e in entries if e.class_name is None and not e.ids and e.patterns]
     suggestions = [suggest_entry(entry, entries) for entry in asked]
     known = sum(s.class_name is not None for s in suggestions)
-    click.echo(to_yaml(suggestions, asked), nl=False)
+    click.echo(to_yaml(suggestions, asked, _base(map_name)), nl=False)
     click.echo(f"{known} of {len(asked)} names have a suggestion; check each one.", err=True)
+
+
+def _base(map_name: str | None) -> str | None:
+    """Return what the printed map may extend: maps that extend others may not be extended."""
+    from airseg.documents import load_document
+    from airseg.errors import LabelMapError
+    from airseg.labels.document import LabelMapDocument
+    from airseg.resources import find_resource
+
+    if map_name is None:
+        return None
+    path = find_resource("label map", map_name, LabelMapError)
+    return load_document(path, LabelMapDocument, LabelMapError).extends or map_name
 
 
 def _entries(inputs: tuple[Path, ...], label_map: object, no_frames: bool) -> list:

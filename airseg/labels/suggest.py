@@ -116,8 +116,15 @@ def _from_looks(entry: LabelEntry, entries: Sequence[LabelEntry]) -> tuple[str, 
     return None
 
 
-def to_yaml(suggestions: Sequence[Suggestion], entries: Sequence[LabelEntry]) -> str:
-    """Return rules to paste into a label map: one expression a line, with confidence and reason."""
+def to_yaml(
+    suggestions: Sequence[Suggestion], entries: Sequence[LabelEntry], extends: str | None = None
+) -> str:
+    """Return a label map of suggestions: one expression a line, with confidence and reason.
+
+    Args:
+        suggestions: what to write; entries: the labels they are about.
+        extends: the map whose names were left out, so that the two together are complete.
+    """
     patterns = {entry.name: entry for entry in entries}
     by_class: dict[str, list[str]] = defaultdict(list)
     unknown: list[str] = []
@@ -128,7 +135,9 @@ def to_yaml(suggestions: Sequence[Suggestion], entries: Sequence[LabelEntry]) ->
             continue
         comment = f"# {s.confidence:.2f} {s.reason}"
         by_class[s.class_name] += [f'      - "{_quoted(p)}"  {comment}' for p in entry.patterns]
-    lines = ["rules:"]
+    lines = ["format: 1", "name: my_map"]
+    lines += [f'extends: "{_quoted(extends)}"'] if extends else ["background: ignore"]
+    lines += ["rules:" if by_class else "rules: []"]
     order = sorted(by_class, key=lambda name: (name != IGNORE, name))
     for class_name in order:
         lines += [f"  - class: {class_name}", "    names:", *by_class[class_name]]

@@ -7,7 +7,7 @@ import yaml
 from command_line import run
 from recording_folders import write_recording
 
-from airseg.labels.label_map import load_label_map
+from airseg.labels.label_map import load_label_map, parse_label_map
 from airseg.labels.suggest import split_words, suggest_name
 
 FAMILIES = [
@@ -60,7 +60,7 @@ def test_most_families_of_airsimnh_are_right_with_the_map_withheld():
     assert len(right) / len(FAMILIES) > 0.85
 
 
-def test_command_prints_rules_that_can_be_pasted(capsys, tmp_path):
+def test_command_prints_a_map_that_completes_the_given_one(capsys, tmp_path):
     (tmp_path / "names.txt").write_text("Oak_1\nOak_2\nSM_Fence_3\nXyzzy_4\nCar_9\n")
     code, out, err = run(
         capsys, "labels", "suggest", tmp_path / "names.txt", "--map", "neighborhood"
@@ -68,9 +68,18 @@ def test_command_prints_rules_that_can_be_pasted(capsys, tmp_path):
     assert code == 0
     rules = {r["class"]: r["names"] for r in yaml.safe_load(out)["rules"]}
     assert rules == {"fence": ["sm_fence"]}  # Oak and Car are known
+    complete = parse_label_map(out, "suggested")
+    assert complete.class_of_name("SM_Fence_9") == "fence"
+    assert complete.class_of_name("Oak_3") == "tree"  # from the map that it extends
     assert "0.90 'fence'" in out
     assert "# Xyzzy: no known word" in out
     assert "1 of 2 names" in err
+
+
+def test_nothing_to_suggest_is_still_a_map(capsys, tmp_path):
+    (tmp_path / "names.txt").write_text("Car_9\n")
+    _, out, _ = run(capsys, "labels", "suggest", tmp_path / "names.txt", "--map", "neighborhood")
+    assert parse_label_map(out, "suggested").class_of_name("Car_1") == "vehicle"
 
 
 def test_appearance_speaks_where_frames_exist(capsys, tmp_path):
