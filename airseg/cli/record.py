@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from airseg.errors import AirsegError
 
 
 @click.command("record")
-@click.argument("plans", nargs=-1, required=True)
+@click.argument("plans", nargs=-1)
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="Folder for the recordings."
 )
@@ -25,15 +24,36 @@ from airseg.errors import AirsegError
 @click.option("--world", default="neighborhood", show_default=True, help="World of --embedded.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the world of --embedded.")
 @click.option(
-    "--mode", type=click.Choice(["pose", "step"]), help="How to fly; the plan says otherwise."
+    "--mode", type=click.Choice(["pose", "step", "realtime"]), help="How to fly, if not as planned."
 )
+@click.option("--realtime", is_flag=True, help="Let the simulator's clock run: --mode realtime.")
 @click.option("--frames", type=click.IntRange(min=1), help="Stop each flight after this many.")
+@click.option(
+    "--replay",
+    "source",
+    type=click.Path(path_type=Path),
+    help="Fly this recording's poses, with the camera and weather of the plan.",
+)
 @click.option(
     "--palette", type=click.Path(path_type=Path), help="Colours of segmentation ids, as text."
 )
 @click.option(
     "--timeout", default=30.0, show_default=True, help="Seconds a call may take before it is dead."
 )
+@click.option(
+    "--reconnect",
+    "reconnect_s",
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait this long for a lost simulator, and go on.",
+)
+@click.option(
+    "--fleet",
+    "fleet_file",
+    type=click.Path(path_type=Path),
+    help="Record the plans of this file over its simulators.",
+)
+@click.option("--ray", metavar="ADDRESS", help="Run the fleet on this Ray cluster, or on 'local'.")
 @click.option("--overwrite", is_flag=True, help="Begin anew where there is a recording.")
 def command(
     plans: tuple[str, ...],
@@ -43,9 +63,14 @@ def command(
     world: str,
     seed: int,
     mode: str | None,
+    realtime: bool,
     frames: int | None,
+    source: Path | None,
     palette: Path | None,
     timeout: float,
+    reconnect_s: float,
+    fleet_file: Path | None,
+    ray: str | None,
     overwrite: bool,
 ) -> None:
     """Fly PLANS and record every frame: colour, mesh ids, depth, pose.
@@ -57,61 +82,136 @@ def command(
     Examples:
       airseg record loop_walk --embedded --out recordings
       airseg record my_flight.yaml roofs --simulator 192.168.1.20:41451 --out recordings
+      airseg record foggy.yaml --replay recordings/roofs --embedded --out recordings
+      airseg record --fleet fleet.yaml --out recordings
     """
-    from airseg.flight.plan import load_plan
-    from airseg.recording.embedded_process import EmbeddedProcess, simulator_key
-    from airseg.recording.recorder import RecordOptions, finished_recording
+    if fleet_file:
+        if plans or simulator or embedded or source:
+            raise click.UsageError("--fleet names plans and simulators itself; leave out others.")
+        from airseg.cli.record_fleet import record_fleet
+
+        kept = {"--mode": "realtime" if realtime else mode, "--frames": frames}
+        kept |= {"--palette": palette, "--reconnect": reconnect_s or None}
+        extra = [str(part) for flag, v in kept.items() if v is not None for part in (flag, v)]
+        record_fleet(fleet_file, out, ray, extra + ["--overwrite"] * overwrite)
+        return
+    if ray:
+        raise click.UsageError("--ray runs a fleet; give it with --fleet.")
+    from airseg.recording.recorder import RecordOptions
     from airseg.recording.segmentation import read_palette
 
     if embedded and simulator:
         raise click.UsageError("--embedded starts a simulator of its own; leave out --simulator.")
-    loaded = [load_plan(name) for name in plans]
-    _refuse_double_names([name for name, _ in loaded])
+    if realtime and mode not in (None, "realtime"):
+        raise click.UsageError(f"--realtime and --mode {mode} exclude each other.")
+    if source and (realtime or mode not in (None, "pose")):
+        raise click.UsageError("--replay sets recorded poses; it has no other mode.")
+    flights = _flights(plans, source)
     known = {"world": world, "seed": seed} if embedded else {}
     options = RecordOptions(
-        mode, frames, read_palette(palette) if palette else None, known, overwrite
+        "realtime" if realtime else mode,
+        frames,
+        read_palette(palette) if palette else None,
+        known,
+        overwrite,
     )
-    todo = []
-    for name, plan in loaded:
-        done = None if overwrite else finished_recording(out / name, plan, frames)
-        if done is None:
-            todo.append((name, plan))
-        else:
-            click.echo(f"{name}: already recorded, {done} frames in {out / name}", err=True)
+    todo = _unfinished(flights, out, options)
     if not embedded:
         host, port = parse_address(simulator)
-        _record_all(todo, out, host, port, timeout, options)
+        _record_all(todo, out, lambda: _connected(host, port, timeout), options, reconnect_s)
         return
-    for _, group in itertools.groupby(todo, key=lambda item: simulator_key(item[1])):
+    _record_embedded(todo, out, world, seed, timeout, options, reconnect_s)
+
+
+def _flights(plans: tuple[str, ...], source: Path | None) -> list[Any]:
+    """Return what to record."""
+    from airseg.flight.plan import load_plan
+    from airseg.recording.recorder import Assignment
+
+    loaded = [load_plan(name) for name in plans]
+    if source is None:
+        if not loaded:
+            raise click.UsageError("Missing argument 'PLANS...'.")
+        _refuse_double_names([name for name, _ in loaded])
+        return [Assignment(name, plan) for name, plan in loaded]
+    from airseg.recording.replay import replay
+
+    if len(loaded) > 1:
+        raise click.UsageError("--replay takes one plan at most, for its camera and weather.")
+    name, plan = loaded[0] if loaded else (None, None)
+    return [replay(source, name, plan)]
+
+
+def _unfinished(flights: list[Any], out: Path, options: Any) -> list[Any]:
+    from airseg.recording.recorder import finished_recording
+
+    todo = []
+    for flight in flights:
+        done = None
+        if not options.overwrite:
+            done = finished_recording(out / flight.name, flight, options.max_frames)
+        if done is None:
+            todo.append(flight)
+        else:
+            where = out / flight.name
+            click.echo(f"{flight.name}: already recorded, {done} frames in {where}", err=True)
+    return todo
+
+
+def _record_embedded(
+    todo: list[Any],
+    out: Path,
+    world: str,
+    seed: int,
+    timeout: float,
+    options: Any,
+    reconnect_s: float,
+) -> None:
+    """Record with simulators of our own, one for all flights that can share its settings."""
+    from airseg.recording.embedded_process import EmbeddedProcess, simulator_key
+
+    for _, group in itertools.groupby(todo, key=lambda flight: simulator_key(flight.plan)):
         batch = list(group)
-        click.echo("starting the embedded simulator ...", err=True)
-        with EmbeddedProcess(batch[0][1], world, seed) as process:
-            _record_all(batch, out, "127.0.0.1", process.port, timeout, options)
+        with ExitStack() as running:
+
+            def connect(batch: list[Any] = batch, running: ExitStack = running) -> Any:
+                running.close()  # one that was lost before
+                click.echo("starting the embedded simulator ...", err=True)
+                process = EmbeddedProcess(batch[0].plan, world, seed)
+                port = running.enter_context(process).port
+                return _connected("127.0.0.1", port, timeout)
+
+            _record_all(batch, out, connect, options, reconnect_s)
+
+
+def _connected(host: str, port: int, timeout: float) -> Any:
+    from airseg.simulators.client import SimulatorClient
+
+    client = SimulatorClient(host, port, timeout)
+    try:
+        client.confirmConnection()
+    except BaseException:
+        client.close()
+        raise
+    return client
 
 
 def _record_all(
-    plans: list[Any], out: Path, host: str, port: int, timeout: float, options: Any
+    flights: list[Any], out: Path, connect: Any, options: Any, reconnect_s: float
 ) -> None:
-    from airseg.recording.recorder import Recorder
-    from airseg.simulators.client import SimulatorClient
-
-    if not plans:
-        return
-    with SimulatorClient(host, port, timeout) as client, _progress() as progress:
-        client.confirmConnection()
-        recorder = Recorder(client, options, progress)
-        for name, plan in plans:
-            done = recorder.record(name, plan, out / name)
-            click.echo(f"{name}: {done.frames} frames ({done.new_frames} new) in {done.folder}")
-
-
-@contextmanager
-def _progress() -> Iterator[Any]:
-    """Show one bar with rate and time left on a terminal, or a line now and then elsewhere."""
     from airseg.cli.display import progress_bar
+    from airseg.recording.sessions import record_flights
 
-    with progress_bar("frames") as update:
-        yield update
+    if not flights:
+        return
+    with progress_bar("frames") as progress:
+        record_flights(flights, out, connect, options, reconnect_s, progress, _tell)
+
+
+def _tell(name: str, done: Any) -> None:
+    late, dropped = done.notes.get("late_count", 0), done.notes.get("dropped", 0)
+    off = f"; {late} frames late, {dropped} dropped" if "dropped" in done.notes else ""
+    click.echo(f"{name}: {done.frames} frames ({done.new_frames} new) in {done.folder}{off}")
 
 
 def parse_address(text: str | None) -> tuple[str, int]:

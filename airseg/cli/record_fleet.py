@@ -1,0 +1,32 @@
+"""``airseg record --fleet``: many plans over many simulators."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+def record_fleet(file: Path, out: Path, ray_address: str | None, extra: list[str]) -> None:
+    """Record the plans of a fleet file.
+
+    Args:
+        file: the fleet, YAML.
+        out: folder of the recordings.
+        ray_address: of a Ray cluster; None runs processes here.
+        extra: arguments for each `airseg record`.
+    """
+    from airseg.cli.display import progress_bar
+    from airseg.documents import load_document
+    from airseg.errors import RecordingError
+    from airseg.flight.plan import load_plan
+    from airseg.recording.fleet import Fleet, local_processes, ray_cluster, run_fleet
+
+    fleet = load_document(file, Fleet, RecordingError)
+    for plan in fleet.plans:
+        load_plan(plan)
+    slots = fleet.slots()
+    place = ray_cluster(ray_address) if ray_address else local_processes(len(slots))
+    with place as submit, progress_bar("frames") as progress:
+        frames = run_fleet(fleet, out.absolute(), extra, submit, progress, click.echo)
+    click.echo(f"{len(fleet.plans)} plans over {len(slots)} simulators: {frames} frames in {out}")

@@ -1,0 +1,157 @@
+"""Measure `airseg record` against a bare loop of the official client that throws images away.
+
+Both sides talk to the same embedded server in the same run, in turns. The recorder sets poses,
+advances time, checks every image, decodes ids, and writes PNG files; the loop only calls
+`simGetImages` for the same three images and drops what comes.
+
+Run it with: python benchmark/record_speed.py [--official .venv-airsim/bin/python] [--frames 60]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from airseg.flight.plan import FlightPlan, load_plan
+from airseg.recording import writer as writer_module
+from airseg.recording.embedded_process import EmbeddedProcess
+from airseg.recording.recorder import Recorder, RecordOptions
+from airseg.recording.segmentation import Palette
+from airseg.recording.storage import Recording
+from airseg.simulators.client import SimulatorClient
+
+_LOOP = """
+import sys, time, airsim
+port, frames, depth = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "depth"
+client = airsim.MultirotorClient(port=port)
+client.ping()
+requests = [airsim.ImageRequest("0", airsim.ImageType.Scene, False, False),
+            airsim.ImageRequest("0", airsim.ImageType.Segmentation, False, False)]
+if depth:
+    requests.append(airsim.ImageRequest("0", airsim.ImageType.DepthPlanar, True, False))
+client.simPause(True)
+client.simGetImages(requests)
+began = time.perf_counter()
+for _ in range(frames):
+    client.simGetImages(requests)
+print(frames / (time.perf_counter() - began))
+"""
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--official", type=Path, default=Path(".venv-airsim/bin/python"))
+    parser.add_argument("--plan", default="loop_walk")
+    parser.add_argument("--frames", type=int, default=60)
+    parser.add_argument("--repeats", type=int, default=5)
+    arguments = parser.parse_args()
+    _, plan = load_plan(arguments.plan)
+    print(
+        f"{arguments.plan}, {arguments.frames} frames of {plan.camera.width}x{plan.camera.height}, "
+        f"{os.cpu_count()} cores, {platform.machine()}, load {os.getloadavg()[0]:.1f}; median of "
+        f"{arguments.repeats}"
+    )
+    with (
+        EmbeddedProcess(plan, plan.environment, 0) as process,
+        tempfile.TemporaryDirectory() as work,
+    ):
+        palette = _measured_palette(process.port, plan, Path(work))
+        for has_depth in (True, False):
+            _compare(process.port, plan, palette, Path(work), arguments, has_depth)
+
+
+def _compare(
+    port: int,
+    plan: FlightPlan,
+    palette: Palette,
+    work: Path,
+    arguments: argparse.Namespace,
+    has_depth: bool,
+) -> None:
+    wanted = plan.model_copy(update={"depth": has_depth})
+    loops, records, spent = [], [], Counter()
+    for turn in range(arguments.repeats):
+        loops.append(_bare_loop(arguments.official, port, arguments.frames, has_depth))
+        folder = work / f"{has_depth}{turn}"
+        records.append(_record(port, wanted, palette, folder, arguments.frames, spent))
+    images = "colour, segmentation, depth" if has_depth else "colour, segmentation"
+    ours, theirs = statistics.median(records), statistics.median(loops)
+    print(f"\n{images}:")
+    print(f"  airseg record, PNG on disk         {ours:6.1f} frames/s")
+    print(f"  official client, images discarded  {theirs:6.1f} frames/s")
+    print(f"  ratio                              {ours / theirs:6.2f}")
+    total = arguments.repeats * arguments.frames
+    parts = "  ".join(f"{name} {1000 * s / total:.1f}" for name, s in spent.most_common(6))
+    print(f"  ms a frame, beside each other:  {parts}")
+
+
+def _bare_loop(python: Path, port: int, frames: int, has_depth: bool) -> float:
+    depth = "depth" if has_depth else "none"
+    # Its pure-Python decoder needs seconds for a depth image; a few frames are enough.
+    count = max(frames // 15, 3) if has_depth else frames
+    command = [str(python), "-c", _LOOP, str(port), str(count), depth]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def _measured_palette(port: int, plan: FlightPlan, work: Path) -> Palette:
+    with SimulatorClient(port=port) as client:
+        client.confirmConnection()
+        options = RecordOptions(max_frames=2)
+        done = Recorder(client, options, lambda *told: None).record("p", plan, work / "p")
+    table = Recording.open(done.folder).object_table
+    return Palette({0: (0, 0, 0), **{g.id: g.color for g in table}})
+
+
+def _record(
+    port: int, plan: FlightPlan, palette: Palette, folder: Path, frames: int, spent: Counter[str]
+) -> float:
+    """Record, and return frames a second from the first frame to the last on disk."""
+    marks: list[float] = []
+
+    def progress(what: str, done: int, total: int | None) -> None:
+        marks.append(time.perf_counter())
+
+    encode = writer_module.RecordingWriter._encode
+
+    def timed(self: Any, index: int, frame: Any) -> str:
+        began = time.perf_counter()
+        line = encode(self, index, frame)
+        spent["encoding and writing"] += time.perf_counter() - began
+        return line
+
+    with SimulatorClient(port=port) as client:
+        client.confirmConnection()
+        call = client.call
+
+        def timed_call(method: str, *rest: Any, **more: Any) -> Any:
+            began = time.perf_counter()
+            answer = call(method, *rest, **more)
+            if marks:
+                spent[method] += time.perf_counter() - began
+            return answer
+
+        client.call = timed_call  # type: ignore[method-assign]
+        writer_module.RecordingWriter._encode = timed  # type: ignore[method-assign]
+        try:
+            options = RecordOptions(max_frames=frames, palette=palette)
+            Recorder(client, options, progress).record("walk", plan, folder)
+        finally:
+            writer_module.RecordingWriter._encode = encode  # type: ignore[method-assign]
+    info = json.loads((folder / "recording.json").read_text())
+    if info["status"] != "complete":
+        raise SystemExit("the recording is not complete")
+    return (len(marks) - 1) / (marks[-1] - marks[0])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""Fleets: every plan is recorded once, failures go elsewhere, wrong files get one line."""
+
+import sys
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+from command_line import run, said
+
+from airseg.errors import RecordingError
+from airseg.recording.fleet import Fleet, run_command, run_fleet
+
+GOOD = """\
+plans: [loop_walk, roofs]
+simulators:
+  - {count: 3}
+"""
+
+
+def done(outcome):
+    future = Future()
+    future.set_result(outcome)
+    return future
+
+
+def fleet(**fields):
+    fields = {"plans": ["loop_walk", "roofs", "street_val"], "simulators": [{"count": 3}], **fields}
+    return Fleet.model_validate(fields)
+
+
+def fly(wanted, submit, out=Path("out")):
+    told = []
+    run_fleet(wanted, out, ["--frames", "5"], submit, lambda *what: None, told.append)
+    return told
+
+
+def test_every_plan_is_recorded_once_with_the_arguments_that_were_given():
+    commands = []
+    fly(fleet(), lambda command: commands.append(command) or done((0, "")))
+    assert [c[4] for c in commands] == ["loop_walk", "roofs", "street_val"]
+    assert all(
+        c[-2:] == ["--seed", "0"] and "--embedded" in c and "--frames" in c for c in commands
+    )
+
+
+def test_a_plan_that_failed_is_tried_at_another_simulator():
+    addresses = ["a:1", "b:2"]
+    seen = []
+
+    def submit(command):
+        place, plan = command[command.index("--simulator") + 1], command[4]
+        seen.append((plan, place))
+        return done((2, "lost the simulator") if place == "a:1" else (0, ""))
+
+    wanted = fleet(plans=["loop_walk"], simulators=[{"address": a} for a in addresses])
+    told = fly(wanted, submit)
+    assert seen == [("loop_walk", "a:1"), ("loop_walk", "b:2")]
+    assert told[0] == "loop_walk: try 1 failed, goes on elsewhere: lost the simulator"
+
+
+def test_a_plan_that_fails_everywhere_ends_the_fleet_after_the_others():
+    seen = []
+
+    def submit(command):
+        seen.append(command[4])
+        return done((2, "no room") if command[4] == "roofs" else (0, ""))
+
+    with pytest.raises(RecordingError, match=r"1 of 3 plans failed 3 times; roofs: no room"):
+        fly(fleet(), submit)
+    assert seen.count("roofs") == 3
+    assert {"loop_walk", "street_val"} < set(seen)
+
+
+def test_a_command_gives_its_exit_code_and_its_last_line():
+
+    script = "import sys; print('airseg: it broke', file=sys.stderr); sys.exit(2)"
+    assert run_command([sys.executable, "-c", script]) == (2, "it broke")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "expected a mapping of fields, found nothing"),
+        ("plans: [", "not valid YAML"),
+        (GOOD + "trys: 2\n", "Did you mean 'tries'"),
+        (GOOD.replace("[loop_walk, roofs]", "[]"), "at least 1 item"),
+        (GOOD.replace("roofs", "loop_walk"), "'loop_walk' stands twice"),
+        (GOOD.replace("roofs", "rofs"), "Did you mean 'roofs'"),
+        (GOOD.replace("count: 3", "count: 0"), "greater than or equal to 1"),
+        (GOOD.replace("count: 3", "address: nowhere"), "should match pattern"),
+        (GOOD.replace("count: 3", "address: 'a:1', seed: 3"), "has a world already"),
+        (GOOD + "  - {address: 'a:1'}\n  - {address: 'a:1'}\n", "a:1 stands twice"),
+        (GOOD + "tries: 0\n", "greater than or equal to 1"),
+        (GOOD + "timeout_s: -1\n", "greater than 0"),
+        (GOOD + "format: 2\n", "Input should be 1"),
+        ("plans: [loop_walk]\n", "simulators: required field is missing"),
+    ],
+)
+def test_wrong_fleets_get_one_line(tmp_path, capsys, text, told):
+    path = tmp_path / "fleet.yaml"
+    path.write_text(text)
+    code, _, err = run(capsys, "record", "--fleet", path, "--out", tmp_path / "out")
+    assert code == 2
+    assert told in said(err)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--fleet", "f.yaml", "loop_walk"], "leave out others"),
+        (["--ray", "local", "loop_walk"], "give it with --fleet"),
+        (["--realtime", "--mode", "step", "loop_walk"], "exclude each other"),
+        (["--replay", "x", "--mode", "step"], "it has no other mode"),
+        (["--replay", "nowhere"], "not a recording"),
+        (["--replay", "x", "loop_walk", "roofs"], "one plan at most"),
+        ([], "Missing argument"),
+    ],
+)
+def test_arguments_that_do_not_go_together_get_one_line(tmp_path, capsys, arguments, told):
+    code, _, err = run(capsys, "record", *arguments, "--out", tmp_path / "out")
+    assert code == 2
+    assert told in said(err)
