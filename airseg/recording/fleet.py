@@ -116,7 +116,7 @@ def run_fleet(
     slots = fleet.slots()
     free = list(range(len(slots)))
     running: dict[Future[tuple[int, str]], tuple[_Job, int]] = {}
-    total = sum(job.planned for job in jobs)
+    total, shown = sum(job.planned for job in jobs), -1
     while waiting or running:
         while free and waiting:
             job, slot = _next(waiting, free)
@@ -135,7 +135,10 @@ def run_fleet(
                 tell(f"{job.name}: try {job.tries} failed, goes on elsewhere: {job.said}")
             else:
                 lost.append(job)
-        progress("all plans", sum(_frames(out, job) for job in jobs), total)
+        frames = sum(_frames(out, job) for job in jobs)
+        if frames != shown:
+            shown = frames
+            progress("all plans", frames, total)
     if lost:
         raise RecordingError(
             f"{len(lost)} of {len(jobs)} plans failed {fleet.tries} times; {lost[0].name}: "

@@ -1,11 +1,13 @@
 """Flight plans: what is right is read, what is wrong is told with file, line and field."""
 
+import numpy as np
 import pytest
 
 from airseg.documents import parse_document
 from airseg.errors import PlanError
 from airseg.flight.plan import FlightPlan, load_plan
 from airseg.flight.trajectory import plan_trajectory
+from airseg.geometry import euler_from_quaternion
 from airseg.resources import shipped_names
 
 GOOD = """\
@@ -108,3 +110,36 @@ def test_description_and_split_do_not_make_another_flight():
     other = GOOD.replace("a test", "another text") + "split: test\n"
     assert read(GOOD).fingerprint() == read(other).fingerprint()
     assert read(GOOD).fingerprint() != read(GOOD + "speed_mps: 4\n").fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("sweep", "differs"),
+    [
+        ("speed", {"speed_mps", "waypoints"}),
+        ("altitude", {"start", "waypoints"}),
+        ("hour", {"time_of_day"}),
+        ("fog", {"weather"}),
+        ("turn", {"limits"}),
+    ],
+)
+def test_a_sweep_changes_one_thing_only(sweep, differs):
+    names = [n for n in shipped_names("flight plan") if n.startswith(f"sweep_{sweep}_")]
+    plans = [load_plan(n)[1].model_dump(exclude={"description"}) for n in names]
+    assert len(plans) == 3
+    changed = {key for key in plans[0] if any(p[key] != plans[0][key] for p in plans)}
+    assert changed == differs
+
+
+@pytest.mark.parametrize("rate", [10, 30, 80])
+def test_a_turning_sweep_turns_as_fast_as_it_says(rate):
+    _, plan = load_plan(f"sweep_turn_{rate}")
+    yaw = [euler_from_quaternion(q)[2] for q in plan_trajectory(plan).orientation]
+    turning = np.degrees(np.abs(np.diff(np.unwrap(yaw)))) * plan.rate_hz
+    assert turning.max() == pytest.approx(rate, rel=0.02)
+    assert np.degrees(np.unwrap(yaw)[-1]) == pytest.approx(160, abs=1)
+
+
+def test_a_plan_without_later_fields_keeps_the_fingerprint_it_always_had():
+    plain = read(GOOD)
+    assert plain.fingerprint() == read(GOOD + "flow: false\n").fingerprint()
+    assert plain.fingerprint() != read(GOOD + "flow: true\n").fingerprint()
