@@ -37,7 +37,7 @@ def command(inputs: tuple[Path, ...], map_name: str | None, no_frames: bool) -> 
 
 
 def _base(map_name: str | None) -> str | None:
-    """Return what the printed map may extend: maps that extend others may not be extended."""
+    """Return what the printed map extends; a map that extends another cannot be, so paste there."""
     from airseg.documents import load_document
     from airseg.errors import LabelMapError
     from airseg.labels.document import LabelMapDocument
@@ -46,7 +46,7 @@ def _base(map_name: str | None) -> str | None:
     if map_name is None:
         return None
     path = find_resource("label map", map_name, LabelMapError)
-    return load_document(path, LabelMapDocument, LabelMapError).extends or map_name
+    return None if load_document(path, LabelMapDocument, LabelMapError).extends else map_name
 
 
 def _entries(inputs: tuple[Path, ...], label_map: object, no_frames: bool) -> list:

@@ -209,8 +209,8 @@ def test_class_chosen_on_the_page_changes_the_dataset(audited, capsys):
         page.press("d")
         text = page.downloaded("neighborhood_edited.yaml")
         assert page.evaluate("document.querySelector('#yaml').textContent") == text
-        page.evaluate("location.reload()")
-        page.until("document.querySelector('#count')?.textContent === '1 edit'")
+        page.evaluate("window.isBefore = true; location.reload()")
+        page.until("!window.isBefore && document.querySelector('#count')?.textContent === '1 edit'")
         assert page.evaluate("document.querySelector('[data-name=Car] select').value") == "fence"
     edited = parse_label_map(text, "downloaded")
     assert edited.class_of_name("Car_5") == "fence"
