@@ -312,3 +312,13 @@ def test_sources_of_two_layouts_may_be_mixed(here):
     tartan(here / "P000", flat=True)
     airsim(here / "flight")
     assert [s.name for s in open_sources([here / "P000", here / "flight"])] == ["P000", "flight"]
+
+
+def test_map_with_classes_of_its_own_names_them_in_the_dataset(here, capsys):
+    ids = np.tile(np.array([7, 8, 11, 26], np.uint8), (HEIGHT, WIDTH // 4))
+    plain(here / "aachen", ids)
+    dataset, out, _ = relabel(capsys, "aachen", "--map", "cityscapes19")
+    assert dataset.class_names[:3] == ["road", "sidewalk", "building"]
+    assert dataset.num_classes == 19
+    assert dataset.sequence("aachen").label(0, 1)[0, 0, :4].tolist() == [0, 1, 2, 13]
+    assert "sidewalk" in out
