@@ -81,6 +81,17 @@ def test_unknown_field_gets_the_nearest_name_and_its_line():
         ("mode: hover", "'pose', 'step' or 'realtime'"),
         ("format: 2", "Input should be 1"),
         ("tolerance_m: .nan", "finite"),
+        ("flow: 3", "valid boolean"),
+        ("cameras: {low: {width: 8}}", "greater than or equal to 16"),
+        ("cameras: {'0': {}}", "that is the first camera"),
+        ("cameras: {a b: {}}", "should match pattern"),
+        ("cameras: [low]", "valid dictionary"),
+        ("companions: {Second: {behind_s: -1}}", "greater than or equal to 0"),
+        ("companions: {Second: {}}\nmode: step", "their poses are set"),
+        ("look_at: [1]", "required field is missing"),
+        ("camera: {pitch_deg: 95}", "less than or equal to 90"),
+        ("duration_s: 0", "greater than 0"),
+        ("limits: {speed_mps: 2}", "above the multirotor's limit of 2.0 m/s"),
     ],
 )
 def test_wrong_values_are_told(line, said):
