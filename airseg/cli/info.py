@@ -106,7 +106,7 @@ def _shares(pixels: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
     """Return each class's share of the pixels; ``(none)`` is what has no class."""
     total = max(int(pixels.sum()), 1)
     shares = {name: float(pixels[label] / total) for label, name in enumerate(names)}
-    shares["(none)"] = 1.0 - sum(shares.values())
+    shares["(none)"] = max(1.0 - sum(shares.values()), 0.0)
     return shares
 
 
