@@ -19,6 +19,7 @@ from airseg.simulators.embedded.segmentation import palette
 PLAN = f"""\
 description: a test
 camera: {{width: {WIDTH}, height: {HEIGHT}}}
+limits: {{acceleration_mps2: 20}}
 start: {{position: [0, 0, -3]}}
 waypoints:
   - {{position: [12, 0, -3]}}
