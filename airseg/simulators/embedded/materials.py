@@ -113,8 +113,13 @@ def _ground(material, r, g, b, u, v, half_u, half_v, px, py, footprint):  # noqa
         blade = (smooth_noise(px * 9.0, py * 9.0) - 0.5) * fade(0.11, footprint)
         blade += (smooth_noise(px * 31.0, py * 23.0) - 0.5) * fade(0.035, footprint)
         m = 1.0 + 0.35 * patch + 0.4 * tuft + 0.55 * blade
-        dry = max(patch + 0.25 * tuft, 0.0)
-        return r * m * (1.0 + 0.9 * dry), g * m * (1.0 + 0.25 * dry), b * m
+        # Each garden's lawn has a tone of its own: fresh, dark, or burnt by the sun.
+        tone = cell_noise(np.floor(px / 23.5), np.floor(py / 21.0)) - 0.5
+        burnt = max(patch + 0.25 * tuft + 0.7 * tone, 0.0)
+        deep = max(-patch - 0.8 * tone, 0.0)
+        r *= m * (1.0 + 1.5 * burnt) * (1.0 - 0.75 * deep)
+        g *= m * (1.0 + 0.35 * burnt) * (1.0 - 0.6 * deep)
+        return r, g, b * m * (1.0 + 0.5 * burnt) * (1.0 - 0.5 * deep)
     if material == STREET or material == CROSSING:
         grain = (smooth_noise(px * 24.0, py * 24.0) - 0.5) * fade(0.05, footprint)
         stain = smooth_noise(px * 0.35, py * 0.35) - 0.5

@@ -43,10 +43,19 @@ PAVEMENT_WIDTH = 2.2
 PLOT_DEPTH = 38.0
 _OVERHANG = 45.0
 
-_ASPHALT = srgb(0.34, 0.34, 0.35)
-_CONCRETE = srgb(0.56, 0.55, 0.53)
-_STONE = srgb(0.52, 0.5, 0.47)
+# What is grey, red, brown or blue is so in several classes, as in life: no colour tells what it is.
+_ASPHALT = ((0.34, 0.34, 0.35), (0.42, 0.4, 0.37), (0.27, 0.28, 0.31), (0.47, 0.43, 0.39))
+_PAVING = ((0.56, 0.55, 0.53), (0.66, 0.58, 0.46), (0.6, 0.38, 0.31), (0.44, 0.45, 0.47))
+_STONE = ((0.52, 0.5, 0.47), (0.66, 0.58, 0.46), (0.38, 0.37, 0.38), (0.58, 0.43, 0.35))
+_WATER = (
+    (0.2, 0.58, 0.66),
+    (0.16, 0.34, 0.52),
+    (0.24, 0.4, 0.34),
+    (0.45, 0.55, 0.6),
+    (0.3, 0.36, 0.4),
+)
 _WOOD = srgb(0.5, 0.38, 0.27)
+_BOARDS = ((0.5, 0.38, 0.27), (0.45, 0.45, 0.44), (0.36, 0.4, 0.26), (0.56, 0.34, 0.27))
 _WHITE_WOOD = srgb(0.82, 0.81, 0.78)
 
 
@@ -115,9 +124,8 @@ def _add_streets(builder: WorldBuilder) -> None:
         for east in EASTS:
             crossing = builder.add_object("Road")
             at = Frame(north, east)
-            builder.add_part(
-                crossing, "lid", at, (0, 0, -0.02), (wide, wide, 0.1), _ASPHALT, m.CROSSING
-            )
+            tar, size = builder.tint(*_ASPHALT), (wide, wide, 0.1)
+            builder.add_part(crossing, "lid", at, (0, 0, -0.02), size, tar, m.CROSSING)
             _add_corner(builder, at)
     for yaw, lines, stops in ((0.0, EASTS, NORTHS), (np.pi / 2, NORTHS, EASTS)):
         for line in lines:
@@ -132,12 +140,13 @@ def _add_street(builder: WorldBuilder, at: Frame, length: float) -> None:
     """Add a stretch of street along u with pavements, lamps and parked cars."""
     street = builder.add_object("Road")
     wide = 2 * STREET_HALF_WIDTH
-    builder.add_part(street, "lid", at, (0, 0, -0.02), (length, wide, 0.1), _ASPHALT, m.STREET)
+    tar = builder.tint(*_ASPHALT)
+    builder.add_part(street, "lid", at, (0, 0, -0.02), (length, wide, 0.1), tar, m.STREET)
     for side in (-1, 1):
         pavement = builder.add_object("Driveway_Edge")
         v = side * (STREET_HALF_WIDTH + PAVEMENT_WIDTH / 2)
         size = (length + 0.4, PAVEMENT_WIDTH, 0.3)
-        builder.add_part(pavement, "lid", at, (0, v, 0.0), size, _CONCRETE, m.PAVING)
+        builder.add_part(pavement, "lid", at, (0, v, 0.0), size, builder.tint(*_PAVING), m.PAVING)
         for u in np.arange(-length / 2 + 9.0, length / 2 - 6.0, 34.0):
             shift = u + (17.0 if side > 0 else 0.0)
             if shift > length / 2 - 4.0:
@@ -202,7 +211,8 @@ def _add_paths(builder: WorldBuilder, plot: Frame, house: House) -> None:
     long = house.front + 0.6 + PAVEMENT_WIDTH
     drive = builder.add_object("Driveway")
     tone = builder.random.uniform(0.85, 1.1)
-    color = tuple(c * tone for c in (_CONCRETE if builder.random.random() < 0.5 else _ASPHALT))
+    of_stone = builder.random.random() < 0.5
+    color = tuple(c * tone for c in builder.tint(*(_PAVING if of_stone else _ASPHALT)))
     material = m.PAVING if builder.random.random() < 0.5 else m.CROSSING
     middle = (long / 2 - PAVEMENT_WIDTH, v, 0.02)
     builder.add_part(drive, "lid", plot, middle, (long, 3.2, 0.12), color, material)
@@ -212,7 +222,7 @@ def _add_paths(builder: WorldBuilder, plot: Frame, house: House) -> None:
         size = (0.75, 1.1, 0.14)
         place = (u, house.v + builder.random.uniform(-0.1, 0.1), 0.02)
         yaw = builder.random.uniform(-0.12, 0.12)
-        builder.add_part(path, "lid", plot, place, size, _STONE, m.ROCK, yaw=yaw)
+        builder.add_part(path, "lid", plot, place, size, builder.tint(*_STONE), m.ROCK, yaw=yaw)
         u += 0.9
 
 
@@ -248,16 +258,18 @@ def _add_divider(
         wall = builder.add_object("Wall_Low")
         size = (length, 0.34, tall)
         place = (length / 2, 0, tall / 2)
-        builder.add_part(wall, "lid", at, place, size, _STONE, m.STONE_WALL)
+        builder.add_part(wall, "lid", at, place, size, builder.tint(*_STONE), m.STONE_WALL)
         cap = builder.add_object("Wall_Low_End")
         top = (length / 2, 0, tall + 0.05)
-        builder.add_part(cap, "box", at, top, (length + 0.1, 0.44, 0.1), _CONCRETE, m.ROCK)
+        slabs = builder.tint(*_PAVING)
+        builder.add_part(cap, "box", at, top, (length + 0.1, 0.44, 0.1), slabs, m.ROCK)
         builder.add_solid(wall, at, place, size)
         return
     fence = builder.add_object("Fence")
     tall = 1.0 if low or kind == "rails" else 1.8
     tone = builder.random.uniform(0.7, 1.2)
-    color = _WHITE_WOOD if kind == "rails" else tuple(c * tone for c in _WOOD)
+    boards = builder.tint(*_BOARDS)
+    color = _WHITE_WOOD if kind == "rails" else tuple(c * tone for c in boards)
     for u in np.arange(0.0, length + 0.01, 2.2 if kind == "rails" else 2.6):
         post = (0.12, 0.12, tall + 0.1)
         builder.add_part(fence, "lid", at, (u, 0, post[2] / 2), post, color, m.PLAIN)
@@ -297,7 +309,8 @@ def _add_back_garden(builder: WorldBuilder, plot: Frame, house: House, width: fl
     back, end = house.back, PLOT_DEPTH - 1.5
     terrace = builder.add_object("Garden_Rocks")
     paving = (2.6, house.width * 0.7, 0.12)
-    builder.add_part(terrace, "lid", plot, (back + 1.3, house.v, 0.02), paving, _STONE, m.PAVING)
+    place, slabs = (back + 1.3, house.v, 0.02), builder.tint(*_STONE)
+    builder.add_part(terrace, "lid", plot, place, paving, slabs, m.PAVING)
     pool_v = None
     if random.random() < 0.62:
         pool_v = random.uniform(-0.14, 0.14) * width
@@ -325,15 +338,14 @@ def _add_pool(builder: WorldBuilder, at: Frame) -> None:
     long = builder.random.uniform(5.5, 8.0)
     wide = builder.random.uniform(3.2, 4.4)
     surround = builder.add_object("Driveway_Quart")
-    builder.add_part(
-        surround, "lid", at, (0, 0, 0.0), (long + 2.4, wide + 2.4, 0.12), _CONCRETE, m.PAVING
-    )
+    size, slabs = (long + 2.4, wide + 2.4, 0.12), builder.tint(*_PAVING)
+    builder.add_part(surround, "lid", at, (0, 0, 0.0), size, slabs, m.PAVING)
     rim = builder.add_object("Swimming_Pool_Edge")
     tile = srgb(0.72, 0.78, 0.78)
     builder.add_part(rim, "lid", at, (0, 0, 0.04), (long + 0.7, wide + 0.7, 0.12), tile, m.PAVING)
     water = builder.add_object("Swimming_Pool_Floor")
     tone = builder.random.uniform(0.85, 1.15)
-    blue = tuple(c * tone for c in srgb(0.2, 0.58, 0.66))
+    blue = tuple(c * tone for c in builder.tint(*_WATER))
     builder.add_part(water, "lid", at, (0, 0, 0.06), (long, wide, 0.12), blue, m.WATER)
     steps = builder.add_object("Swimming_Pool_Steps")
     for v in (-0.3, 0.3):
@@ -357,7 +369,7 @@ def _add_rocks(builder: WorldBuilder, at: Frame) -> None:
         u, v = builder.random.uniform(-1.0, 1.0, 2)
         size = builder.random.uniform(0.5, 1.3)
         tone = builder.random.uniform(0.75, 1.2)
-        grey = tuple(c * tone for c in _STONE)
+        grey = tuple(c * tone for c in builder.tint(*_STONE))
         solid = (size, 0.8 * size, 0.7 * size)
         yaw = builder.random.uniform(0, 6.28)
         builder.add_part(rock, "blob", at, (u, v, 0.22 * size), solid, grey, m.ROCK, yaw=yaw)
@@ -369,14 +381,15 @@ def _add_park(builder: WorldBuilder, north: float, east: float, width: float) ->
     at = Frame(north, east)
     half_u = 125.0 / 2 - STREET_HALF_WIDTH - PAVEMENT_WIDTH - PLOT_DEPTH - 2.0
     monument = builder.add_object("Monument_01")
-    builder.add_part(monument, "lid", at, (0, 0, 0.25), (3.4, 3.4, 0.5), _STONE, m.STONE_WALL)
-    builder.add_part(monument, "trunk", at, (0, 0, 1.9), (1.0, 1.0, 2.8), _STONE, m.ROCK)
+    stone = builder.tint(*_STONE)
+    builder.add_part(monument, "lid", at, (0, 0, 0.25), (3.4, 3.4, 0.5), stone, m.STONE_WALL)
+    builder.add_part(monument, "trunk", at, (0, 0, 1.9), (1.0, 1.0, 2.8), stone, m.ROCK)
     builder.add_solid(monument, at, (0, 0, 1.7), (3.4, 3.4, 3.4))
     for v in (-4.0, 4.0):
         bench = builder.add_object("Bench")
         builder.add_part(bench, "box", at, (0, v, 0.45), (1.8, 0.5, 0.1), _WOOD, m.PLANKS)
         builder.add_part(bench, "box", at, (0, v * 1.06, 0.8), (1.8, 0.08, 0.5), _WOOD, m.PLANKS)
-        builder.add_part(bench, "box", at, (0, v, 0.2), (1.5, 0.3, 0.4), _STONE, m.ROCK)
+        builder.add_part(bench, "box", at, (0, v, 0.2), (1.5, 0.3, 0.4), stone, m.ROCK)
     for _ in range(9):
         u = random.uniform(-half_u, half_u)
         v = random.uniform(5.5, width / 2 - 3.0) * random.choice([-1, 1])

@@ -15,7 +15,12 @@ def leaf_color(
 ) -> tuple[float, float, float]:
     """Return the linear albedo of one plant's leaves, a little off the species' sRGB colour."""
     r, g, b = (c * builder.random.uniform(0.85, 1.15) for c in base)
-    return srgb(r, g, b)
+    # Some lean towards straw, some towards the dark of conifers, one in ten towards rust.
+    chance = builder.tints.random()
+    goal = (0.5, 0.29, 0.14) if chance < 0.1 else (0.5, 0.47, 0.25) if chance < 0.45 else None
+    share = builder.tints.uniform(0.1, 0.75)
+    goal = goal or (0.16, 0.25, 0.15)
+    return srgb(*(c + (w - c) * share for c, w in zip((r, g, b), goal, strict=True)))
 
 
 def add_trunk(

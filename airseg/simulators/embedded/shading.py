@@ -141,6 +141,15 @@ def _weathered(r, g, b, px, py, pz, nz, material, footprint, light, is_round):  
 
 
 @njit(cache=True, nogil=True)
+def _clouds_shadow(px, py, light):  # noqa: ANN001, ANN202
+    """Return how much sun drifting clouds let through to a place, 0.25 to 1."""
+    x = px * 0.013 + 6.0 * light[CLOUD_DRIFT]
+    y = py * 0.013 + 6.0 * light[CLOUD_DRIFT + 1]
+    n = 0.65 * smooth_noise(x, y) + 0.35 * smooth_noise(2.3 * x + 5.0, 2.3 * y)
+    return 1.0 - 0.75 * min(max((n - 0.5) * 5.0, 0.0), 1.0)
+
+
+@njit(cache=True, nogil=True)
 def _lamp_light(lamps, frame, px, py, pz, nz):  # noqa: ANN001, ANN202
     """Return how strongly street lamps light a spot."""
     x, y = (px - frame[0]) / frame[2], (py - frame[1]) / frame[2]
@@ -306,6 +315,8 @@ def shade(  # noqa: ANN201
                 sun = toward * _shadow(shadow_map, shadow_frame, px, py, pz, slope)
                 if sun > 0.0:
                     sun *= _shadow(moving_map, moving_frame, px, py, pz, slope)
+                if sun > 0.0:
+                    sun *= _clouds_shadow(px, py, light)
             sun *= 1.0 - 0.8 * light[8]
             facing_up = 0.5 - 0.5 * nz
             # Walls and trunks darken towards the ground, where less of the sky is seen.

@@ -128,6 +128,8 @@ class WorldBuilder:
     def __init__(self, name: str, seed: int) -> None:
         self.name, self.seed = name, seed
         self.random = np.random.default_rng([seed, *name.encode()])
+        # Of its own, so that a new tint does not move a tree.
+        self.tints = np.random.default_rng([seed, 1, *name.encode()])
         self._kinds: list[tuple[str, bool]] = []
         self._counts: dict[str, int] = {}
         self._names: list[str] = []
@@ -147,6 +149,12 @@ class WorldBuilder:
         self._names.append("SkySphere" if kind == "SkySphere" else f"{kind}_{number}")
         self._kinds.append((kind, movable))
         return len(self._names) - 1
+
+    def tint(self, *choices: tuple[float, float, float]) -> tuple[float, float, float]:
+        """Return one of some sRGB colours as linear albedo, lighter or darker and a little off."""
+        base = choices[int(self.tints.integers(len(choices)))]
+        tone = self.tints.uniform(0.82, 1.16)
+        return srgb(*(min(c * tone * self.tints.uniform(0.95, 1.05), 0.97) for c in base))
 
     def add_part(
         self,
