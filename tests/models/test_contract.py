@@ -199,12 +199,13 @@ def test_a_batch_of_clips_equals_clips_one_by_one(name):
 
 @every_system
 def test_a_frame_depends_on_no_later_frame_and_on_none_beyond_its_memory(name):
-    model, frames, whole = tried(name)
+    model, frames, _ = tried(name)
     changed = 1
     other = frames[:1].clone()
     other[:, changed] = torch.rand(3, *SYSTEMS[name].size)
     with torch.no_grad():
-        moved = (model(other)[0] - whole[:1]).abs().amax((0, 2, 3, 4)) > 1e-6
+        # Batches of one size: another size rounds differently.
+        moved = (model(other)[0] - model(frames[:1])[0]).abs().amax((0, 2, 3, 4)) > 1e-6
     last = TIMES if model.unbounded else changed + model.memory_depth
     allowed = [changed <= t <= last for t in range(TIMES)]
     assert moved[changed]
