@@ -39,7 +39,7 @@ demo: setup
 	$(AIRSEG) bench leaderboard demo/results --out demo
 
 test: setup .venv-airsim/.ready .venv-cosys/.ready
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 # The official client of 2022 pins packages that nothing else can live with, and its setup imports
 # itself; so it gets an environment of its own, built without isolation.
