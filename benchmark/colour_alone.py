@@ -1,10 +1,9 @@
 """Can the embedded world be segmented by colour alone? Two classifiers that see one pixel's colour.
 
 Trained on the training sequences of a dataset, scored on its test sequences: a perceptron with
-three layers on red, green and blue, and the most frequent class of each cell of a colour histogram,
-which no function of a pixel's colour can beat by much. Both are tried with every class counted
-alike and as often as it occurs, and the better score is told. Beside them stand the rows of a
-results folder, trained on the same dataset.
+three layers on red, green and blue, and the most frequent class of each cell of a colour histogram.
+Both are tried with every class counted alike and as often as it occurs, and the better score is
+told. Beside them stand the rows of a results folder, trained on the same dataset.
 
     python benchmark/colour_alone.py dataset.h5 --results results
 """

@@ -22,6 +22,7 @@ from airseg.simulators.embedded.light import (
     light_vector,
 )
 from airseg.simulators.embedded.motion import Camera, Instant, flow_since
+from airseg.simulators.embedded.normals import surface_normals
 from airseg.simulators.embedded.shading import SKY_DEPTH_M
 from airseg.simulators.embedded.shadows import Shadows
 from airseg.simulators.embedded.stage import Placement, Stage
@@ -292,7 +293,7 @@ class Renderer:
     def _normals(self, triangle: np.ndarray, planar: np.ndarray, camera: Camera) -> np.ndarray:
         g = self.stage.geometry
         out = np.empty((*triangle.shape, 3), np.float32)
-        shading.surface_normals(
+        surface_normals(
             triangle,
             planar,
             g.triangle_part,
