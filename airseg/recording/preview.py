@@ -20,6 +20,7 @@ _AHEAD = 8
 _OPAQUE = 0.6
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _INK = (235, 235, 235)
+_INK_LUMA = 218  # the same grey in the range of a film's luma
 _PAPER = (28, 28, 32)
 _PANE_WIDTH = 640
 _LINE_HEIGHT = 26
@@ -27,7 +28,10 @@ _CLOCK_WIDTH = 250
 
 
 class PreviewArtist:
-    """Draws the film's pictures.
+    """Draws the film's pictures, as the planes of luma and chroma that a film is made of.
+
+    Only the frame's own colour is converted; labels become luma and chroma by a table, and the
+    legend is converted once. Converting whole RGB pages took longer than encoding them.
 
     Args:
         recording: whose frames are drawn.
@@ -43,39 +47,54 @@ class PreviewArtist:
         self, recording: Recording, table: np.ndarray, names: tuple[str, ...], colors: np.ndarray
     ) -> None:
         self._recording = recording
-        self._lookup = np.ascontiguousarray(colors[table]).reshape(1, 256, 3)
         camera = recording.info.camera
         # Small frames are enlarged by whole numbers, so that pixels stay what they are.
         self._scale = max(1, _PANE_WIDTH // int(camera["width"]))
-        self._pane = int(camera["width"]) * self._scale
-        self._image_height = int(camera["height"]) * self._scale
+        self._pane = int(camera["width"]) * self._scale // 2 * 2
+        self._image_height = int(camera["height"]) * self._scale // 2 * 2
         self.width = self._pane * 2
-        self._legend = _draw_legend(names, colors, self.width)
-        self.height = self._image_height + len(self._legend)
-        self.height += self.height % 2
+        legend = _draw_legend(names, colors, self.width)
+        self.height = self._image_height + len(legend) // 2 * 2
+        page = np.full((self.height, self.width, 3), _PAPER, np.uint8)
+        page[self._image_height :] = legend[: len(legend) // 2 * 2]
+        self._page = cv2.cvtColor(page, cv2.COLOR_RGB2YUV_I420)
+        # A patch of 2x2 pixels has one chroma, which is how the film will show the colour.
+        patches = np.broadcast_to(colors[table][None, :, None], (2, 256, 2, 3)).reshape(2, 512, 3)
+        luma, blue, red = _planes(cv2.cvtColor(patches, cv2.COLOR_RGB2YUV_I420))
+        self._tables = (luma[0, ::2].copy(), blue[0].copy(), red[0].copy())
         velocity = recording.frames[["vel_x", "vel_y", "vel_z"]].to_numpy()
         self._speed_mps = np.linalg.norm(velocity, axis=1)
         self._seconds = recording.frames["plan_time_ns"].to_numpy() / 1e9
 
     def draw(self, index: int) -> np.ndarray:
-        """Return a frame's picture: (height, width, 3) uint8 RGB."""
-        rgb = self._recording.read_rgb(index)
-        ids = self._recording.read_ids(index)
-        overlay = cv2.LUT(cv2.merge([ids, ids, ids]), self._lookup)
-        overlay = cv2.addWeighted(overlay, _OPAQUE, rgb, 1 - _OPAQUE, 0.0)
-        page = np.full((self.height, self.width, 3), _PAPER, np.uint8)
-        page[: self._image_height, : self._pane] = self._enlarged(rgb)
-        page[: self._image_height, self._pane :] = self._enlarged(overlay)
-        page[self._image_height : self._image_height + len(self._legend)] = self._legend
+        """Return a frame's picture: (height * 3 / 2, width) uint8, the planes of I420."""
+        rgb = self._enlarged(self._recording.read_rgb(index))
+        ids = self._enlarged(self._recording.read_ids(index))
+        picture = self._page.copy()
+        frame = cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_I420)
+        planes = zip(_planes(picture), _planes(frame), self._tables, strict=True)
+        for number, (page, plane, table) in enumerate(planes):
+            height, width = plane.shape
+            page[:height, :width] = plane
+            painted = cv2.LUT(ids if number == 0 else ids[::2, ::2], table)
+            page[:height, width:] = cv2.addWeighted(painted, _OPAQUE, plane, 1 - _OPAQUE, 0.0)
         text = f"{self._seconds[index]:6.2f} s   {self._speed_mps[index]:5.1f} m/s"
         at = (self.width - _CLOCK_WIDTH + 12, self._image_height + 19)
-        cv2.putText(page, text, at, _FONT, 0.52, _INK, 1, cv2.LINE_AA)
-        return page
+        luma = picture[: self.height]
+        cv2.putText(luma, text, at, _FONT, 0.52, _INK_LUMA, 1, cv2.LINE_AA)
+        return picture
 
     def _enlarged(self, image: np.ndarray) -> np.ndarray:
-        if self._scale == 1:
-            return image
-        return image.repeat(self._scale, 0).repeat(self._scale, 1)
+        if self._scale > 1:
+            image = image.repeat(self._scale, 0).repeat(self._scale, 1)
+        return np.ascontiguousarray(image[: self._image_height, : self._pane])
+
+
+def _planes(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return views of luma (H, W) and the two chromas (H/2, W/2) of an I420 picture."""
+    height, width = picture.shape[0] * 2 // 3, picture.shape[1]
+    chroma = picture[height:].reshape(2, height // 2, width // 2)
+    return picture[:height], chroma[0], chroma[1]
 
 
 def _draw_legend(names: tuple[str, ...], colors: np.ndarray, width: int) -> np.ndarray:
@@ -138,14 +157,11 @@ def write_preview(
 def _drawn(artist: PreviewArtist, indices: range) -> Iterator[np.ndarray]:
     """Yield pictures as planes of luma and chroma, in order, drawn a few ahead."""
 
-    def draw(index: int) -> np.ndarray:
-        return cv2.cvtColor(artist.draw(index), cv2.COLOR_RGB2YUV_I420)
-
     ahead: deque[Future[np.ndarray]] = deque()
     with ThreadPoolExecutor(_WORKERS) as pool:
         try:
             for index in indices:
-                ahead.append(pool.submit(draw, index))
+                ahead.append(pool.submit(artist.draw, index))
                 if len(ahead) > _AHEAD:
                     yield ahead.popleft().result()
             while ahead:

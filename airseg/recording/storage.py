@@ -188,7 +188,7 @@ class Recording:
 
     def read_rgb(self, index: int) -> np.ndarray:
         """Return a frame's colour: (H, W, 3) uint8, RGB."""
-        return np.ascontiguousarray(self._read("rgb", index, cv2.IMREAD_COLOR)[..., ::-1])
+        return cv2.cvtColor(self._read("rgb", index, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
     def read_ids(self, index: int) -> np.ndarray:
         """Return a frame's ids: (H, W) uint8; 0 belongs to no mesh."""

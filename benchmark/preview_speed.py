@@ -1,0 +1,92 @@
+"""Measure the preview film against the founding notebook's way, on the same frames in one run.
+
+The notebook makes a side-by-side video frame by frame: it loads colour and ids, paints the labels
+pixel by pixel in two nested Python loops, puts the two beside each other and hands them to
+OpenCV's video writer. It told of 1.7 frames a second on its machine. Every frame takes it the same
+time, so it is measured on a few; `airseg preview` is measured whole: reading, check sums, painting,
+legend, and an H.264 film that browsers play.
+
+Run it with: python benchmark/preview_speed.py [--frames 300] [--loop-frames 6] [--recording FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import tempfile
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+from relabel_speed import record_frames
+
+from airseg.labels.label_map import load_label_map
+from airseg.labels.resolution import resolve
+from airseg.recording.preview import PreviewArtist, write_preview
+from airseg.recording.storage import Recording
+
+_REPEATS = 3
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--frames", type=int, default=300)
+    parser.add_argument("--loop-frames", type=int, default=6, help="frames for the nested loops")
+    parser.add_argument("--recording", type=Path, help="a recording of the neighborhood")
+    arguments = parser.parse_args()
+    label_map = load_label_map("neighborhood")
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        recording = Recording.open(arguments.recording or record_frames(work, arguments.frames))
+        table = resolve(label_map, recording.object_table).table
+        count = min(arguments.frames, len(recording))
+        theirs_s = _notebook(work, recording, label_map.palette()[table], arguments.loop_frames)
+        ours_s = min(_preview(work, recording, label_map, table, count) for _ in range(_REPEATS))
+        camera = recording.info.camera
+        print(
+            f"{count} frames of {camera['width']}x{camera['height']}, {os.cpu_count()} cores, "
+            f"{platform.machine()}, Python {platform.python_version()}; best of {_REPEATS}"
+        )
+        print(
+            f"notebook: {1 / theirs_s:6.2f} frames/s\n"
+            f"airseg:   {1 / ours_s:6.1f} frames/s\n"
+            f"ratio:    {theirs_s / ours_s:.0f} times"
+        )
+
+
+def _notebook(work: Path, recording: Recording, palette: np.ndarray, count: int) -> float:
+    """Return seconds a frame of the nested loops; `palette` is (256, 3) RGB by raw id."""
+    camera = recording.info.camera
+    size = (2 * int(camera["width"]), int(camera["height"]))
+    np.save(work / "ids.npy", recording.read_ids(0))
+    film = cv2.VideoWriter(str(work / "n.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 25, size)
+    colors = {raw_id: palette[raw_id].tolist() for raw_id in range(256)}
+    began = time.perf_counter()
+    for index in range(count):
+        picture = recording.read_rgb(index)
+        ids = np.load(work / "ids.npy")
+        painted = np.zeros_like(picture)
+        for y in range(ids.shape[0]):
+            for x in range(ids.shape[1]):
+                painted[y, x] = colors[ids[y, x]]
+        film.write(np.hstack([picture, painted])[..., ::-1].copy())
+    film.release()
+    return (time.perf_counter() - began) / count
+
+
+def _preview(
+    work: Path, recording: Recording, label_map: object, table: np.ndarray, count: int
+) -> float:
+    """Return seconds a frame of `airseg preview`."""
+    began = time.perf_counter()
+    artist = PreviewArtist(recording, table, label_map.class_names, label_map.palette())
+    write_preview(artist, range(count), Fraction(25), work / "p.mp4", lambda done, total: None)
+    return (time.perf_counter() - began) / count
+
+
+if __name__ == "__main__":
+    main()
