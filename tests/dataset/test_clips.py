@@ -1,5 +1,6 @@
 """Clips: a fair grid of supervised frames, and batches that depend on seed and epoch alone."""
 
+import json
 from collections import Counter
 
 import cv2
@@ -9,13 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recording_folders import write_recording
 
-from airseg.dataset.clips import Clip, ClipSampler, enumerate_clips, read_clip, supervised_frames
+from airseg.dataset.clips import (
+    Clip,
+    ClipSampler,
+    EveryClip,
+    enumerate_clips,
+    read_clip,
+    supervised_frames,
+)
 from airseg.dataset.preparation import prepare
 from airseg.dataset.reader import Dataset
 from airseg.dataset.writer import pack
 from airseg.errors import DatasetError
 from airseg.labels.label_map import load_label_map
 
+BATCHING = st.sampled_from(["mixed", "homogeneous"])
 LENGTHS = st.dictionaries(st.sampled_from("abcd"), st.integers(1, 40), min_size=1)
 
 
@@ -129,10 +138,168 @@ def test_homogeneous_batches_do_not_come_sequence_by_sequence():
     assert names != sorted(names, reverse=True)
 
 
-@pytest.mark.parametrize("arguments", [{"batch_size": 0}, {"batch_size": 2, "batching": "same"}])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"batch_size": 0},
+        {"batch_size": 2, "batching": "same"},
+        {"batch_size": 2, "uneven": "odd"},
+        {"batch_size": 2, "rank": 2, "world_size": 2},
+        {"batch_size": 2, "rank": -1},
+    ],
+)
 def test_impossible_samplers_are_refused(arguments):
     with pytest.raises(DatasetError):
         ClipSampler([Clip("a", 0, 1)], **arguments)
+
+
+@given(LENGTHS, st.integers(1, 7), st.integers(1, 4), st.integers(1, 5))
+def test_every_clip_that_fits_is_there_in_order(lengths, length, stride, every):
+    fitting = [
+        Clip(name, start, length, stride)
+        for name, frames in lengths.items()
+        for start in range(0, frames, every)
+        if start + (length - 1) * stride < frames
+    ]
+    if not fitting:
+        with pytest.raises(DatasetError, match="no sequence is long enough"):
+            EveryClip(lengths, length=length, stride=stride, every=every)
+        return
+    clips = EveryClip(lengths, length=length, stride=stride, every=every)
+    assert list(clips) == fitting
+    assert clips[-1] == fitting[-1]
+    assert clips[1:3] == fitting[1:3]
+
+
+def test_clips_of_a_million_frames_are_not_held_in_memory():
+    clips = EveryClip({"a": 10**9, "b": 10**9}, length=5)
+    assert clips[len(clips) - 1] == Clip("b", 10**9 - 5, 5)
+    with pytest.raises(IndexError):
+        clips[len(clips)]
+
+
+@given(
+    LENGTHS,
+    st.integers(1, 7),
+    st.integers(1, 3),
+    st.integers(1, 7),
+    st.integers(1, 5),
+    st.integers(0, 2**31),
+    st.integers(0, 3),
+    BATCHING,
+    st.booleans(),
+)
+def test_all_ranks_together_see_every_valid_clip_exactly_once(
+    lengths, length, stride, size, world, seed, epoch, batching, shuffle
+):
+    valid = Counter(
+        (name, tuple(range(start, start + length * stride, stride)))
+        for name, frames in lengths.items()
+        for start in range(frames - (length - 1) * stride)
+    )
+    if not valid:
+        return
+    seen: Counter = Counter()
+    counts = []
+    for rank in range(world):
+        sampler = ClipSampler(
+            EveryClip(lengths, length=length, stride=stride),
+            batch_size=size,
+            seed=seed,
+            batching=batching,
+            shuffle=shuffle,
+            rank=rank,
+            world_size=world,
+        )
+        sampler.set_epoch(epoch)
+        batches = list(sampler)
+        assert len(batches) == len(sampler)
+        assert all(1 <= len(batch) <= size for batch in batches)
+        if batching == "homogeneous":
+            assert all(len({c.sequence for c in batch}) == 1 for batch in batches)
+        seen.update((c.sequence, tuple(c.frames)) for batch in batches for c in batch)
+        counts.append(len(batches))
+    assert seen == valid
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] - counts[-1] <= 1
+
+
+@given(st.integers(1, 60), st.integers(1, 5), st.integers(1, 6), BATCHING)
+def test_ranks_that_synchronise_get_equally_many_batches(frames, size, world, batching):
+    clips = EveryClip({"a": frames, "b": 2}, length=1)
+
+    def deal(uneven: str) -> list[list]:
+        return [
+            list(ClipSampler(clips, batch_size=size, batching=batching, rank=r, world_size=world,
+                             uneven=uneven))
+            for r in range(world)
+        ]  # fmt: skip
+
+    repeated = deal("repeat")
+    assert len({len(batches) for batches in repeated}) == 1
+    assert {c for batches in repeated for batch in batches for c in batch} == set(clips)
+    alone = len(ClipSampler(clips, batch_size=size, batching=batching))
+    if alone < world:
+        with pytest.raises(DatasetError, match="fewer than the"):
+            deal("drop")
+        return
+    dropped = deal("drop")
+    assert {len(batches) for batches in dropped} == {alone // world}
+    seen = Counter(c for batches in dropped for batch in batches for c in batch)
+    assert max(seen.values()) == 1
+    assert len(clips) - sum(seen.values()) < world * size
+
+
+def test_a_step_of_all_ranks_is_a_step_of_one_with_larger_batches():
+    clips = enumerate_clips({"a": 100, "b": 60}, context=0, targets=1)
+    alone = list(ClipSampler(clips, batch_size=8, seed=3))
+    ranks = [list(ClipSampler(clips, batch_size=2, seed=3, rank=r, world_size=4)) for r in range(4)]
+    together = [[c for batch in step for c in batch] for step in zip(*ranks, strict=True)]
+    assert together == alone
+
+
+@given(
+    LENGTHS,
+    st.integers(1, 5),
+    st.integers(1, 3),
+    st.integers(0, 3),
+    st.integers(0, 60),
+    BATCHING,
+)
+def test_a_run_goes_on_in_the_middle_of_an_epoch(lengths, size, world, epoch, stop, batching):
+    clips = enumerate_clips(lengths, context=0, targets=1)
+
+    def sampler(rank: int) -> ClipSampler:
+        return ClipSampler(
+            clips, batch_size=size, seed=7, batching=batching, rank=rank, world_size=world
+        )
+
+    for rank in range(world):
+        undisturbed = sampler(rank)
+        undisturbed.set_epoch(epoch)
+        stop = min(stop, len(undisturbed))
+        batches = iter(undisturbed)
+        before = [next(batches) for _ in range(stop)]
+        state = json.loads(json.dumps(undisturbed.state_dict()))
+        resumed = sampler(rank)
+        resumed.load_state_dict(state)
+        assert resumed.state_dict() == state
+        resumed.set_epoch(epoch)
+        assert before + list(resumed) == before + list(batches)
+        assert list(resumed) == list(undisturbed)
+        resumed.load_state_dict(state)
+        resumed.set_epoch(epoch + 1)
+        undisturbed.set_epoch(epoch + 1)
+        assert list(resumed) == list(undisturbed)
+
+
+def test_a_state_of_other_settings_is_refused():
+    clips = enumerate_clips({"a": 20}, context=0, targets=1)
+    state = ClipSampler(clips, batch_size=4).state_dict()
+    with pytest.raises(DatasetError, match="batch_size 4, this one has 2"):
+        ClipSampler(clips, batch_size=2).load_state_dict(state)
+    with pytest.raises(DatasetError, match="clips 20, this one has 19"):
+        ClipSampler(clips[1:], batch_size=4).load_state_dict(state)
 
 
 @pytest.fixture(scope="module")
