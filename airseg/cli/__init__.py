@@ -25,6 +25,7 @@ _COMMANDS = {
     "info": ("airseg.cli.info", "Say what is in recordings and datasets."),
     "relabel": ("airseg.cli.relabel", "Collapse mesh labels into classes and pack a dataset."),
     "labels": ("airseg.cli.labels", "Check label maps, audit recordings, suggest classes."),
+    "dataset": ("airseg.cli.dataset", "Choose, join and check dataset files."),
     "bench": ("airseg.cli.bench", "Train and score networks, and publish the leaderboard."),
 }
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from airseg.dataset.schema import (
     DETAIL_ATTRIBUTES,
+    DIGEST_ATTRIBUTE,
     FORMAT_VERSION,
     SEQUENCES_GROUP,
     STREAMS,
@@ -98,6 +99,27 @@ class Dataset:
             hint = did_you_mean(name, self._views) or f" Sequences: {', '.join(self._views)}."
             raise DatasetError(f"{self.path}: there is no sequence '{name}'.{hint}")
         return self._views[name]
+
+    def digests(self, sequence: str) -> dict[str, str]:
+        """Return the stored digest of each stream of a sequence, where it has one."""
+        self.sequence(sequence)
+        with _open_file(self.path) as file:
+            group = file[f"{SEQUENCES_GROUP}/{sequence}"]
+            found = {}
+            for stream in STREAMS:
+                if stream.name in group and DIGEST_ATTRIBUTE in group[stream.name].attrs:
+                    place = f"/{SEQUENCES_GROUP}/{sequence}/{stream.name}"
+                    attributes = _Attributes(self.path, place, group[stream.name].attrs)
+                    found[stream.name] = attributes.text(DIGEST_ATTRIBUTE)
+            return found
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """What was done to make the file, oldest first; empty where the file does not say."""
+        with _open_file(self.path) as file:
+            if "history" not in file.attrs:
+                return []
+            return _Attributes(self.path, "/", file.attrs).json("history", list)
 
     def close(self) -> None:
         """Close this process's handle; the next read opens it again."""

@@ -18,6 +18,7 @@ import numpy as np
 FORMAT_VERSION = 1
 SEQUENCES_GROUP = "sequences"
 DIGEST_ATTRIBUTE = "blake2b"
+CODEC_ATTRIBUTE = "codec"
 CODECS = ("lz4", "gzip", "lzf", "none")
 
 DETAIL_ATTRIBUTES: dict[str, type] = {
@@ -86,6 +87,12 @@ def storage_options(stream: str, codec: str) -> dict[str, Any]:
     elif stream == "depth":
         options |= {"compression": "gzip", "compression_opts": 1, "shuffle": True}
     return options
+
+
+def chunk_shape(stream: str, length: int, frame_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the chunks of one stream: one frame each; small rows lie in a single chunk."""
+    is_image = STREAM_BY_NAME[stream].frame_dimensions >= 2
+    return (1 if is_image else length, *frame_shape)
 
 
 class StreamDigest:

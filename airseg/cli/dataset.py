@@ -1,0 +1,23 @@
+"""``airseg dataset``: choose, join and check dataset files."""
+
+from __future__ import annotations
+
+import click
+
+from airseg.cli.lazy import LazyGroup
+
+_COMMANDS = {
+    "subset": ("airseg.cli.dataset_subset", "Write some sequences or frames into a new file."),
+}
+
+
+@click.group("dataset", cls=LazyGroup, modules=_COMMANDS)
+def command() -> None:
+    """Choose, join and check dataset files.
+
+    A file is never changed in place: the new one takes its name when it is whole.
+
+    \b
+    Example, the test flights alone in a form that every HDF5 program reads:
+      airseg dataset subset dataset.h5 --in test --codec gzip --out test.h5
+    """
