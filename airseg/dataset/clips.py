@@ -100,6 +100,7 @@ def enumerate_clips(
     targets: int,
     stride: int = 1,
     max_context: int | None = None,
+    labelled: Mapping[str, np.ndarray] | None = None,
 ) -> list[Clip]:
     """Return clips of `context` + `targets` frames that supervise each frame at most once.
 
@@ -113,9 +114,12 @@ def enumerate_clips(
         targets: supervised frames of a clip, 1 or more.
         stride: distance between neighbouring frames.
         max_context: the largest context that results are compared with; `context` if None.
+        labelled: (T,) bool for sequences in which not every frame has labels. Clips none of whose
+            supervised frames has them are left out, whatever the context.
 
     Raises:
-        DatasetError: impossible numbers, or all sequences are too short for a single clip.
+        DatasetError: impossible numbers, all sequences are too short for a single clip, or no
+            clip has a labelled frame to supervise.
     """
     max_context = context if max_context is None else max_context
     if context < 0 or targets < 1 or stride < 1 or max_context < context:
@@ -131,7 +135,22 @@ def enumerate_clips(
     ]
     if not clips:
         raise _too_short((max_context + targets - 1) * stride + 1, lengths)
-    return clips
+    kept = [clip for clip in clips if _has_labels(clip, targets, labelled or {})]
+    if not kept:
+        raise DatasetError(
+            f"none of {len(clips)} clips supervises a frame that has labels: with {max_context} "
+            "frames of context the labelled frames come too early in their sequences. Lower the "
+            "context, or import more frames before each labelled one."
+        )
+    return kept
+
+
+def _has_labels(clip: Clip, targets: int, labelled: Mapping[str, np.ndarray]) -> bool:
+    """Return whether one of a clip's supervised frames has labels."""
+    if clip.sequence not in labelled:
+        return True
+    frames = supervised_frames(clip, targets)
+    return bool(labelled[clip.sequence][frames.start : frames.stop : frames.step].any())
 
 
 def _too_short(needed: int, lengths: Mapping[str, int]) -> DatasetError:

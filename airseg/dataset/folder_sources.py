@@ -100,6 +100,7 @@ class FolderSource:
         self.warnings = [f"{facts.name}: {warning}" for warning in facts.warnings]
         self.poses = facts.poses
         self.timestamps_ns = facts.timestamps_ns
+        self.labelled: np.ndarray | None = None
         if self.poses is None:
             self.poses = np.full((self.length, 7), np.nan)
         if self.timestamps_ns is None:

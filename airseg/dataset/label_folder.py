@@ -18,6 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from airseg.classes import IGNORE_INDEX
 from airseg.dataset.writer import PackItem, Progress
 from airseg.errors import DatasetError
 from airseg.labels.boundaries import EdgeOptions, leave_out_edges
@@ -130,12 +131,14 @@ def _write_sequence(
     pixels = np.zeros(256, np.int64)
     for index in range(item.source.length):
         ids = item.source.read_ids(index)
-        counts = count_ids(ids)
-        pixels += counts
+        is_labelled = item.source.labelled is None or bool(item.source.labelled[index])
+        if is_labelled:
+            pixels += count_ids(ids)
         path = place / f"{index:06d}.{options.kind}"
         is_new = not path.is_file()
         if is_new:
-            _save(path, leave_out_edges(apply_table(ids, item.resolution.table), options.edges))
+            labels = leave_out_edges(apply_table(ids, item.resolution.table), options.edges)
+            _save(path, labels if is_labelled else np.full_like(ids, IGNORE_INDEX))
         ticker.tick(is_new=is_new)
         if ticker.is_stopped:
             break

@@ -174,6 +174,7 @@ class SequenceView:
         environment: the world it shows.
         length: number of frames; height, width: pixels.
         has_raw_label: whether raw ids were kept; has_depth: whether depth was.
+        has_unlabelled: whether some frames may be context without labels.
         content_hash: hash of its decoded frames.
     """
 
@@ -186,6 +187,7 @@ class SequenceView:
     width: int
     has_raw_label: bool
     has_depth: bool
+    has_unlabelled: bool
     content_hash: str
     object_table_json: str
     details_json: str
@@ -215,6 +217,13 @@ class SequenceView:
     def poses(self) -> np.ndarray:
         """The camera at each frame: (T, 7) float64, x y z in NED metres, then qw qx qy qz."""
         return self._frames("pose", 0, self.length, 1)
+
+    @cached_property
+    def labelled(self) -> np.ndarray:
+        """Which frames have labels: (T,) bool. The others are context, all `ignore_index`."""
+        if not self.has_unlabelled:
+            return np.ones(self.length, bool)
+        return self._frames("labelled", 0, self.length, 1).astype(bool)
 
     @cached_property
     def object_table(self) -> list[StoredGroup]:
@@ -355,6 +364,7 @@ def _read_view(dataset: Dataset, name: str, group: Any) -> SequenceView:
         width=width,
         has_raw_label="raw_label" in group,
         has_depth="depth" in group,
+        has_unlabelled="labelled" in group,
         content_hash=attributes.text("content_hash"),
         object_table_json=json.dumps(attributes.json("object_table", list)),
         details_json=json.dumps(attributes.details()),

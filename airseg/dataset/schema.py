@@ -28,6 +28,7 @@ DETAIL_ATTRIBUTES: dict[str, type] = {
     "rate_hz": float,
     "camera": dict,
     "simulator": dict,
+    "origin": dict,
 }
 """Attributes of a sequence that it may have; those of type dict are stored as JSON."""
 
@@ -58,6 +59,8 @@ STREAMS: tuple[Stream, ...] = (
     Stream("depth", np.dtype("float16"), 2, False, False),
     Stream("pose", np.dtype("float64"), 1, True, False),
     Stream("timestamp_ns", np.dtype("int64"), 0, True, False),
+    # 1 where a frame has labels, 0 where it is context for its neighbours; absent: all have them.
+    Stream("labelled", np.dtype("uint8"), 0, False, True),
 )
 STREAM_BY_NAME = {stream.name: stream for stream in STREAMS}
 

@@ -50,6 +50,8 @@ class SequenceSource(Protocol):
         details: those of `schema.DETAIL_ATTRIBUTES` that are known.
         poses: (T, 7) float64, x y z in NED metres, then qw qx qy qz, of the camera.
         timestamps_ns: (T,) int64, the simulator's own clock.
+        labelled: (T,) bool, False for frames that are context only; None where all have labels.
+            Raw ids of such frames mean nothing.
         stored_bytes: about how much disk its frames take when packed.
         warnings: what a person should know before using it.
     """
@@ -66,6 +68,7 @@ class SequenceSource(Protocol):
     details: dict[str, Any]
     poses: np.ndarray
     timestamps_ns: np.ndarray
+    labelled: np.ndarray | None
     stored_bytes: int
     warnings: list[str]
 
@@ -105,6 +108,7 @@ class RecordingSource:
         }
         self.poses = frames[list(POSE_COLUMNS)].to_numpy(np.float64)
         self.timestamps_ns = frames["timestamp_ns"].to_numpy(np.int64)
+        self.labelled: np.ndarray | None = None
         self.stored_bytes = self._estimate_stored_bytes()
         self.warnings = self._list_warnings()
 
@@ -159,6 +163,7 @@ class DatasetSource:
         self.details = view.details
         self.poses = view.poses
         self.timestamps_ns = view.timestamps_ns
+        self.labelled = view.labelled if view.has_unlabelled else None
         self.stored_bytes = dataset.path.stat().st_size * view.length // max(1, len(dataset))
         self.warnings: list[str] = []
 

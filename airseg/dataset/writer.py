@@ -166,8 +166,10 @@ def count_pixels(items: Sequence[PackItem], progress: Progress | None = None) ->
     with ThreadPoolExecutor(_READERS, thread_name_prefix="read") as pool:
         for item in items:
             pixels = np.zeros(256, np.int64)
-            for ids in _read_ahead(item.source.read_ids, item.source.length, pool):
-                pixels += count_ids(ids)
+            ahead = _read_ahead(item.source.read_ids, item.source.length, pool)
+            for index, ids in enumerate(ahead):
+                if _has_labels(item.source, index):
+                    pixels += count_ids(ids)
                 ticker.tick()
             counts.append(pixels)
     return counts
@@ -257,9 +259,12 @@ def _write_sequence(
     for index, frame in enumerate(_read_ahead(read, source.length, pool)):
         _check_frame(source, index, "raw_label", frame.ids, (source.height, source.width))
         check_room_for(path, frame_bytes)
+        is_labelled = _has_labels(source, index)
         streams = {
             "rgb": frame.rgb,
-            "label": leave_out_edges(apply_table(frame.ids, item.resolution.table), options.edges),
+            "label": leave_out_edges(apply_table(frame.ids, item.resolution.table), options.edges)
+            if is_labelled
+            else np.full_like(frame.ids, IGNORE_INDEX),
             "raw_label": frame.ids,
             "depth": frame.depth,
         }
@@ -267,8 +272,11 @@ def _write_sequence(
             _check_frame(source, index, name, streams[name], shapes[name])
             array[index] = streams[name]
             digests[name].update(streams[name])
-        id_pixels += count_ids(frame.ids)
+        if is_labelled:
+            id_pixels += count_ids(frame.ids)
         ticker.tick()
+    if source.labelled is not None:
+        _write_rows(group, "labelled", source.labelled, digests)
     _write_rows(group, "pose", source.poses, digests)
     _write_rows(group, "timestamp_ns", source.timestamps_ns, digests)
     hexdigests = {name: digest.hexdigest() for name, digest in digests.items()}
@@ -276,6 +284,11 @@ def _write_sequence(
         group[name].attrs[DIGEST_ATTRIBUTE] = text
     group.attrs["content_hash"] = sequence_hash(source.length, hexdigests)
     return id_pixels
+
+
+def _has_labels(source: SequenceSource, index: int) -> bool:
+    """Return whether a frame has labels; the others are context, stored as ignored pixels."""
+    return source.labelled is None or bool(source.labelled[index])
 
 
 def _frame_shapes(source: SequenceSource, options: PackOptions) -> dict[str, tuple[int, ...]]:

@@ -102,7 +102,7 @@ def test_labels_and_poses_need_no_plugin(recordings, tmp_path):
             assert arrays[stream].compression == "gzip"
         for stream in ("pose", "timestamp_ns"):
             assert arrays[stream].compression is None
-        assert {s.name for s in STREAMS} == set(arrays)
+        assert {s.name for s in STREAMS} - {"labelled"} == set(arrays)
 
 
 def test_raw_ids_and_depth_can_be_left_out(recordings, tmp_path):
@@ -329,6 +329,7 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path):
         name, location, split, environment = "long", "memory", None, "x"
         length, height, width, has_depth = 400, HEIGHT, WIDTH, False
         object_table, details, stored_bytes, warnings = (), {}, 0, ()
+        labelled = None
         poses, timestamps_ns = np.zeros((400, 7)), np.arange(400)
 
         def read(self, index, *, with_depth):
