@@ -19,8 +19,8 @@ import h5py
 import hdf5plugin  # noqa: F401  # registers the LZ4 filter with HDF5
 import numpy as np
 
+from airseg.dataset.attributes import PACK_AGAIN, Attributes, check_sequence_name
 from airseg.dataset.schema import (
-    DETAIL_ATTRIBUTES,
     DIGEST_ATTRIBUTE,
     FORMAT_VERSION,
     SEQUENCES_GROUP,
@@ -29,7 +29,11 @@ from airseg.dataset.schema import (
 from airseg.errors import DatasetError, did_you_mean
 from airseg.labels.label_map import SPLITS
 
-_PACK_AGAIN = "Pack it again with 'airseg relabel'."
+_MOST_PIXELS = 1 << 28
+_LARGEST_RATIO = 1100
+"""No deflated stream shrinks more than 1032 times."""
+_DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, AttributeError)
+"""What h5py raises over a file whose own tables are damaged."""
 
 
 @dataclass(frozen=True)
@@ -60,20 +64,28 @@ class Dataset:
         self.path = Path(path)
         self._file: h5py.File | None = None
         self._file_pid = -1
+        try:
+            self._read_structure()
+        except _DAMAGE as cause:
+            raise DatasetError(
+                f"{self.path}: is damaged ({_first_line(cause)}). {PACK_AGAIN}"
+            ) from None
+        self.sequences: list[str] = list(self._views)
+
+    def _read_structure(self) -> None:
         with _open_file(self.path) as file:
-            root = _Attributes(self.path, "/", file.attrs)
+            root = Attributes(self.path, "/", file.attrs)
             _check_version(self.path, root)
-            self.class_names: list[str] = root.json("classes", list)
-            self.ignore_index = int(root.number("ignore_index"))
-            self.content_hash = root.text("content_hash")
+            self.class_names: list[str] = root.class_names()
+            self.ignore_index = root.integer("ignore_index", 0, 255)
+            self.content_hash = root.word("content_hash")
             self.label_map_text = root.text("label_map")
-            group = file.get(SEQUENCES_GROUP)
+            group = _member(file, SEQUENCES_GROUP)
             if not isinstance(group, h5py.Group) or not len(group):
                 raise DatasetError(
-                    f"{self.path}: has no sequences (group /{SEQUENCES_GROUP}). {_PACK_AGAIN}"
+                    f"{self.path}: has no sequences (group /{SEQUENCES_GROUP}). {PACK_AGAIN}"
                 )
-            self._views = {name: _read_view(self, name, group[name]) for name in sorted(group)}
-        self.sequences: list[str] = list(self._views)
+            self._views = {n: _read_view(self, n, _member(group, n)) for n in _names(self, group)}
 
     @property
     def num_classes(self) -> int:
@@ -109,7 +121,7 @@ class Dataset:
             for stream in STREAMS:
                 if stream.name in group and DIGEST_ATTRIBUTE in group[stream.name].attrs:
                     place = f"/{SEQUENCES_GROUP}/{sequence}/{stream.name}"
-                    attributes = _Attributes(self.path, place, group[stream.name].attrs)
+                    attributes = Attributes(self.path, place, group[stream.name].attrs)
                     found[stream.name] = attributes.text(DIGEST_ATTRIBUTE)
             return found
 
@@ -119,7 +131,7 @@ class Dataset:
         with _open_file(self.path) as file:
             if "history" not in file.attrs:
                 return []
-            return _Attributes(self.path, "/", file.attrs).json("history", list)
+            return Attributes(self.path, "/", file.attrs).json("history", list)
 
     def close(self) -> None:
         """Close this process's handle; the next read opens it again."""
@@ -159,7 +171,7 @@ class Dataset:
             raise DatasetError(
                 f"{self.path}: {sequence}: {stream} of frames {start} to {stop - 1} cannot be "
                 f"read: the file is damaged, or changed since it was opened "
-                f"({_first_line(cause)}). {_PACK_AGAIN}"
+                f"({_first_line(cause)}). {PACK_AGAIN}"
             ) from None
 
 
@@ -266,59 +278,6 @@ class SequenceView:
         )
 
 
-class _Attributes:
-    """The attributes of one HDF5 object, with errors that name what is missing."""
-
-    def __init__(self, path: Path, place: str, attributes: h5py.AttributeManager) -> None:
-        self._path, self._place, self._attributes = path, place, attributes
-
-    def _get(self, name: str) -> Any:
-        if name not in self._attributes:
-            raise DatasetError(
-                f"{self._path}: {self._place} has no attribute '{name}', so it is no airseg "
-                f"dataset. {_PACK_AGAIN}"
-            )
-        return self._attributes[name]
-
-    def text(self, name: str) -> str:
-        """Return a text attribute."""
-        value = self._get(name)
-        return value.decode() if isinstance(value, bytes) else str(value)
-
-    def number(self, name: str) -> float:
-        """Return a number attribute."""
-        value = self._get(name)
-        if not isinstance(value, int | float | np.number):
-            raise DatasetError(
-                f"{self._path}: {self._place}: attribute '{name}' should be a number, found "
-                f"{value!r}. {_PACK_AGAIN}"
-            )
-        return value
-
-    def json(self, name: str, kind: type) -> Any:
-        """Return an attribute that holds JSON of one kind."""
-        text = self.text(name)
-        try:
-            value = json.loads(text)
-        except ValueError:
-            value = None
-        if not isinstance(value, kind):
-            raise DatasetError(
-                f"{self._path}: {self._place}: attribute '{name}' should be a JSON "
-                f"{kind.__name__}, found {text[:40]!r}. {_PACK_AGAIN}"
-            )
-        return value
-
-    def details(self) -> dict[str, Any]:
-        """Return the attributes of `DETAIL_ATTRIBUTES` that are there."""
-        found: dict[str, Any] = {}
-        for name, kind in DETAIL_ATTRIBUTES.items():
-            if name in self._attributes:
-                read = {dict: self.json, float: self.number}.get(kind, self.text)
-                found[name] = read(name, kind) if kind is dict else kind(read(name))
-        return found
-
-
 def _open_file(path: Path) -> h5py.File:
     if not path.is_file():
         nearby = [p.name for p in path.parent.glob("*.h5")] if path.parent.is_dir() else []
@@ -329,13 +288,30 @@ def _open_file(path: Path) -> h5py.File:
         if not os.access(path, os.R_OK):
             raise DatasetError(f"{path}: may not be read (permissions).") from None
         what = "is damaged or cut off" if h5py.is_hdf5(path) else "is no HDF5 file"
-        raise DatasetError(f"{path}: {what} ({_first_line(cause)}). {_PACK_AGAIN}") from None
+        raise DatasetError(f"{path}: {what} ({_first_line(cause)}). {PACK_AGAIN}") from None
 
 
-def _check_version(path: Path, root: _Attributes) -> None:
+def _member(group: h5py.Group, name: str) -> Any:
+    """Return a member of a group that lies in this file, or None: links may lead anywhere."""
+    try:
+        is_own = isinstance(group.get(name, getlink=True), h5py.HardLink)
+        return group[name] if is_own else None
+    except (KeyError, OSError, RuntimeError):
+        return None
+
+
+def _names(dataset: Dataset, group: h5py.Group) -> list[str]:
+    names = sorted(group)
+    for name in names:
+        check_sequence_name(name, dataset.path)
+    return names
+
+
+def _check_version(path: Path, root: Attributes) -> None:
     version = root.number("format_version")
     if version != FORMAT_VERSION:
-        writer = root.text("airseg_version")
+        # A format to come need not tell its writer where this one does.
+        writer = root.word("airseg_version") if "airseg_version" in root else "of another version"
         raise DatasetError(
             f"{path}: written in format {version} by airseg {writer}; this airseg reads format "
             f"{FORMAT_VERSION}. Install airseg {writer}, or pack the dataset again."
@@ -346,9 +322,9 @@ def _read_view(dataset: Dataset, name: str, group: Any) -> SequenceView:
     """Check one sequence's arrays and attributes and return its view."""
     place = f"/{SEQUENCES_GROUP}/{name}"
     if not isinstance(group, h5py.Group):
-        raise DatasetError(f"{dataset.path}: {place} should be a group. {_PACK_AGAIN}")
-    attributes = _Attributes(dataset.path, place, group.attrs)
-    split = attributes.text("split")
+        raise DatasetError(f"{dataset.path}: {place} should be a group. {PACK_AGAIN}")
+    attributes = Attributes(dataset.path, place, group.attrs)
+    split = attributes.word("split")
     if split not in SPLITS:
         raise DatasetError(
             f"{dataset.path}: {place}: split should be one of {', '.join(SPLITS)}, found '{split}'."
@@ -358,33 +334,40 @@ def _read_view(dataset: Dataset, name: str, group: Any) -> SequenceView:
         dataset=dataset,
         name=name,
         split=split,
-        environment=attributes.text("environment"),
+        environment=attributes.word("environment"),
         length=length,
         height=height,
         width=width,
         has_raw_label="raw_label" in group,
         has_depth="depth" in group,
         has_unlabelled="labelled" in group,
-        content_hash=attributes.text("content_hash"),
-        object_table_json=json.dumps(attributes.json("object_table", list)),
+        content_hash=attributes.word("content_hash"),
+        object_table_json=json.dumps(attributes.object_table()),
         details_json=json.dumps(attributes.details()),
     )
 
 
 def _check_arrays(path: Path, place: str, group: h5py.Group) -> tuple[int, int, int]:
     """Check type and shape of every array; return length, height and width."""
-    rgb = group.get("rgb")
-    if not isinstance(rgb, h5py.Dataset) or rgb.ndim != 4 or rgb.shape[3] != 3 or 0 in rgb.shape:
-        found = "nothing" if rgb is None else f"shape {getattr(rgb, 'shape', None)}"
+    rgb = _member(group, "rgb")
+    # A null dataspace has no shape at all.
+    shape = getattr(rgb, "shape", None) or ()
+    if not isinstance(rgb, h5py.Dataset) or len(shape) != 4 or shape[3] != 3 or 0 in shape:
+        found = "nothing" if rgb is None else f"shape {shape}"
         raise DatasetError(
             f"{path}: {place}/rgb should be of shape (frames, height, width, 3), found {found}. "
-            f"{_PACK_AGAIN}"
+            f"{PACK_AGAIN}"
         )
-    length, height, width = rgb.shape[:3]
+    length, height, width = shape[:3]
+    if height * width > _MOST_PIXELS:
+        raise DatasetError(
+            f"{path}: {place}/rgb: frames of {width}x{height} are more than airseg reads. "
+            f"{PACK_AGAIN}"
+        )
     frame_shapes = {3: (height, width, 3), 2: (height, width), 1: (7,), 0: ()}
     for stream in STREAMS:
-        array = group.get(stream.name)
-        if array is None and not stream.required:
+        array = _member(group, stream.name)
+        if stream.name not in group and not stream.required:
             continue
         expected = (length, *frame_shapes[stream.frame_dimensions])
         found = (getattr(array, "shape", None), getattr(array, "dtype", None))
@@ -392,9 +375,24 @@ def _check_arrays(path: Path, place: str, group: h5py.Group) -> tuple[int, int, 
             raise DatasetError(
                 f"{path}: {place}/{stream.name} should be {stream.dtype} of shape {expected}, "
                 f"found {'nothing' if array is None else f'{found[1]} of shape {found[0]}'}. "
-                f"{_PACK_AGAIN}"
+                f"{PACK_AGAIN}"
             )
+        _check_storage(path, f"{place}/{stream.name}", array)
     return length, height, width
+
+
+def _check_storage(path: Path, place: str, array: h5py.Dataset) -> None:
+    """Refuse arrays that lie elsewhere, and those that claim far more than the file holds."""
+    if array.is_virtual or array.external:
+        raise DatasetError(f"{path}: {place} lies in another file. {PACK_AGAIN}")
+    stored = array.id.get_storage_size()
+    # Frames are read one by one; what is read whole must not be larger than what is there.
+    is_read_whole = array.ndim <= 2
+    if is_read_whole and array.size * array.dtype.itemsize > stored * _LARGEST_RATIO:
+        raise DatasetError(
+            f"{path}: {place} claims {len(array)} frames, and {stored} bytes are stored. "
+            f"{PACK_AGAIN}"
+        )
 
 
 def _first_line(cause: BaseException) -> str:

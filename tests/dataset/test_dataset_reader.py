@@ -218,3 +218,89 @@ def test_unknown_sequence_and_split_get_the_nearest_name(packed):
         dataset.sequence("zz")
     with pytest.raises(DatasetError, match="'train'"):
         dataset.split("trian")
+
+
+def attribute(place, name, value):
+    def change(file):
+        owner = file[place] if place else file
+        owner.attrs.pop(name, None)
+        owner.attrs[name] = value
+
+    return change
+
+
+def rename_sequence(name):
+    return lambda file: file["sequences"].move("a", name)
+
+
+def link_elsewhere(link):
+    def change(file):
+        del file["sequences/a/label"]
+        file["sequences/a/label"] = link
+
+    return change
+
+
+def claim_many_frames(file):
+    group = file["sequences/a"]
+    shapes = {"rgb": (HEIGHT, WIDTH, 3), "label": (HEIGHT, WIDTH), "pose": (7,), "timestamp_ns": ()}
+    types = {"rgb": "u1", "label": "u1", "pose": "f8", "timestamp_ns": "i8"}
+    for name in list(group):
+        del group[name]
+    for name, shape in shapes.items():
+        group.create_dataset(name, (10**11, *shape), types[name], chunks=(1, *shape))
+
+
+HOSTILE = {
+    "text as an array": (attribute("", "label_map", ["a", "b"]), "'label_map' should be a text"),
+    "empty attribute": (attribute("", "content_hash", h5py.Empty("S1")), "'content_hash'"),
+    "invalid UTF-8": (attribute("", "label_map", np.bytes_(b"\xff\xfe")), "'label_map'"),
+    "reference": (attribute("", "classes", h5py.h5r.Reference()), "'classes'"),
+    "deep JSON": (attribute("sequences/a", "plan", "[" * 60000), "'plan' should be a JSON dict"),
+    "class names": (attribute("", "classes", '["a", "a"]'), "different names"),
+    "class of two lines": (attribute("", "classes", '["a\\nairseg: fine"]'), "different names"),
+    "version NaN": (attribute("", "format_version", float("nan")), "'format_version'"),
+    "version array": (attribute("", "format_version", [1, 1]), "'format_version'"),
+    "ignore index": (attribute("", "ignore_index", 1e300), "from 0 to 255"),
+    "object table": (attribute("sequences/a", "object_table", '[{"id": "1"}]'), "id, group"),
+    "terminal escape": (attribute("sequences/a", "environment", "\x1b[2J"), "'environment'"),
+    "split": (attribute("sequences/a", "split", "train\nx"), "'split'"),
+    "rate": (attribute("sequences/a", "rate_hz", float("inf")), "'rate_hz'"),
+    "name with escape": (rename_sequence("x\x1b[2J"), "cannot name a sequence"),
+    "name on Windows": (rename_sequence("..\\x"), "cannot name a sequence"),
+    "long name": (rename_sequence("x" * 300), "cannot name a sequence"),
+    "soft link": (link_elsewhere(h5py.SoftLink("/sequences/b/label")), "a/label should be uint8"),
+    "external link": (
+        link_elsewhere(h5py.ExternalLink("/etc/passwd", "/label")),
+        "a/label should be uint8",
+    ),
+    "many frames": (claim_many_frames, "claims 100000000000 frames"),
+    "array as sequence": (
+        lambda f: f["sequences"].create_dataset("z", data=1),
+        "should be a group",
+    ),
+    "array as sequences": (
+        lambda f: (f.pop("sequences"), f.create_dataset("sequences", data=1)),
+        "no sequences",
+    ),
+    "null dataspace": (
+        replace_array("rgb", data=h5py.Empty("u1")),
+        "a/rgb should be of shape",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "part"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_files_are_told_in_one_printable_line(copy, change, part):
+    with h5py.File(copy, "r+") as file:
+        change(file)
+    message = complaint(copy)
+    assert part in message
+    assert message.isprintable()
+
+
+def test_version_to_come_may_name_its_writer_elsewhere(copy):
+    with h5py.File(copy, "r+") as file:
+        file.attrs["format_version"] = 3
+        del file.attrs["airseg_version"]
+    assert "format 3" in complaint(copy)
