@@ -83,7 +83,7 @@ class Weather(StrictModel):
 
 
 # Fields that came later: a plan without them keeps its fingerprint, and its recordings.
-_LATER_FIELDS = {"flow": False, "cameras": {}, "companions": {}}
+_LATER_FIELDS = {"flow": False, "cameras": {}, "companions": {}, "time_tolerance_ms": None}
 
 _DEFAULT_LIMITS = {
     "multirotor": (15.0, 4.0, 90.0),
@@ -109,6 +109,8 @@ class FlightPlan(StrictModel):
         duration_s: cuts the flight off.
         mode: ``pose`` sets the exact pose of every frame, ``step`` lets the vehicle fly,
             ``realtime`` sets poses while the simulator's clock runs on.
+        time_tolerance_ms: how far a frame's time may drift from its place before a flight in mode
+            ``step`` is refused; half a frame's step where left out.
         split: which part of a dataset the recording belongs to.
         depth: whether depth is recorded; flow: whether optical flow is, where there is any.
         cameras: more cameras of the vehicle, by the simulator's names for them; each is recorded
@@ -133,6 +135,7 @@ class FlightPlan(StrictModel):
     weather: Weather = Weather()
     time_of_day: str | None = None
     mode: Literal["pose", "step", "realtime"] = "pose"
+    time_tolerance_ms: float | None = Field(None, gt=0, le=1000)
     split: Literal["train", "val", "test"] | None = None
     depth: bool = True
     flow: bool = False
@@ -194,6 +197,13 @@ class FlightPlan(StrictModel):
     def step_ns(self) -> int:
         """Simulator time between frames, nanoseconds."""
         return round(1e9 / self.rate_hz)
+
+    @property
+    def time_tolerance_ns(self) -> int:
+        """How far a frame's time may drift from its place, nanoseconds."""
+        if self.time_tolerance_ms is None:
+            return self.step_ns // 2
+        return round(self.time_tolerance_ms * 1e6)
 
     @property
     def speed_limit_mps(self) -> float:

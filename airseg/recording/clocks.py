@@ -15,16 +15,28 @@ class StepCheck:
     Args:
         step_ns: between frames.
         last: the last frame that was recorded before, a row of `frames.csv`, or None.
-        largest_error_ns: the largest error of the recording so far.
+        notes: of the recording so far.
+        tolerance_ns: how far a frame's time may lie from its place in the row of frames, counted
+            from the first frame of this run; None sets no limit.
     """
 
-    def __init__(self, step_ns: int, last: dict[str, Any] | None, largest_error_ns: int) -> None:
+    def __init__(
+        self,
+        step_ns: int,
+        last: dict[str, Any] | None,
+        notes: dict[str, Any],
+        tolerance_ns: int | None = None,
+    ) -> None:
         self._step_ns = step_ns
         self._before = int(last["timestamp_ns"]) if last else None
-        self._largest_error_ns = largest_error_ns
+        self._largest_error_ns = int(notes.get("largest_step_error_ns", 0))
+        self._largest_drift_ns = int(notes.get("largest_drift_ns", 0))
+        self._tolerance_ns = tolerance_ns
+        self._origin: tuple[int, int] | None = None
 
     def check(self, frame: int, slot: int, timestamp_ns: int) -> None:
-        """Raise if time stood still or ran backwards; remember how far off the step was."""
+        """Raise if time stood still, ran backwards or drifted; remember how far off it was."""
+        self._check_drift(frame, timestamp_ns)
         before, self._before = self._before, timestamp_ns
         if before is None:
             return
@@ -39,7 +51,25 @@ class StepCheck:
 
     def notes(self) -> dict[str, Any]:
         """Return what goes into the recording."""
-        return {"largest_step_error_ns": self._largest_error_ns}
+        return {
+            "largest_step_error_ns": self._largest_error_ns,
+            "largest_drift_ns": self._largest_drift_ns,
+        }
+
+    def _check_drift(self, frame: int, timestamp_ns: int) -> None:
+        if self._origin is None:
+            self._origin = (frame, timestamp_ns)
+        first, began_ns = self._origin
+        drift = timestamp_ns - began_ns - (frame - first) * self._step_ns
+        self._largest_drift_ns = max(self._largest_drift_ns, abs(drift))
+        if self._tolerance_ns is not None and abs(drift) > self._tolerance_ns:
+            raise SimulatorError(
+                f"frame {frame}: simulator time is {abs(drift) / 1e6:.1f} ms "
+                f"{'ahead of' if drift > 0 else 'behind'} its place, more than the plan's "
+                f"time_tolerance_ms of {self._tolerance_ns / 1e6:g}: the simulator does not step "
+                "as exactly as it is told to. Lower ClockSpeed in settings.json (0.2, say), use "
+                "--mode pose, or allow more in the plan."
+            )
 
 
 class LatenessCheck:

@@ -248,8 +248,9 @@ class _Run:
         if is_realtime:
             self._clock = LatenessCheck(plan.step_ns, last, before)
         else:
-            error_ns = int(before.get("largest_step_error_ns", 0))
-            self._clock = StepCheck(plan.step_ns, last, error_ns)
+            # Poses are exact whatever the clock does; a vehicle that flies is where its time is.
+            tolerance_ns = plan.time_tolerance_ns if mode == "step" else None
+            self._clock = StepCheck(plan.step_ns, last, before, tolerance_ns)
         self._go_to_start(
             flight, plan, first, round(last["plan_time_ns"] / plan.step_ns) if last else 0
         )

@@ -7,6 +7,7 @@ import pytest
 from small_simulator import HEIGHT, WIDTH, small_plan, small_settings
 
 from airseg.errors import LostSimulatorError, SimulatorError
+from airseg.recording.clocks import StepCheck
 from airseg.recording.recorder import Assignment, Recorder, RecordOptions
 from airseg.recording.replay import replay
 from airseg.recording.segmentation import Palette
@@ -175,3 +176,51 @@ def test_ids_that_drift_are_an_error_that_names_the_frames(client, tmp_path):
     assert found.good_frames == 10
     assert repair_recording(found) == 10
     assert json.loads((folder / "recording.json").read_text())["status"] == "interrupted"
+
+
+def test_drift_within_the_tolerance_is_noted_and_beyond_it_is_refused():
+    step = 40_000_000
+    clock = StepCheck(step, None, {}, tolerance_ns=5_000_000)
+    for frame, late in enumerate([0, 2, -3, 4]):
+        clock.check(frame, frame, 7 + frame * step + late * 1_000_000)
+    assert clock.notes()["largest_drift_ns"] == 4_000_000
+    with pytest.raises(SimulatorError, match=r"frame 4: .* 6.0 ms ahead .* time_tolerance_ms of 5"):
+        clock.check(4, 4, 7 + 4 * step + 6_000_000)
+
+
+def test_drift_is_counted_anew_after_an_interruption():
+    last = {"timestamp_ns": 80_000_000, "plan_time_ns": 80_000_000}
+    clock = StepCheck(40_000_000, last, {"largest_drift_ns": 1}, tolerance_ns=5_000_000)
+    clock.check(3, 3, 10_000_000_000)  # the simulator was started again meanwhile
+    clock.check(4, 4, 10_040_000_000)
+    assert clock.notes()["largest_drift_ns"] == 1
+
+
+class SloppyClock:
+    """A simulator whose steps are longer than it is told, as a real AirSim's may be."""
+
+    def __init__(self, client, excess_s):
+        self._client, self._excess_s = client, excess_s
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    def simContinueForTime(self, seconds):
+        return self._client.simContinueForTime(max(seconds, 0) + self._excess_s)
+
+
+@pytest.mark.parametrize(("excess_ms", "refused"), [(6, False), (90, True)])
+def test_a_flight_that_steps_corrects_its_clock_and_refuses_one_past_correction(
+    world, tmp_path, excess_ms, refused
+):
+    plan = small_plan(mode="step", waypoints=[{"position": (2, 0, -3)}])
+    with serve(world, tmp_path, plan) as server, connect(server) as client:
+        recorder = Recorder(SloppyClock(client, excess_ms / 1e3), options(max_frames=8), quiet)
+        if refused:
+            with pytest.raises(SimulatorError, match="time_tolerance_ms"):
+                recorder.record("walk", plan, tmp_path / "walk")
+        else:
+            recorder.record("walk", plan, tmp_path / "walk")
+    notes = Recording.open(tmp_path / "walk").info.notes
+    assert notes["largest_drift_ns"] > 0
+    assert (notes["largest_drift_ns"] > plan.time_tolerance_ns) == refused
