@@ -7,6 +7,7 @@ import click
 from airseg.cli.lazy import LazyGroup
 
 _COMMANDS = {
+    "import": ("airseg.cli.dataset_import", "Read Cityscapes, CamVid, VSPW, TartanAir, folders."),
     "subset": ("airseg.cli.dataset_subset", "Write some sequences or frames into a new file."),
 }
 

@@ -38,9 +38,23 @@ _AIRSIM_IMAGE = re.compile(r"img_(.*)_(\d+)_(?:([A-Za-z]\w*)_)?(\d+)\.(png|ppm|p
 _AIRSIM_POSE = ("POS_X", "POS_Y", "POS_Z", "Q_W", "Q_X", "Q_Y", "Q_Z")
 _COLOR, _DEPTH, _SEGMENTATION = 0, 1, 5
 
+LAYOUTS = {
+    "tartanair": "TartanAir v1 sequences (image_left, seg_left, pose_left.txt)",
+    "airsim": "recordings of AirSim's own recorder (airsim_rec.txt and images)",
+    "folders": "folders 'images' and 'labels' with files of the same names",
+}
+"""What `find_folder_sources` knows, and how it is told from the rest."""
 
-def find_folder_sources(path: Path, palette: LabelPalette | None = None) -> list[FolderSource]:
+
+def find_folder_sources(
+    path: Path, palette: LabelPalette | None = None, layout: str | None = None
+) -> list[FolderSource]:
     """Return the sequences in and below a folder; empty where no layout fits.
+
+    Args:
+        path: the folder.
+        palette: what label colours mean.
+        layout: only this one of `LAYOUTS`; all of them if None.
 
     Raises:
         DatasetError: a layout fits, but its files do not.
@@ -48,10 +62,12 @@ def find_folder_sources(path: Path, palette: LabelPalette | None = None) -> list
     sources = []
     for folder in _folders(path):
         if (folder / _AIRSIM_LOG).is_file():
-            sources.append(_airsim(folder, path, palette))
+            if layout in (None, "airsim"):
+                sources.append(_airsim(folder, path, palette))
         elif tartan := _tartan_labels(folder):
-            sources.append(_tartan(folder, path, tartan, palette))
-        elif pair := _plain_pair(folder):
+            if layout in (None, "tartanair"):
+                sources.append(_tartan(folder, path, tartan, palette))
+        elif layout in (None, "folders") and (pair := _plain_pair(folder)):
             sources.append(_plain(folder, path, *pair, palette))
     return sources
 

@@ -1,7 +1,7 @@
 """Sequences that lie as image files in other people's folders: what a dataset is packed from.
 
-Three layouts are known; `airseg.dataset.folder_layouts` finds them. They differ only in where the
-files of a frame lie, so one class reads them all.
+`airseg.dataset.folder_layouts` and `airseg.dataset.importing` know the layouts. They differ only in
+where the files of a frame lie, so one class reads them all.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from PIL import Image, UnidentifiedImageError
 
 from airseg.dataset.label_images import (
     color_table,
@@ -30,12 +31,19 @@ _MOST_COLORS = 255
 _STORED_BYTES_PER_PIXEL = 2
 
 
+class Picture(Protocol):
+    """A frame that lies in no file of its own, such as one of a film."""
+
+    def read(self) -> np.ndarray:
+        """Return (H, W, 3) uint8 RGB."""
+
+
 @dataclass(frozen=True)
 class FrameFiles:
-    """Where one frame lies."""
+    """Where one frame lies; without labels it is context for its neighbours."""
 
-    rgb: Path
-    labels: Path
+    rgb: Path | Picture
+    labels: Path | None
     depth: Path | None = None
 
 
@@ -72,6 +80,8 @@ class FolderFacts:
         rate_hz: for time stamps, where there are none.
         details: see `SequenceSource`.
         warnings: what a person should know.
+        split: its own split, or None.
+        objects: what the ids of label images mean, where the dataset says so.
     """
 
     name: str
@@ -82,6 +92,8 @@ class FolderFacts:
     rate_hz: float = 25.0
     details: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    split: str | None = None
+    objects: tuple[NamedId, ...] = ()
 
 
 class FolderSource:
@@ -92,15 +104,20 @@ class FolderSource:
     ) -> None:
         self._frames, self._palette = list(frames), palette
         self.name, self.location, self.environment = facts.name, facts.location, facts.environment
-        self.split: str | None = None
+        self.split = facts.split
         self.length = len(self._frames)
-        self.height, self.width = read_color(self._frames[0].rgb).shape[:2]
+        self._objects = facts.objects
+        labelled = [frame for frame in self._frames if frame.labels is not None]
+        # The size is that of the labels' picture: context may come from another file.
+        self.height, self.width = _size_of((labelled or self._frames)[0].rgb)
         self.has_depth = all(frame.depth is not None for frame in self._frames)
         self.details = facts.details
         self.warnings = [f"{facts.name}: {warning}" for warning in facts.warnings]
         self.poses = facts.poses
         self.timestamps_ns = facts.timestamps_ns
         self.labelled: np.ndarray | None = None
+        if len(labelled) < self.length:
+            self.labelled = np.array([frame.labels is not None for frame in self._frames])
         if self.poses is None:
             self.poses = np.full((self.length, 7), np.nan)
         if self.timestamps_ns is None:
@@ -115,7 +132,7 @@ class FolderSource:
     def object_table(self) -> Sequence[NamedId]:
         """Names by id; colours stand for names where nobody says what they mean."""
         if not self._has_colors:
-            return ()
+            return self._objects
         if self._palette:
             return self._palette.objects
         return [NamedId(n, hex_color(*rgb)) for n, rgb in self._own_colors.items()]
@@ -123,6 +140,8 @@ class FolderSource:
     def read_ids(self, index: int) -> np.ndarray:
         """Return the raw ids of one frame: (H, W) uint8."""
         path = self._frames[index].labels
+        if path is None:
+            return np.zeros((self.height, self.width), np.uint8)
         labels = read_labels(path)
         if labels.shape[:2] != (self.height, self.width):
             raise DatasetError(
@@ -141,7 +160,7 @@ class FolderSource:
     def read(self, index: int, *, with_depth: bool) -> RawFrame:
         """Return everything of one frame."""
         files = self._frames[index]
-        rgb = read_color(files.rgb)
+        rgb = read_color(files.rgb) if isinstance(files.rgb, Path) else files.rgb.read()
         if rgb.shape[:2] != (self.height, self.width):
             raise DatasetError(
                 f"{files.rgb}: is {rgb.shape[1]}x{rgb.shape[0]}, but the first frame of "
@@ -152,7 +171,8 @@ class FolderSource:
 
     @cached_property
     def _has_colors(self) -> bool:
-        return read_labels(self._frames[0].labels).ndim == 3
+        first = next((f.labels for f in self._frames if f.labels), None)
+        return first is not None and read_labels(first).ndim == 3
 
     @cached_property
     def _table(self) -> np.ndarray:
@@ -163,6 +183,8 @@ class FolderSource:
         """Number all colours of the sequence, from 1, in the order of their values."""
         seen: set[int] = set()
         for files in self._frames:
+            if files.labels is None:
+                continue
             seen.update(np.unique(pack_colors(read_labels(files.labels))).tolist())
             if len(seen) > _MOST_COLORS:
                 raise DatasetError(
@@ -170,3 +192,14 @@ class FolderSource:
                     "here. These are photographs, smoothed or lossy labels, or instances."
                 )
         return {n: (c >> 16, (c >> 8) & 255, c & 255) for n, c in enumerate(sorted(seen), 1)}
+
+
+def _size_of(rgb: Path | Picture) -> tuple[int, int]:
+    """Return height and width, of a file from its first bytes alone."""
+    if isinstance(rgb, Path):
+        try:
+            with Image.open(rgb) as image:
+                return image.height, image.width
+        except (OSError, UnidentifiedImageError, ValueError, SyntaxError):
+            return read_color(rgb).shape[:2]  # says what is wrong with it
+    return rgb.read().shape[:2]

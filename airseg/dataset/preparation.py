@@ -40,7 +40,17 @@ def prepare(
     Raises:
         AirsegError: an input cannot be used, or an option is wrong.
     """
-    sources = open_sources(inputs, palette)
+    return prepare_sources(open_sources(inputs, palette), label_map, split_options)
+
+
+def prepare_sources(
+    sources: Sequence[SequenceSource], label_map: LabelMap, split_options: Iterable[str] = ()
+) -> Preparation:
+    """Do the same for sequences that are open already.
+
+    Raises:
+        AirsegError: an option is wrong, or no sequence is left for training.
+    """
     splits = choose_splits({s.name: s.split for s in sources}, split_options, label_map.splits)
     items = [
         PackItem(s, splits.by_sequence[s.name], resolve(label_map, s.object_table)) for s in sources

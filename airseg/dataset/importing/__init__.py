@@ -1,0 +1,1 @@
+"""Published datasets and people's folders, read in their own layouts as sequences to pack."""

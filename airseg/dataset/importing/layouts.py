@@ -1,0 +1,101 @@
+"""The layouts that can be imported, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from airseg.dataset.folder_layouts import LAYOUTS as FOLDER_LAYOUTS
+from airseg.dataset.folder_layouts import find_folder_sources, load_palette
+from airseg.dataset.folder_sources import FolderSource
+from airseg.dataset.importing import camvid, cityscapes, vspw
+from airseg.dataset.importing.found import Found, ImportOptions, Promise, Publication, counted
+from airseg.dataset.preparation import Preparation, prepare_sources
+from airseg.errors import DatasetError, did_you_mean
+from airseg.labels.label_map import LabelMap
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One layout: where it comes from, and what reads it."""
+
+    publication: Publication
+    find: Callable[[Path, ImportOptions], Found]
+
+
+_FOLDER_PUBLICATIONS = {
+    "tartanair": Publication(
+        "TartanAir v1", "https://theairlab.org/tartanair-dataset/", "CC BY 4.0", "founding"
+    ),
+    "airsim": Publication("AirSim recording"),
+    "folders": Publication("image folders"),
+}
+
+
+def _folder_finder(layout: str) -> Callable[[Path, ImportOptions], Found]:
+    def find(root: Path, options: ImportOptions) -> Found:
+        palette = load_palette(options.palette) if options.palette else None
+        sources = find_folder_sources(root, palette, layout)
+        if not sources:
+            raise DatasetError(f"{root}: expected {FOLDER_LAYOUTS[layout]}, found none of it.")
+        for source in sources:
+            origin = _FOLDER_PUBLICATIONS[layout].origin(layout)
+            source.details = {**source.details, "origin": origin}
+        return Found(sources, _promises(layout, sources))
+
+    return find
+
+
+def _promises(layout: str, sources: Sequence[FolderSource]) -> list[Promise]:
+    """Return what a layout's documentation, or a recording's own list, says and what is there."""
+    if layout == "tartanair":
+        sizes = sorted({f"{source.width}x{source.height}" for source in sources})
+        return [Promise("size of frames", "640x480", ", ".join(sizes))]
+    if layout != "airsim":
+        return []
+    promises = []
+    for source in sources:
+        images = Path(source.location) / "images"
+        rows = (images.parent / "airsim_rec.txt").read_text(encoding="utf-8").splitlines()[1:]
+        listed = {name for row in rows for name in row.split("\t")[-1].strip().split(";") if name}
+        there = sum((images / name).is_file() for name in listed)
+        what = f"{source.name}: images named in airsim_rec.txt"
+        promises.append(Promise(what, counted(len(listed)), counted(there)))
+    return promises
+
+
+LAYOUTS: dict[str, Layout] = {
+    "cityscapes": Layout(cityscapes.PUBLICATION, cityscapes.find_cityscapes),
+    "camvid": Layout(camvid.PUBLICATION, camvid.find_camvid),
+    "vspw": Layout(vspw.PUBLICATION, vspw.find_vspw),
+    **{
+        name: Layout(publication, _folder_finder(name))
+        for name, publication in _FOLDER_PUBLICATIONS.items()
+    },
+}
+
+
+def find(layout: str, root: Path, options: ImportOptions) -> Found:
+    """Return the sequences of a folder in a named layout.
+
+    Raises:
+        DatasetError: there is no such layout or folder, or the folder does not fit it.
+    """
+    if layout not in LAYOUTS:
+        raise DatasetError(
+            f"there is no layout '{layout}'; expected one of {', '.join(LAYOUTS)}."
+            f"{did_you_mean(layout, LAYOUTS)}"
+        )
+    if not root.is_dir():
+        nearby = [p.name for p in root.parent.iterdir()] if root.parent.is_dir() else []
+        raise DatasetError(f"{root}: there is no such folder.{did_you_mean(root.name, nearby)}")
+    found = LAYOUTS[layout].find(root, options)
+    if not found.sources:
+        raise DatasetError(f"{root}: has no sequence with labels in layout {layout}.")
+    return found
+
+
+def prepare_import(found: Found, label_map: LabelMap, splits: tuple[str, ...]) -> Preparation:
+    """Resolve labels and choose splits of what was found; see `preparation.prepare`."""
+    return prepare_sources(sorted(found.sources, key=lambda s: s.name), label_map, splits)
