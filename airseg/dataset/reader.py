@@ -20,6 +20,7 @@ import hdf5plugin  # noqa: F401  # registers the LZ4 filter with HDF5
 import numpy as np
 
 from airseg.dataset.attributes import PACK_AGAIN, Attributes, check_sequence_name
+from airseg.dataset.chunks import ChunkError, FrameFile
 from airseg.dataset.schema import (
     DIGEST_ATTRIBUTE,
     FORMAT_VERSION,
@@ -62,8 +63,7 @@ class Dataset:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._file: h5py.File | None = None
-        self._file_pid = -1
+        self._frames: FrameFile | None = None
         try:
             self._read_structure()
         except _DAMAGE as cause:
@@ -135,9 +135,9 @@ class Dataset:
 
     def close(self) -> None:
         """Close this process's handle; the next read opens it again."""
-        if self._file is not None and self._file_pid == os.getpid():
-            self._file.close()
-        self._file = None
+        if self._frames is not None and self._frames.process == os.getpid():
+            self._frames.close()
+        self._frames = None
 
     def __len__(self) -> int:
         return sum(view.length for view in self._views.values())
@@ -152,7 +152,7 @@ class Dataset:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_file": None}
+        return self.__dict__ | {"_frames": None}
 
     def __repr__(self) -> str:
         shares = ", ".join(f"{s} {sum(v.length for v in self if v.split == s)}" for s in SPLITS)
@@ -161,13 +161,28 @@ class Dataset:
             f"{shares}; {self.num_classes} classes, {self.content_hash[:12]})"
         )
 
-    def read(self, sequence: str, stream: str, start: int, stop: int, step: int) -> np.ndarray:
-        """Read frames `start`, `start + step`, ... before `stop` of one stream."""
-        if self._file is None or self._file_pid != os.getpid():
-            self._file, self._file_pid = _open_file(self.path), os.getpid()
+    def read(
+        self,
+        sequence: str,
+        stream: str,
+        start: int,
+        stop: int,
+        step: int,
+        out: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Read frames `start`, `start + step`, ... before `stop` of one stream.
+
+        Args:
+            sequence: its name.
+            stream: name of the array.
+            start, stop, step: which frames; they must exist.
+            out: filled and returned; a loader that keeps its arrays spares half of the time.
+        """
+        if self._frames is None or self._frames.process != os.getpid():
+            self._frames = FrameFile(self.path, _open_file(self.path))
         try:
-            return self._file[f"{SEQUENCES_GROUP}/{sequence}/{stream}"][start:stop:step]
-        except (OSError, KeyError) as cause:
+            return self._frames.read(sequence, stream, range(start, stop, step), out)
+        except (OSError, KeyError, ChunkError) as cause:
             raise DatasetError(
                 f"{self.path}: {sequence}: {stream} of frames {start} to {stop - 1} cannot be "
                 f"read: the file is damaged, or changed since it was opened "
@@ -204,13 +219,17 @@ class SequenceView:
     object_table_json: str
     details_json: str
 
-    def rgb(self, start: int, stop: int, step: int = 1) -> np.ndarray:
-        """Return frames: (T, H, W, 3) uint8, RGB."""
-        return self._frames("rgb", start, stop, step)
+    def rgb(
+        self, start: int, stop: int, step: int = 1, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return frames: (T, H, W, 3) uint8, RGB; in `out` where it is given."""
+        return self._frames("rgb", start, stop, step, out)
 
-    def label(self, start: int, stop: int, step: int = 1) -> np.ndarray:
-        """Return class labels: (T, H, W) uint8."""
-        return self._frames("label", start, stop, step)
+    def label(
+        self, start: int, stop: int, step: int = 1, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return class labels: (T, H, W) uint8; in `out` where it is given."""
+        return self._frames("label", start, stop, step, out)
 
     def raw_label(self, start: int, stop: int, step: int = 1) -> np.ndarray:
         """Return raw ids of `object_table`: (T, H, W) uint8."""
@@ -255,7 +274,9 @@ class SequenceView:
         """Frames a second of simulator time, where it is known."""
         return self.details.get("rate_hz")
 
-    def _frames(self, stream: str, start: int, stop: int, step: int) -> np.ndarray:
+    def _frames(
+        self, stream: str, start: int, stop: int, step: int, out: np.ndarray | None = None
+    ) -> np.ndarray:
         if not 0 <= start < stop <= self.length or step < 1:
             raise DatasetError(
                 f"{self.dataset.path}: {self.name} has frames 0 to {self.length - 1}; frames "
@@ -266,7 +287,7 @@ class SequenceView:
         )
         if missing:
             raise DatasetError(f"{self.dataset.path}: {self.name} was packed without {stream}.")
-        return self.dataset.read(self.name, stream, start, stop, step)
+        return self.dataset.read(self.name, stream, start, stop, step, out)
 
     def __len__(self) -> int:
         return self.length

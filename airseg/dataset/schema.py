@@ -75,9 +75,12 @@ def storage_options(stream: str, codec: str) -> dict[str, Any]:
 
     Args:
         stream: name of the array.
-        codec: filter of the colour frames, one of `CODECS`.
+        codec: filter of the colour frames, one of `CODECS`; with ``none`` nothing is compressed,
+            so that clips are read as fast as from a bare array.
     """
     options: dict[str, Any] = {"fletcher32": True}
+    if codec == "none":
+        return options
     if stream == "rgb":
         if codec == "lz4":
             options |= dict(hdf5plugin.LZ4())

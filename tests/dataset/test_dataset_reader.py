@@ -106,7 +106,7 @@ def test_pickled_dataset_carries_no_handle(packed):
     dataset = Dataset(packed)
     dataset.sequence("a").rgb(0, 1)
     again = pickle.loads(pickle.dumps(dataset))
-    assert again._file is None
+    assert again._frames is None
     assert frame_is_right(again, "b", 1, 2)
 
 

@@ -1,0 +1,206 @@
+"""Read frames past HDF5: one positioned read and one decoder for each chunk.
+
+HDF5 looks every chunk up again, copies it twice, sums it up slowly and holds one lock for the whole
+process meanwhile. Here the places of a stream's chunks are listed once (13 bytes a frame), after
+which a frame is one `pread` and one call of a decoder that writes into the caller's array. Both let
+other threads run. `benchmark/loader_speed.py` has the figures.
+
+Checksums are not lost: HDF5's Fletcher-32 of a chunk is compared the first time a process reads it.
+What is stored otherwise than airseg writes it (other filters, several frames in a chunk, numbers
+wider than a byte) is left to h5py.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cramjam
+import deflate
+import h5py
+import numpy as np
+
+from airseg.dataset.schema import SEQUENCES_GROUP
+
+_CHECKSUM_BYTES = 4
+_GZIP, _FLETCHER, _LZ4 = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32, 32004
+_NOT_STORED = -1
+
+Decoder = Callable[[memoryview, np.ndarray], None]
+"""Takes what is stored of a chunk, and the flat uint8 frame to fill."""
+
+
+class ChunkError(Exception):
+    """A chunk is cut off, does not add up, or cannot be decoded."""
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """Where the chunks of one stream lie.
+
+    Attributes:
+        offsets: (T,) int64 first byte in the file; -1: left to h5py.
+        sizes: (T,) int32 bytes in the file.
+        checked: (T,) bool, whether this process has compared the checksum.
+        decode: of compressed chunks; None: stored as they are.
+        has_checksum: whether a chunk ends with its Fletcher-32.
+    """
+
+    offsets: np.ndarray
+    sizes: np.ndarray
+    checked: np.ndarray
+    decode: Decoder | None
+    has_checksum: bool
+
+
+class FrameFile:
+    """A dataset file that one process reads frames of.
+
+    Attributes:
+        process: its number; another process opens the file for itself.
+
+    Args:
+        path: the file.
+        file: the same, open in h5py; closed with this.
+    """
+
+    def __init__(self, path: Path, file: h5py.File) -> None:
+        self.process = os.getpid()
+        self._file = file
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._streams: dict[str, _Stream | None] = {}
+
+    def close(self) -> None:
+        """Close the file; reading is over."""
+        os.close(self._descriptor)
+        self._file.close()
+
+    def read(
+        self, sequence: str, stream: str, frames: range, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Read frames of one stream.
+
+        Args:
+            sequence: its name.
+            stream: name of the array.
+            frames: which, all inside the array.
+            out: (len(frames), ...) of the array's type, C-contiguous, to be filled.
+
+        Raises:
+            ChunkError: a chunk is damaged.
+            ValueError: `out` does not fit.
+            OSError, KeyError: h5py cannot read what was left to it.
+        """
+        name = f"{SEQUENCES_GROUP}/{sequence}/{stream}"
+        if name not in self._streams:
+            self._streams[name] = _locate(self._file[name])
+        array, located = self._file[name], self._streams[name]
+        shape = (len(frames), *array.shape[1:])
+        if out is None:
+            out = np.empty(shape, array.dtype)
+        elif out.shape != shape or out.dtype != array.dtype or not out.flags.c_contiguous:
+            raise ValueError(
+                f"out should be contiguous {array.dtype} of shape {shape}, found {out.dtype} of "
+                f"shape {out.shape}"
+            )
+        if located is None:
+            array.read_direct(out, np.s_[frames.start : frames.stop : frames.step])
+            return out
+        for lane, index in enumerate(frames):
+            if located.offsets[index] == _NOT_STORED:
+                out[lane] = array[index]
+            else:
+                self._read_chunk(located, index, out[lane].reshape(-1))
+        return out
+
+    def _read_chunk(self, stream: _Stream, index: int, frame: np.ndarray) -> None:
+        place, size = int(stream.offsets[index]), int(stream.sizes[index])
+        checksum = bytearray(_CHECKSUM_BYTES if stream.has_checksum else 0)
+        if stream.decode is None:
+            body = memoryview(frame)
+        else:
+            body = memoryview(bytearray(size - len(checksum)))
+        if os.preadv(self._descriptor, [body, checksum], place) != size:
+            raise ChunkError(f"frame {index} ends too early")
+        if stream.has_checksum and not stream.checked[index]:
+            _compare_checksum(index, np.frombuffer(body, np.uint8), checksum)
+            stream.checked[index] = True
+        if stream.decode is not None:
+            try:
+                stream.decode(body, frame)
+            except (cramjam.DecompressionError, deflate.DeflateError, zlib.error) as cause:
+                raise ChunkError(f"frame {index}: {cause}") from None
+
+
+def _locate(array: h5py.Dataset) -> _Stream | None:
+    """List where a stream's chunks lie, or return None where h5py has to read it."""
+    if array.dtype != np.uint8 or array.ndim < 2 or array.chunks != (1, *array.shape[1:]):
+        return None
+    pipeline = array.id.get_create_plist()
+    filters = [pipeline.get_filter(i)[0] for i in range(pipeline.get_nfilters())]
+    has_checksum = filters[-1:] == [_FLETCHER]
+    codec = filters[:-1] if has_checksum else filters
+    decoders: dict[tuple[int, ...], Decoder | None] = {
+        (): None,
+        (_GZIP,): _inflate,
+        (_LZ4,): _decode_lz4,
+    }
+    if tuple(codec) not in decoders:
+        return None
+    offsets = np.full(len(array), _NOT_STORED, np.int64)
+    sizes = np.zeros(len(array), np.int32)
+    raw_bytes = int(np.prod(array.shape[1:])) + _CHECKSUM_BYTES * has_checksum
+
+    def note(chunk: h5py.h5d.StoreInfo) -> None:
+        # A mask says that a filter was skipped for this chunk, as when it would not have shrunk.
+        usual = not chunk.filter_mask and chunk.size > _CHECKSUM_BYTES * has_checksum
+        if usual and (codec or chunk.size == raw_bytes) and chunk.byte_offset is not None:
+            offsets[chunk.chunk_offset[0]] = chunk.byte_offset
+            sizes[chunk.chunk_offset[0]] = chunk.size
+
+    array.id.chunk_iter(note)
+    checked = np.zeros(len(array), bool)
+    return _Stream(offsets, sizes, checked, decoders[tuple(codec)], has_checksum)
+
+
+def _inflate(stored: memoryview, frame: np.ndarray) -> None:
+    decoded = deflate.zlib_decompress(stored, frame.size)
+    if len(decoded) != frame.size:
+        raise ChunkError(f"{len(decoded)} bytes where {frame.size} belong")
+    frame[:] = np.frombuffer(decoded, np.uint8)
+
+
+def _decode_lz4(stored: memoryview, frame: np.ndarray) -> None:
+    """Decode a chunk of HDF5's LZ4 filter.
+
+    Its form (HDFGroup/hdf5_plugins, docs/RegisteredFilterPlugins.md and LZ4/src/H5Zlz4.c): decoded
+    bytes in all (8 bytes, big-endian), decoded bytes of a block (4), then each block after its
+    stored size (4); a block that did not shrink is stored as it is.
+    """
+    total, block_bytes = struct.unpack_from(">QI", stored)
+    if total != frame.size or not block_bytes:
+        raise ChunkError(f"{total} bytes where {frame.size} belong")
+    place = 12
+    for first in range(0, total, block_bytes):
+        part = frame[first : first + block_bytes]
+        (size,) = struct.unpack_from(">I", stored, place)
+        block = stored[place + 4 : place + 4 + size]
+        if size == part.size:
+            part[:] = np.frombuffer(block, np.uint8)
+        elif cramjam.lz4.decompress_block_into(block, part, part.size) != part.size:
+            raise ChunkError("an LZ4 block is too short")
+        place += 4 + size
+
+
+def _compare_checksum(index: int, stored: np.ndarray, checksum: bytearray) -> None:
+    """Compare with the Fletcher-32 that HDF5 wrote, whose two sums are modulo 65535."""
+    from airseg.dataset.checksums import fletcher_sums  # numba takes half a second to import
+
+    (expected,) = struct.unpack("<I", checksum)
+    low, high = fletcher_sums(stored)
+    if (low, high) != (expected % 65536 % 65535, (expected >> 16) % 65535):
+        raise ChunkError(f"the checksum of frame {index} does not fit its bytes")
