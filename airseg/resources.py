@@ -15,6 +15,7 @@ _KINDS = {
     "flight plan": ("flight_plans", "flight_plans"),
     "label map": ("label_maps", "label_maps"),
     "recipe": ("recipes", "benchmark/recipes"),
+    "table of published numbers": ("papers", "benchmark/papers"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -16,6 +17,8 @@ from airseg.documents import StrictModel
 from airseg.errors import RecipeError
 
 FORMAT_VERSION = 1
+_WITHOUT_EFFECT = frozenset({"description", "variants", "baseline"})
+"""Parts of a recipe that do not change a row; see `Recipe.fingerprint`."""
 
 
 class ScoreResult(StrictModel):
@@ -106,7 +109,8 @@ def load_result(path: Path) -> Result:
     """Read a result.
 
     Raises:
-        RecipeError: it cannot be read, or is no result of a known format.
+        RecipeError: it cannot be read, is no result of a known format, or its recipe is not the one
+            that was run.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -119,15 +123,32 @@ def load_result(path: Path) -> Result:
             f"{path}: expected a result of format {FORMAT_VERSION}, found {version!r}."
         )
     try:
-        return Result.model_validate(data)
+        result = Result.model_validate(data)
     except ValidationError as cause:
         first = cause.errors()[0]
         field = ".".join(str(p) for p in first["loc"])
         raise RecipeError(f"{path}: {field}: {first['msg']}.") from None
+    if recipe_hash(result.recipe) != result.recipe_hash:
+        raise RecipeError(
+            f"{path}: recipe_hash {result.recipe_hash} is not that of the recipe in the file "
+            f"({recipe_hash(result.recipe)}): one of them was changed after the run. Run it again."
+        )
+    return result
+
+
+def recipe_hash(recipe: dict[str, Any]) -> str:
+    """Return the fingerprint of a resolved recipe as a result stores it.
+
+    It is taken of what is stored, not of today's `Recipe`, so that results of earlier versions,
+    whose recipes had fewer fields, can still be checked.
+    """
+    content = {k: v for k, v in recipe.items() if k not in _WITHOUT_EFFECT}
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 def load_results(inputs: list[Path]) -> list[tuple[Path, Result]]:
-    """Read the results of files and folders, best first.
+    """Read the results of files and folders, best first, those of fair protocols before others.
 
     Raises:
         RecipeError: there are none, or one is damaged.
@@ -135,12 +156,17 @@ def load_results(inputs: list[Path]) -> list[tuple[Path, Result]]:
     paths: list[Path] = []
     for item in inputs:
         paths += sorted(item.glob("*.json")) if item.is_dir() else [item]
+    paths = list(dict.fromkeys(paths))
     if not paths:
         raise RecipeError(
             f"no results in {', '.join(str(i) for i in inputs)}. `airseg bench run` makes some."
         )
     results = [(p, load_result(p)) for p in paths]
-    return sorted(results, key=lambda r: (-(r[1].scores.mean_iou or 0.0), r[1].run))
+    return sorted(results, key=lambda r: _rank(r[1]))
+
+
+def _rank(result: Result) -> tuple[bool, float, str]:
+    return result.protocol != "fair", -(result.scores.mean_iou or 0.0), result.run
 
 
 def number(value: float) -> float | None:

@@ -84,8 +84,8 @@ def test_the_page_needs_nothing_but_itself(folder, capsys):
     run(capsys, "bench", "leaderboard", folder / "results", "--out", folder / "board")
     page = (folder / "board" / "leaderboard.html").read_text()
     assert not re.search(r"""(src|href)=["']?https?:""", page)
-    assert page.count("data:image/jpeg;base64,") == 8  # two frames: frame, truth, two predictions
-    assert page.count("<svg") == 2
+    assert page.count("data:image/jpeg;base64,") == 2  # two frames
+    assert page.count("data:image/png;base64,") == 6  # of each the truth and two predictions
     assert "{{" not in page
 
 
