@@ -20,7 +20,10 @@ _COMMANDS = {
     "plan": ("airseg.cli.plan", "Check, draw and import flight plans."),
     "settings": ("airseg.cli.settings", "Write the settings.json that plans need."),
     "doctor": ("airseg.cli.doctor", "Check how well a simulator suits recording."),
-    "verify": ("airseg.cli.verify", "Check recordings frame by frame, and repair them."),
+    "verify": (
+        "airseg.cli.verify",
+        "Check recordings and datasets frame by frame; repair recordings.",
+    ),
     "preview": ("airseg.cli.preview", "Make an MP4 of a recording: frames beside labels."),
     "info": ("airseg.cli.info", "Say what is in recordings and datasets."),
     "relabel": ("airseg.cli.relabel", "Collapse mesh labels into classes and pack a dataset."),

@@ -1,4 +1,4 @@
-"""``airseg verify``: check recordings frame by frame, and repair them."""
+"""``airseg verify``: check recordings and datasets frame by frame."""
 
 from __future__ import annotations
 
@@ -9,31 +9,47 @@ from typing import Any
 
 import click
 
-from airseg.errors import RecordingError
+from airseg.errors import DatasetError, RecordingError
+
+_DATASETS = (".h5", ".hdf5")
 
 
 @click.command("verify")
-@click.argument("recordings", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--repair", is_flag=True, help="Cut damaged recordings to their last good frame.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def command(recordings: tuple[Path, ...], repair: bool, as_json: bool) -> None:
-    """Check every frame of RECORDINGS, or of the recordings in a folder.
+def command(paths: tuple[Path, ...], repair: bool, as_json: bool) -> None:
+    """Check every frame of PATHS: recordings, folders of recordings, or datasets (.h5).
 
-    Checksums, sizes, ids against the object table, time steps, poses against the plan, counts.
-    After --repair, `airseg record` with the same plan records what was cut off.
+    Recordings: checksums, sizes, ids against the object table, time steps, poses against the plan,
+    counts. After --repair, `airseg record` with the same plan records what was cut off.
+
+    Datasets: format version, layout, types, hashes of frames and attributes, classes, labels
+    against raw ids and label map, poses, time steps, where they come from.
 
     \b
     Examples:
       airseg verify recordings
       airseg verify recordings/loop_walk --repair
+      airseg verify dataset.h5
     """
     from airseg.cli.display import progress_bar
+    from airseg.dataset.verification import verify_dataset
     from airseg.recording.storage import find_recordings
     from airseg.recording.verification import repair_recording, verify_recording
 
-    reports = []
+    files = [path for path in paths if path.suffix in _DATASETS]
+    if files and repair:
+        raise DatasetError(
+            f"{files[0]}: a dataset is not repaired: pack it again with 'airseg relabel'."
+        )
+    folders = [path for path in paths if path.suffix not in _DATASETS]
+    reports: list[Any] = []
     with progress_bar("frames") as update:
-        for folder in find_recordings(recordings):
+        reports += [
+            verify_dataset(file, lambda d, t, name=file.name: update(name, d, t)) for file in files
+        ]
+        for folder in find_recordings(folders):
             name = folder.name
             reports.append(verify_recording(folder, lambda d, t, name=name: update(name, d, t)))
     if as_json:
@@ -44,19 +60,60 @@ def command(recordings: tuple[Path, ...], repair: bool, as_json: bool) -> None:
         if repair and (report.findings or report.leftovers):
             left = repair_recording(report)
             click.echo(f"{report.folder.name}: cut to {left} sound frames", err=as_json)
-    damaged = [r.folder.name for r in reports if not r.is_sound]
-    if damaged and not repair:
-        raise RecordingError(
-            f"{len(damaged)} of {len(reports)} recordings are damaged: {', '.join(damaged)}. "
+    if not repair:
+        _complain(reports)
+
+
+def _complain(reports: list[Any]) -> None:
+    """End with one line and exit code 2 where something is damaged."""
+    recordings = [r for r in reports if hasattr(r, "folder")]
+    files = [r for r in reports if not hasattr(r, "folder")]
+    complaints = []
+    if damaged := [r.folder.name for r in recordings if not r.is_sound]:
+        complaints.append(
+            f"{len(damaged)} of {len(recordings)} recordings are damaged: {', '.join(damaged)}. "
             "--repair cuts them to their last good frame."
         )
+    if damaged := [r.path.name for r in files if not r.is_sound]:
+        complaints.append(
+            f"{len(damaged)} of {len(files)} datasets are damaged: {', '.join(damaged)}. Restore "
+            "them, or pack them again with 'airseg relabel'."
+        )
+    if complaints:
+        raise (RecordingError if damaged == [] else DatasetError)(" ".join(complaints))
+
+
+def _path(report: Any) -> Path:
+    return report.folder if hasattr(report, "folder") else report.path
 
 
 def _plain(report: Any) -> dict[str, Any]:
-    return {**asdict(report), "folder": str(report.folder), "is_sound": report.is_sound}
+    place = "folder" if hasattr(report, "folder") else "path"
+    return {**asdict(report), place: str(_path(report)), "is_sound": report.is_sound}
 
 
 def _tell(report: Any) -> None:
+    if hasattr(report, "folder"):
+        _tell_recording(report)
+        return
+    what = f"{report.path.name}: {report.frames} frames of {report.sequences} sequences"
+    if report.is_sound:
+        click.echo(f"{what}, all sound (content {report.content_hash[:12]})")
+    else:
+        click.echo(f"{what}, {len(report.findings)} findings")
+    _tell_findings(report.findings)
+    for note in report.notes:
+        click.echo(f"  note: {note}")
+
+
+def _tell_findings(findings: tuple[Any, ...]) -> None:
+    for finding in findings[:20]:
+        click.echo(f"  {finding.message}")
+    if len(findings) > 20:
+        click.echo(f"  and {len(findings) - 20} more")
+
+
+def _tell_recording(report: Any) -> None:
     ended = report.status + (f" ({report.reason})" if report.reason else "")
     if report.is_sound:
         click.echo(f"{report.folder.name}: {report.frames} frames, all sound; {ended}")
@@ -65,9 +122,6 @@ def _tell(report: Any) -> None:
             f"{report.folder.name}: {report.good_frames} of {report.frames} frames are sound up "
             f"to the first damage; {ended}"
         )
-    for finding in report.findings[:20]:
-        click.echo(f"  {finding.message}")
-    if len(report.findings) > 20:
-        click.echo(f"  and {len(report.findings) - 20} more")
+    _tell_findings(report.findings)
     if report.leftovers:
         click.echo(f"  {report.leftovers} files belong to frames that were never finished")

@@ -6,6 +6,7 @@ no frame is decoded and encoded again. Hashes come last, from what the file read
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 
 from airseg import __version__
 from airseg.dataset.schema import (
+    ATTRIBUTES_HASH,
     CODEC_ATTRIBUTE,
     DIGEST_ATTRIBUTE,
     FORMAT_VERSION,
@@ -30,7 +32,7 @@ from airseg.dataset.schema import (
 )
 
 Tick = Callable[[], None]
-_COMPUTED = ("content_hash", "format_version", "airseg_version", "history")
+_COMPUTED = ("content_hash", ATTRIBUTES_HASH, "format_version", "airseg_version", "history")
 
 
 def write_root(file: h5py.File, attributes: Mapping[str, Any], history: Sequence[Any]) -> None:
@@ -135,6 +137,7 @@ def write_digests(group: h5py.Group, digests: Mapping[str, str]) -> None:
     for name, text in digests.items():
         group[name].attrs[DIGEST_ATTRIBUTE] = text
     group.attrs["content_hash"] = sequence_hash(len(group["rgb"]), digests)
+    group.attrs[ATTRIBUTES_HASH] = attributes_hash(group)
 
 
 def write_content_hash(file: h5py.File) -> str:
@@ -145,7 +148,22 @@ def write_content_hash(file: h5py.File) -> str:
     ]
     content_hash = dataset_hash(json.loads(file.attrs["classes"]), sequences)
     file.attrs["content_hash"] = content_hash
+    file.attrs[ATTRIBUTES_HASH] = attributes_hash(file)
     return content_hash
+
+
+def attributes_hash(owner: h5py.Group) -> str:
+    """Return the hash of an object's texts and numbers: the plans, tables and maps of a dataset.
+
+    HDF5 has check sums for arrays and none for attributes.
+    """
+    plain = {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in plain_attributes(owner).items()
+        if name != ATTRIBUTES_HASH
+    }
+    text = json.dumps(sorted(plain.items()), separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
 
 
 def plain_attributes(owner: h5py.Group) -> dict[str, Any]:

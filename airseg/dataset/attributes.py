@@ -18,6 +18,9 @@ from airseg.dataset.schema import DETAIL_ATTRIBUTES
 from airseg.errors import DatasetError
 
 PACK_AGAIN = "Pack it again with 'airseg relabel'."
+DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, AttributeError)
+"""What h5py raises over a file whose own tables are damaged."""
+
 _SHOWN = 40
 
 

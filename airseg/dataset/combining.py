@@ -6,6 +6,7 @@ a kill leaves the old file or the new one.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -217,6 +218,7 @@ def _write_sequence(
     for name, value in (_label_attributes(source, group.file) | plain_attributes(origin)).items():
         group.attrs[name] = value
     group.attrs["split"] = one.split
+    _thin_out(group, one.frames.step)
     images = []
     for stream in STREAMS:
         if stream.name not in origin or stream.name in options.left_out:
@@ -235,6 +237,18 @@ def _write_sequence(
         for array, target in images:
             copy_frames(array, target, [frame], position)
         ticker.tick()
+
+
+def _thin_out(group: h5py.Group, step: int) -> None:
+    """Say that every so many frames were taken."""
+    if step == 1:
+        return
+    if "rate_hz" in group.attrs:
+        group.attrs["rate_hz"] = float(group.attrs["rate_hz"]) / step
+    recorded = json.loads(group.attrs.get("recording", "{}"))
+    if isinstance(recorded.get("largest_step_error_ns"), int):
+        recorded["largest_step_error_ns"] *= step
+        group.attrs["recording"] = json.dumps(recorded)
 
 
 def _label_attributes(source: h5py.File, target: h5py.File) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import h5py
 import hdf5plugin  # noqa: F401  # registers the LZ4 filter with HDF5
 import numpy as np
 
-from airseg.dataset.attributes import PACK_AGAIN, Attributes, check_sequence_name
+from airseg.dataset.attributes import DAMAGE, PACK_AGAIN, Attributes, check_sequence_name
 from airseg.dataset.chunks import ChunkError, FrameFile
 from airseg.dataset.schema import (
     DIGEST_ATTRIBUTE,
@@ -33,8 +33,6 @@ from airseg.labels.label_map import SPLITS
 _MOST_PIXELS = 1 << 28
 _LARGEST_RATIO = 1100
 """No deflated stream shrinks more than 1032 times."""
-_DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, AttributeError)
-"""What h5py raises over a file whose own tables are damaged."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class Dataset:
         self._frames: FrameFile | None = None
         try:
             self._read_structure()
-        except _DAMAGE as cause:
+        except DAMAGE as cause:
             raise DatasetError(
                 f"{self.path}: is damaged ({_first_line(cause)}). {PACK_AGAIN}"
             ) from None

@@ -19,7 +19,16 @@ FORMAT_VERSION = 1
 SEQUENCES_GROUP = "sequences"
 DIGEST_ATTRIBUTE = "blake2b"
 CODEC_ATTRIBUTE = "codec"
-CODECS = ("lz4", "gzip", "lzf", "none")
+ATTRIBUTES_HASH = "attributes_hash"
+FLETCHER32 = 3
+CODEC_FILTERS: dict[str, tuple[int, ...]] = {
+    "lz4": (32004,),
+    "gzip": (1,),
+    "lzf": (32000,),
+    "none": (),
+}
+"""By codec, the registered numbers of its HDF5 filters; the check sum's is left out."""
+CODECS = tuple(CODEC_FILTERS)
 
 DETAIL_ATTRIBUTES: dict[str, type] = {
     "plan": dict,
@@ -28,6 +37,7 @@ DETAIL_ATTRIBUTES: dict[str, type] = {
     "rate_hz": float,
     "camera": dict,
     "simulator": dict,
+    "recording": dict,
     "origin": dict,
 }
 """Attributes of a sequence that it may have; those of type dict are stored as JSON."""

@@ -18,6 +18,8 @@ _DESCRIPTION = "recording.json"
 _LZ4_OVER_PNG = 1.8
 """Size of LZ4 frames over PNG frames: 1.4 measured on rendered frames, 1.7 on noisy ones."""
 
+_KEPT_NOTES = ("largest_step_error_ns", "late", "dropped", "suspect_frames")
+
 
 @dataclass(frozen=True)
 class RawFrame:
@@ -105,6 +107,12 @@ class RecordingSource:
             "rate_hz": info.rate_hz,
             "camera": info.camera,
             "simulator": info.simulator,
+            "recording": {
+                "airseg_version": info.airseg_version,
+                "status": info.status,
+                "frames_planned": info.frames_planned,
+                **{name: info.notes[name] for name in _KEPT_NOTES if name in info.notes},
+            },
         }
         self.poses = frames[list(POSE_COLUMNS)].to_numpy(np.float64)
         self.timestamps_ns = frames["timestamp_ns"].to_numpy(np.int64)

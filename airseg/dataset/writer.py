@@ -13,24 +13,28 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import h5py
+import hdf5plugin
 import numpy as np
 
 from airseg import __version__
 from airseg.classes import IGNORE_INDEX
+from airseg.dataset.assembly import (
+    create_array,
+    write_content_hash,
+    write_digests,
+    write_root,
+)
 from airseg.dataset.publishing import check_free_space, check_output, check_room_for, published
 from airseg.dataset.schema import (
     CODECS,
     DETAIL_ATTRIBUTES,
     DIGEST_ATTRIBUTE,
-    FORMAT_VERSION,
     SEQUENCES_GROUP,
     STREAM_BY_NAME,
     StreamDigest,
-    dataset_hash,
-    sequence_hash,
     storage_options,
 )
 from airseg.dataset.sources import SequenceSource
@@ -213,21 +217,35 @@ def _write_file(
         h5py.File(path, "w", locking=False) as file,
         ThreadPoolExecutor(_READERS, thread_name_prefix="read") as pool,
     ):
-        file.attrs["format_version"] = FORMAT_VERSION
-        file.attrs["airseg_version"] = __version__
-        file.attrs["classes"] = json.dumps(list(label_map.class_names))
-        file.attrs["ignore_index"] = IGNORE_INDEX
-        file.attrs["label_map_name"] = label_map.name
-        file.attrs["label_map"] = label_map.text
-        file.attrs["label_edges"] = json.dumps(asdict(options.edges))
+        write_root(file, _root_attributes(label_map, options), [_history(label_map)])
         parent = file.create_group(SEQUENCES_GROUP)
-        hashes: list[tuple[str, str, str]] = []
         for item in items:
             group = parent.create_group(item.source.name)
             id_pixels.append(_write_sequence(group, item, options, pool, ticker))
-            hashes.append((item.source.name, item.split, str(group.attrs["content_hash"])))
-        file.attrs["content_hash"] = dataset_hash(label_map.class_names, hashes)
+        write_content_hash(file)
     return id_pixels
+
+
+def _root_attributes(label_map: LabelMap, options: PackOptions) -> dict[str, Any]:
+    return {
+        "classes": json.dumps(list(label_map.class_names)),
+        "ignore_index": IGNORE_INDEX,
+        "label_map_name": label_map.name,
+        "label_map": label_map.text,
+        "label_edges": json.dumps(asdict(options.edges)),
+    }
+
+
+def _history(label_map: LabelMap) -> dict[str, Any]:
+    return {
+        "operation": "relabel",
+        "airseg_version": __version__,
+        "label_map": label_map.name,
+        "hdf5": h5py.version.hdf5_version,
+        "h5py": h5py.version.version,
+        "hdf5plugin": hdf5plugin.version,
+        "numpy": np.__version__,
+    }
 
 
 def _write_sequence(
@@ -242,13 +260,7 @@ def _write_sequence(
     _write_attributes(group, item)
     shapes = _frame_shapes(source, options)
     arrays = {
-        name: group.create_dataset(
-            name,
-            (source.length, *shape),
-            STREAM_BY_NAME[name].dtype,
-            chunks=(1, *shape),
-            **storage_options(name, options.codec),
-        )
+        name: create_array(group, name, source.length, shape, options.codec)
         for name, shape in shapes.items()
     }
     digests = {name: StreamDigest(name, shape) for name, shape in shapes.items()}
@@ -280,9 +292,7 @@ def _write_sequence(
     _write_rows(group, "pose", source.poses, digests)
     _write_rows(group, "timestamp_ns", source.timestamps_ns, digests)
     hexdigests = {name: digest.hexdigest() for name, digest in digests.items()}
-    for name, text in hexdigests.items():
-        group[name].attrs[DIGEST_ATTRIBUTE] = text
-    group.attrs["content_hash"] = sequence_hash(source.length, hexdigests)
+    write_digests(group, hexdigests)
     return id_pixels
 
 

@@ -46,7 +46,7 @@ def test_subset_holds_the_chosen_sequences_bit_for_bit(packed, tmp_path, capsys)
         assert new.sequence(name).content_hash == old.sequence(name).content_hash
         assert new.sequence(name).details == old.sequence(name).details
     assert new.label_map_text == old.label_map_text
-    assert [step["operation"] for step in new.history] == ["subset"]
+    assert [step["operation"] for step in new.history] == ["relabel", "subset"]
 
 
 def test_everything_taken_has_the_same_content_whatever_the_codec(packed, tmp_path):
