@@ -8,6 +8,10 @@ from airseg.cli.lazy import LazyGroup
 
 _COMMANDS = {
     "import": ("airseg.cli.dataset_import", "Read Cityscapes, CamVid, VSPW, TartanAir, folders."),
+    "export": (
+        "airseg.cli.dataset_export",
+        "Write folders, Parquet, videos or metadata for others.",
+    ),
     "subset": ("airseg.cli.dataset_subset", "Write some sequences or frames into a new file."),
 }
 

@@ -1,0 +1,1 @@
+"""Dataset files written in the layouts that other programs read."""

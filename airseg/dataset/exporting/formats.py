@@ -1,0 +1,78 @@
+"""The formats that a dataset can be exported to, by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from airseg import __version__
+from airseg.dataset.exporting.common import (
+    NOTE,
+    ExportOptions,
+    Facts,
+    Progress,
+    facts_of,
+    published_folder,
+)
+from airseg.dataset.exporting.croissant import export_croissant
+from airseg.dataset.exporting.folders import export_imagefolder, export_mmseg, export_vspw
+from airseg.dataset.exporting.parquet import export_parquet
+from airseg.dataset.exporting.video import export_ffv1, export_h264
+from airseg.dataset.publishing import check_free_space
+from airseg.dataset.reader import Dataset
+from airseg.errors import DatasetError, did_you_mean
+
+Export = Callable[[Dataset, Path, Facts, ExportOptions, "Progress | None"], None]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format: what writes it, and about how many bytes a pixel takes."""
+
+    write: Export
+    bytes_per_pixel: float
+
+
+FORMATS: dict[str, Format] = {
+    "mmseg": Format(export_mmseg, 1.5),
+    "vspw": Format(export_vspw, 1.5),
+    "imagefolder": Format(export_imagefolder, 1.5),
+    "parquet": Format(export_parquet, 1.5),
+    "ffv1": Format(export_ffv1, 1.5),
+    "h264": Format(export_h264, 0.2),
+    "croissant": Format(export_croissant, 0.0),
+}
+
+
+def export(
+    name: str,
+    dataset: Dataset,
+    folder: Path,
+    options: ExportOptions,
+    progress: Progress | None = None,
+) -> None:
+    """Write a dataset in a named format into a new folder.
+
+    Raises:
+        DatasetError: there is no such format, the folder is in use, or the disk is full.
+    """
+    if name not in FORMATS:
+        raise DatasetError(
+            f"there is no format '{name}'; expected one of {', '.join(FORMATS)}."
+            f"{did_you_mean(name, FORMATS)}"
+        )
+    chosen = FORMATS[name]
+    pixels = sum(view.length * view.height * view.width for view in dataset)
+    with published_folder(folder, overwrite=options.overwrite) as unfinished:
+        check_free_space(unfinished, int(pixels * chosen.bytes_per_pixel))
+        note = {
+            "format": name,
+            "dataset": dataset.path.name,
+            "content_hash": dataset.content_hash,
+            "jpeg_quality": options.jpeg_quality,
+            "airseg_version": __version__,
+        }
+        (unfinished / NOTE).write_text(json.dumps(note, indent=1), encoding="utf-8")
+        chosen.write(dataset, unfinished, facts_of(dataset, options), options, progress)
