@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import struct
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from airseg.dataset.schema import SEQUENCES_GROUP
 _CHECKSUM_BYTES = 4
 _GZIP, _FLETCHER, _LZ4 = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32, 32004
 _NOT_STORED = -1
+_UNDECODABLE = (cramjam.DecompressionError, deflate.DeflateError, struct.error, ValueError)
 
 Decoder = Callable[[memoryview, np.ndarray], None]
 """Takes what is stored of a chunk, and the flat uint8 frame to fill."""
@@ -132,7 +132,7 @@ class FrameFile:
         if stream.decode is not None:
             try:
                 stream.decode(body, frame)
-            except (cramjam.DecompressionError, deflate.DeflateError, zlib.error) as cause:
+            except _UNDECODABLE as cause:
                 raise ChunkError(f"frame {index}: {cause}") from None
 
 

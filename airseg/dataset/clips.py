@@ -12,10 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, overload
 
-import cv2
 import numpy as np
 
-from airseg.dataset.reader import Dataset
 from airseg.errors import DatasetError
 
 Batching = Literal["mixed", "homogeneous"]
@@ -245,6 +243,11 @@ class ClipSampler:
         """The epoch whose order the next iteration has."""
         return self._epoch
 
+    @property
+    def next_batch(self) -> int:
+        """The number of the batch that the next iteration begins with: 0, if nothing was loaded."""
+        return self._start
+
     def set_epoch(self, epoch: int) -> None:
         """Choose which epoch's order the next iteration has.
 
@@ -352,36 +355,3 @@ def _divide(batches: list[np.ndarray], count: int) -> list[np.ndarray]:
             break
         batches[largest : largest + 1] = [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
     return batches
-
-
-def read_clip(
-    dataset: Dataset, clip: Clip, *, height: int | None = None, width: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Read a clip's frames and labels, resized if asked for.
-
-    Colour is averaged over areas (interpolated when enlarged); labels take the nearest pixel, which
-    never invents a class.
-
-    Args:
-        dataset: where the clip lies.
-        clip: which frames.
-        height: rows of the result; the stored ones if None.
-        width: columns of the result; the stored ones if None.
-
-    Returns:
-        Frames (T, H, W, 3) uint8 RGB and labels (T, H, W) uint8.
-    """
-    view = dataset.sequence(clip.sequence)
-    stop = clip.frames[-1] + 1
-    frames = view.rgb(clip.start, stop, clip.stride)
-    labels = view.label(clip.start, stop, clip.stride)
-    size = (height or view.height, width or view.width)
-    if size == (view.height, view.width):
-        return frames, labels
-    shrinks = size[0] <= view.height and size[1] <= view.width
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return _resize(frames, size, method), _resize(labels, size, cv2.INTER_NEAREST_EXACT)
-
-
-def _resize(images: np.ndarray, size: tuple[int, int], method: int) -> np.ndarray:
-    return np.stack([cv2.resize(image, size[::-1], interpolation=method) for image in images])

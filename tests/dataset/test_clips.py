@@ -3,26 +3,18 @@
 import json
 from collections import Counter
 
-import cv2
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recording_folders import write_recording
 
 from airseg.dataset.clips import (
     Clip,
     ClipSampler,
     EveryClip,
     enumerate_clips,
-    read_clip,
     supervised_frames,
 )
-from airseg.dataset.preparation import prepare
-from airseg.dataset.reader import Dataset
-from airseg.dataset.writer import pack
 from airseg.errors import DatasetError
-from airseg.labels.label_map import load_label_map
 
 BATCHING = st.sampled_from(["mixed", "homogeneous"])
 LENGTHS = st.dictionaries(st.sampled_from("abcd"), st.integers(1, 40), min_size=1)
@@ -300,32 +292,3 @@ def test_a_state_of_other_settings_is_refused():
         ClipSampler(clips, batch_size=2).load_state_dict(state)
     with pytest.raises(DatasetError, match="clips 20, this one has 19"):
         ClipSampler(clips[1:], batch_size=4).load_state_dict(state)
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory) -> Dataset:
-    folder = tmp_path_factory.mktemp("clips")
-    label_map = load_label_map("neighborhood")
-    write_recording(folder, "a", 9)
-    pack(folder / "d.h5", prepare([folder / "a"], label_map).items, label_map)
-    return Dataset(folder / "d.h5")
-
-
-def test_clip_is_read_with_its_stride(dataset):
-    frames, labels = read_clip(dataset, Clip("a", 1, 3, stride=3))
-    view = dataset.sequence("a")
-    assert np.array_equal(frames, view.rgb(0, 9)[[1, 4, 7]])
-    assert np.array_equal(labels, view.label(0, 9)[[1, 4, 7]])
-
-
-def test_resizing_averages_colour_and_invents_no_label(dataset):
-    frames, labels = read_clip(dataset, Clip("a", 0, 2), height=12, width=16)
-    full, full_labels = read_clip(dataset, Clip("a", 0, 2))
-    assert frames.shape == (2, 12, 16, 3)
-    assert labels.shape == (2, 12, 16)
-    assert np.array_equal(frames[1], cv2.resize(full[1], (16, 12), interpolation=cv2.INTER_AREA))
-    mean = full.reshape(2, 12, 2, 16, 2, 3).mean((2, 4))
-    assert np.abs(frames - mean).max() <= 0.5
-    assert set(np.unique(labels)) <= set(np.unique(full_labels))
-    # Labels are constant in blocks of 4x4, so the nearest pixel is known.
-    assert np.array_equal(labels, full_labels[:, ::2, ::2])
