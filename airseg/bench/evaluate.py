@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from airseg.bench.data import resize_frame, to_model
 from airseg.bench.metrics import ConfusionMatrix
+from airseg.bench.metrics.video import SequenceScorer
+from airseg.bench.scoring import motions
 from airseg.dataset.reader import Dataset, SequenceView
 from airseg.errors import RecipeError
 from airseg.models.base import VideoSegmenter, upsample
@@ -19,10 +21,17 @@ _CHUNK = 4
 
 @dataclass(frozen=True)
 class Scores:
-    """Confusion matrices of a split: of all its frames together, and of each sequence."""
+    """Scores of a split.
+
+    Attributes:
+        total, by_sequence: confusion matrices of all its frames together, and of each sequence.
+        counts: of each sequence, everything `airseg.bench.metrics` counts; empty where only the
+            matrices were asked for.
+    """
 
     total: ConfusionMatrix
     by_sequence: dict[str, ConfusionMatrix]
+    counts: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
 
 def score_split(
@@ -33,6 +42,7 @@ def score_split(
     device: torch.device,
     *,
     frames: int | None = None,
+    thorough: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Scores:
     """Score a network on whole sequences; its memory starts anew with each.
@@ -44,20 +54,52 @@ def score_split(
         size: (height, width) of what the network sees.
         device: where to compute.
         frames: only the first ones of each sequence, or None.
+        thorough: count what the temporal and boundary metrics need, too.
         progress: told how many frames are scored.
     """
+
+    def predict(view: SequenceView) -> Iterator[tuple[int, np.ndarray]]:
+        return stream_predictions(model, view, size, device, frames=frames)
+
+    return score_predictions(
+        predict, dataset, sequences, frames=frames, thorough=thorough, progress=progress
+    )
+
+
+def score_predictions(
+    predict: Callable[[SequenceView], Iterator[tuple[int, np.ndarray]]],
+    dataset: Dataset,
+    sequences: Sequence[str],
+    *,
+    frames: int | None = None,
+    thorough: bool = True,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Scores:
+    """Score predictions from anywhere.
+
+    Args:
+        predict: from a sequence to its predictions in order: first frame number, (T, H, W) uint8.
+        dataset, sequences, frames, thorough, progress: see `score_split`.
+    """
     total = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)
-    by_sequence = {}
+    by_sequence, counts = {}, {}
     for name in sequences:
-        scores = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)
         view = dataset.sequence(name)
-        for start, predictions in stream_predictions(model, view, size, device, frames=frames):
+        matrix = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)
+        scorer = SequenceScorer(dataset.num_classes, dataset.ignore_index)
+        moving = motions(view, frames) if thorough else None
+        for start, predictions in predict(view):
             labels = view.label(start, start + len(predictions))
-            scores.update(torch.from_numpy(predictions), torch.from_numpy(labels))
+            matrix.update(torch.from_numpy(predictions), torch.from_numpy(labels))
+            if moving is not None:
+                for prediction, label in zip(predictions, labels, strict=True):
+                    scorer.update(prediction, label, next(moving))
             progress(len(predictions))
-        total.merge(scores)
-        by_sequence[name] = scores
-    return Scores(total, by_sequence)
+        total.merge(matrix)
+        by_sequence[name] = matrix
+        if thorough:
+            counts[name] = scorer.counts()
+    return Scores(total, by_sequence, counts)
 
 
 def stream_predictions(
@@ -80,19 +122,17 @@ def stream_predictions(
         yield start, full[0].argmax(1).to(torch.uint8).cpu().numpy()
 
 
-def score_constant(dataset: Dataset, sequences: Sequence[str], label: int) -> Scores:
+def score_constant(
+    dataset: Dataset, sequences: Sequence[str], label: int, *, thorough: bool = False
+) -> Scores:
     """Score the prediction of one class everywhere: what any network must beat."""
-    total = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)
-    by_sequence = {}
-    for name in sequences:
-        scores = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)
-        view = dataset.sequence(name)
-        for start in range(0, view.length, 8):
-            labels = torch.from_numpy(view.label(start, min(start + 8, view.length)))
-            scores.update(torch.full_like(labels, label), labels)
-        total.merge(scores)
-        by_sequence[name] = scores
-    return Scores(total, by_sequence)
+
+    def predict(view: SequenceView) -> Iterator[tuple[int, np.ndarray]]:
+        for start in range(0, view.length, _CHUNK):
+            count = min(_CHUNK, view.length - start)
+            yield start, np.full((count, view.height, view.width), label, np.uint8)
+
+    return score_predictions(predict, dataset, sequences, thorough=thorough)
 
 
 def commonest_class(dataset: Dataset, sequences: Sequence[str]) -> int:

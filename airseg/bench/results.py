@@ -21,15 +21,65 @@ _WITHOUT_EFFECT = frozenset({"description", "variants", "baseline"})
 """Parts of a recipe that do not change a row; see `Recipe.fingerprint`."""
 
 
-class ScoreResult(StrictModel):
-    """Scores over a whole split; None where a class never occurs."""
+class SequenceResult(StrictModel):
+    """Scores of one sequence, or of a split: shares from 0 to 1; None where nothing was counted.
+
+    Attributes:
+        mean_iou: the headline: over the confusion matrix of all frames, mean over classes.
+        paper_jaccard: the founding paper's Eq. 1-2, a function of pixel accuracy.
+        boundary_f: how well outlines lie on the labels', mean over classes.
+        mvc8_official, mvc16_official: as VSPW's script has it, which never looks at the label.
+        mvc8_correct, mvc16_correct: right in all frames of the window.
+        cons, cons_wrong: predicted the same in two frames, and the same and wrong.
+        warp_consistency, warp_consistent_wrong: the same along the image motion, where visible.
+        warp_label_consistency: what the labels themselves reach there.
+        warp_mean_iou: class-mean IoU of the prediction with the earlier one moved to it.
+    """
 
     mean_iou: float | None
-    class_iou: dict[str, float | None]
     pixel_accuracy: float | None
     frequency_weighted_iou: float | None
     paper_jaccard: float | None
+    boundary_f: float | None = None
+    mvc8_official: float | None = None
+    mvc8_correct: float | None = None
+    mvc16_official: float | None = None
+    mvc16_correct: float | None = None
+    cons: float | None = None
+    cons_wrong: float | None = None
+    warp_consistency: float | None = None
+    warp_consistent_wrong: float | None = None
+    warp_label_consistency: float | None = None
+    warp_mean_iou: float | None = None
+
+
+class StratumResult(StrictModel):
+    """Scores of some of the pixels."""
+
+    pixels: int
+    mean_iou: float | None
+
+
+class ScoreResult(SequenceResult):
+    """Scores over a whole split; None where a class never occurs.
+
+    Attributes:
+        intervals: 95 % intervals by bootstrap over sequences; none where there is one sequence.
+        by_motion: by how far a pixel's point moved in the image since the frame before.
+        by_visibility: by whether that point could be seen before, and can afterwards.
+        by_class_area: by which share of the frame the pixel's class takes.
+        motion_source: ``flow`` of the simulator, ``depth`` and poses, or None: not known.
+    """
+
+    class_iou: dict[str, float | None]
+    class_boundary_f: dict[str, float | None] = {}
+    intervals: dict[str, tuple[float, float]] = {}
+    by_motion: dict[str, StratumResult] = {}
+    by_visibility: dict[str, StratumResult] = {}
+    by_class_area: dict[str, StratumResult] = {}
+    motion_source: Literal["flow", "depth"] | None = None
     sequence_mean_iou: dict[str, float | None] = {}
+    sequences: dict[str, SequenceResult] = {}
 
 
 class SpeedResult(StrictModel):

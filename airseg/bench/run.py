@@ -29,9 +29,9 @@ from airseg.bench.results import (
     ScoreResult,
     SpeedResult,
     load_result,
-    number,
     save_result,
 )
+from airseg.bench.scoring import describe_scores, motion_source
 from airseg.bench.speed import measure_speed
 from airseg.dataset.reader import Dataset
 from airseg.errors import RecipeError
@@ -133,7 +133,9 @@ def _score(
         scored += frames
         progress(f"{label}: scoring", scored, total)
 
-    scores = score_split(trained.model, dataset, sequences, size, device, progress=count)
+    scores = score_split(
+        trained.model, dataset, sequences, size, device, thorough=True, progress=count
+    )
     speed = measure_speed(trained.model, *size, device, recipe.evaluate.speed_frames)
     samples = choose_samples(dataset, sequences, recipe.evaluate.samples)
     _save_predictions(out / run, trained.model, dataset, samples, size, device)
@@ -160,7 +162,7 @@ def _baseline(
 ) -> Path:
     """Score the training split's commonest class, predicted everywhere."""
     label = commonest_class(dataset, dataset.split("train"))
-    scores = score_constant(dataset, sequences, label)
+    scores = score_constant(dataset, sequences, label, thorough=True)
     result = Result(
         run=f"{recipe.name}-majority-class",
         label=f"majority class ({dataset.class_names[label]})",
@@ -177,18 +179,8 @@ def _baseline(
 
 def score_result(scores: Scores, dataset: Dataset) -> ScoreResult:
     """Return scores in the form a result has them."""
-    total = scores.total
-    return ScoreResult(
-        mean_iou=number(total.mean_iou),
-        class_iou={
-            name: number(float(v))
-            for name, v in zip(dataset.class_names, total.class_iou, strict=True)
-        },
-        pixel_accuracy=number(total.pixel_accuracy),
-        frequency_weighted_iou=number(total.frequency_weighted_iou),
-        paper_jaccard=number(total.paper_jaccard),
-        sequence_mean_iou={n: number(m.mean_iou) for n, m in scores.by_sequence.items()},
-    )
+    views = [dataset.sequence(name) for name in scores.counts]
+    return describe_scores(scores.counts, dataset.class_names, motion_source(views))
 
 
 def choose_samples(dataset: Dataset, sequences: list[str], count: int) -> list[tuple[str, int]]:

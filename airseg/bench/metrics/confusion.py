@@ -1,6 +1,7 @@
 """Scores of label images, pooled over a whole split.
 
-Counts are integers; a score of something that never occurs is NaN.
+Counts are integers; a score of something that never occurs is NaN. The functions take matrices with
+any leading dimensions.
 """
 
 from __future__ import annotations
@@ -54,29 +55,22 @@ class ConfusionMatrix:
     @property
     def class_iou(self) -> np.ndarray:
         """(C,) intersection over union of each class; NaN where neither label nor prediction is."""
-        hit = np.diag(self.counts).astype(float)
-        union = self.counts.sum(0) + self.counts.sum(1) - np.diag(self.counts)
-        return np.divide(hit, union, out=np.full(len(hit), np.nan), where=union > 0)
+        return class_iou(self.counts)
 
     @property
     def mean_iou(self) -> float:
         """Mean over the classes that occur in label or prediction: the headline."""
-        known = self.class_iou[~np.isnan(self.class_iou)]
-        return float(known.mean()) if known.size else float("nan")
+        return float(mean_iou(self.counts))
 
     @property
     def frequency_weighted_iou(self) -> float:
         """Class IoU weighted by the classes' share of labelled pixels."""
-        share = self.counts.sum(1)
-        if not share.sum():
-            return float("nan")
-        return float((np.nan_to_num(self.class_iou) * share).sum() / share.sum())
+        return float(frequency_weighted_iou(self.counts))
 
     @property
     def pixel_accuracy(self) -> float:
         """Share of labelled pixels that are right."""
-        total = self.counts.sum()
-        return float(np.diag(self.counts).sum() / total) if total else float("nan")
+        return float(accuracy(self.counts))
 
     @property
     def paper_jaccard(self) -> float:
@@ -102,3 +96,38 @@ class ConfusionMatrix:
         self.counts += matrix
         right, total = int(np.trace(matrix)), int(matrix.sum())
         self._image_jaccards.append(right / (2 * total - right))
+
+
+def class_iou(matrix: np.ndarray) -> np.ndarray:
+    """Return (..., C) intersection over union; NaN where neither label nor prediction is."""
+    hit = np.diagonal(matrix, axis1=-2, axis2=-1)
+    return divide(hit, matrix.sum(-1) + matrix.sum(-2) - hit)
+
+
+def mean_iou(matrix: np.ndarray) -> np.ndarray:
+    """Return (...,) the mean over the classes that occur in label or prediction."""
+    return mean_of_known(class_iou(matrix))
+
+
+def accuracy(matrix: np.ndarray) -> np.ndarray:
+    """Return (...,) the share of labelled pixels that are right."""
+    return divide(np.trace(matrix, axis1=-2, axis2=-1), matrix.sum((-2, -1)))
+
+
+def frequency_weighted_iou(matrix: np.ndarray) -> np.ndarray:
+    """Return (...,) class IoU weighted by the classes' share of labelled pixels."""
+    share = matrix.sum(-1)
+    return divide((np.nan_to_num(class_iou(matrix)) * share).sum(-1), share.sum(-1))
+
+
+def divide(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Return a ratio; NaN where nothing was counted."""
+    above, below = np.asarray(above, float), np.asarray(below, float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(below > 0, above / below, np.nan)
+
+
+def mean_of_known(values: np.ndarray) -> np.ndarray:
+    """Return (...,) the mean over the last axis without NaN; NaN where all are."""
+    known = ~np.isnan(values)
+    return divide(np.where(known, values, 0).sum(-1), known.sum(-1))

@@ -1,0 +1,65 @@
+"""From counts to scores. NaN stands for what never occurred.
+
+Every function takes counts with any leading dimensions, (...,), and returns scores of those: one
+for a split, a thousand for a bootstrap's thousand resampled splits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from airseg.bench.metrics.confusion import (
+    accuracy,
+    divide,
+    frequency_weighted_iou,
+    mean_iou,
+    mean_of_known,
+)
+from airseg.bench.metrics.video import Counts
+
+
+def confusion(counts: Counts) -> np.ndarray:
+    """Return (..., C, C): rows are labels, columns predictions."""
+    return counts["area"].sum(-3)
+
+
+def boundary_f(counts: Counts) -> np.ndarray:
+    """Return (..., C) harmonic mean of how many outline pixels have a partner, both ways.
+
+    0 where a class has an outline in one of prediction and label alone.
+    """
+    near_ours, ours, near_theirs, theirs = np.moveaxis(counts["boundary"], -1, 0)
+    precision, recall = divide(near_ours, ours), divide(near_theirs, theirs)
+    score = divide(2 * precision * recall, precision + recall)
+    occurs = (ours + theirs) > 0
+    return np.where(occurs, np.nan_to_num(score), np.nan)
+
+
+def _from_matrix(function: Callable[[np.ndarray], np.ndarray]) -> Callable[[Counts], np.ndarray]:
+    return lambda counts: function(confusion(counts))
+
+
+def _ratio(name: str, above: int, below: int) -> Callable[[Counts], np.ndarray]:
+    return lambda counts: divide(counts[name][..., above], counts[name][..., below])
+
+
+METRICS: dict[str, Callable[[Counts], np.ndarray]] = {
+    "mean_iou": _from_matrix(mean_iou),
+    "pixel_accuracy": _from_matrix(accuracy),
+    "frequency_weighted_iou": _from_matrix(frequency_weighted_iou),
+    "paper_jaccard": _ratio("jaccard", 0, 1),
+    "boundary_f": lambda counts: mean_of_known(boundary_f(counts)),
+    "mvc8_official": _ratio("mvc8_official", 0, 1),
+    "mvc8_correct": _ratio("mvc8_correct", 0, 1),
+    "mvc16_official": _ratio("mvc16_official", 0, 1),
+    "mvc16_correct": _ratio("mvc16_correct", 0, 1),
+    "cons": _ratio("pairs", 0, 2),
+    "cons_wrong": _ratio("pairs", 1, 2),
+    "warp_consistency": _ratio("warp", 0, 3),
+    "warp_consistent_wrong": _ratio("warp", 1, 3),
+    "warp_label_consistency": _ratio("warp", 2, 3),
+    "warp_mean_iou": lambda counts: mean_iou(counts["warp_matrix"]),
+}
+"""One number a split, by the name it has in results."""
