@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,10 +42,8 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--jobs",
-    default=2,
-    show_default=True,
     type=click.IntRange(1, 64),
-    help="Sequences at a time, with --as.",
+    help="Processes that pack; with --as, sequences at a time.  [default: one a core, at most 8]",
 )
 @click.option(
     "--palette",
@@ -80,7 +79,7 @@ def command(
     no_raw: bool,
     no_depth: bool,
     kind: str | None,
-    jobs: int,
+    jobs: int | None,
     palette: Path | None,
     min_region: int,
     edge_band: int,
@@ -93,7 +92,7 @@ def command(
     INPUTS are recordings, folders of recordings, one dataset that kept its raw labels, sequences in
     TartanAir v1 layout, recordings of AirSim's own recorder, or folders with 'images' and 'labels'.
     Every mesh that is seen must have a class in the label map; those that have none are named with
-    their pixels.
+    their pixels. Interrupt or kill it: the same command goes on where it stopped.
 
     \b
     Examples:
@@ -111,8 +110,9 @@ def command(
     from airseg.labels.label_map import load_label_map
     from airseg.labels.resolution import check_seen
 
+    jobs = jobs or min(len(os.sched_getaffinity(0)), 8)
     edges = EdgeOptions(min_region, edge_band)
-    options = PackOptions(codec, not no_raw, not no_depth, overwrite, allow_unmapped, edges)
+    options = PackOptions(codec, not no_raw, not no_depth, overwrite, allow_unmapped, edges, jobs)
     folder_options = FolderOptions(kind or "npy", edges, overwrite, allow_unmapped, jobs)
     if not kind:
         check_options(out, options)
@@ -135,6 +135,8 @@ def command(
                 f"wrote {packed.frames} frames of {len(items)} sequences, "
                 f"{packed.stored_bytes / 1e6:.1f} MB, to {out} (content {packed.content_hash[:12]})"
             )
+            if packed.kept_frames:
+                done += f"; {packed.kept_frames} were kept of a run that was stopped"
     if dry_run:
         resolutions = [item.resolution for item in items]
         warnings = check_seen(label_map, resolutions, id_pixels, allow_unmapped=allow_unmapped)

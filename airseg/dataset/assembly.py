@@ -113,12 +113,17 @@ def filters_of(array: h5py.Dataset) -> list[tuple[int, tuple[int, ...]]]:
     return [(number, tuple(values)) for number, _, values, _ in filters]
 
 
-def digest_sequence(group: h5py.Group, tick: Tick) -> dict[str, str]:
+def digest_sequence(
+    group: h5py.Group,
+    tick: Tick,
+    compare: Callable[[str, int, np.ndarray], None] = lambda stream, index, frame: None,
+) -> dict[str, str]:
     """Read every frame of a sequence and return the digest of each stream.
 
     Args:
         group: of the sequence.
         tick: called after each frame, with all of its streams read.
+        compare: called with stream, index and decoded frame; raises where it is not as expected.
     """
     arrays = {s.name: group[s.name] for s in STREAMS if s.name in group}
     digests = {name: StreamDigest(name, array.shape[1:]) for name, array in arrays.items()}
@@ -127,7 +132,9 @@ def digest_sequence(group: h5py.Group, tick: Tick) -> dict[str, str]:
         digests[name].update(arrays[name][...])
     for index in range(len(arrays["rgb"])):
         for name, array in images.items():
-            digests[name].update(array[index])
+            frame = array[index]
+            compare(name, index, frame)
+            digests[name].update(frame)
         tick()
     return {name: digest.hexdigest() for name, digest in digests.items()}
 

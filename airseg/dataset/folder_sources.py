@@ -6,6 +6,7 @@ where the files of a frame lie, so one class reads them all.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -136,6 +137,17 @@ class FolderSource:
         if self._palette:
             return self._palette.objects
         return [NamedId(n, hex_color(*rgb)) for n, rgb in self._own_colors.items()]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes when a file does: size and time of each."""
+        digest = hashlib.blake2b(digest_size=16)
+        for frame in self._frames:
+            for path in (frame.rgb, frame.labels, frame.depth):
+                if path is not None and path.is_file():
+                    found = path.stat()
+                    digest.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
+        return digest.hexdigest()
 
     def read_ids(self, index: int) -> np.ndarray:
         """Return the raw ids of one frame: (H, W) uint8."""

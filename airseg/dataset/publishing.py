@@ -67,11 +67,15 @@ def check_room_for(path: Path, next_bytes: int) -> None:
 
 
 @contextmanager
-def published(path: Path) -> Iterator[Path]:
+def published(path: Path, removing: Path | None = None) -> Iterator[Path]:
     """Yield the name to write under; when the block ends without an error, publish the file.
 
     The name is locked against other writers, removed on errors, and taken over from a run that was
     killed.
+
+    Args:
+        path: the final name.
+        removing: a folder that is not needed any more once the file is published.
 
     Raises:
         DatasetError: another run writes the same file, or the disk is full.
@@ -85,6 +89,8 @@ def published(path: Path) -> Iterator[Path]:
             _flush_to_disk(unfinished)
             unfinished.replace(path)
             _flush_to_disk(path.parent)
+            if removing is not None:
+                shutil.rmtree(removing, ignore_errors=True)
         except OSError as cause:
             unfinished.unlink(missing_ok=True)
             raise DatasetError(f"{path}: cannot be written ({_reason(cause)}).") from cause

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from airseg.dataset.reader import Dataset, SequenceView
 from airseg.errors import DatasetError, RecordingError, did_you_mean
 from airseg.labels.resolution import MeshGroup
-from airseg.recording.storage import POSE_COLUMNS, Recording, frame_file
+from airseg.recording.storage import KINDS, POSE_COLUMNS, Recording, frame_file
 
 _DESCRIPTION = "recording.json"
 _LZ4_OVER_PNG = 1.8
@@ -56,6 +57,10 @@ class SequenceSource(Protocol):
             Raw ids of such frames mean nothing.
         stored_bytes: about how much disk its frames take when packed.
         warnings: what a person should know before using it.
+        fingerprint: changes whenever a pixel does. Optional: without one, nothing that a killed run
+            has packed of it is used again.
+
+    Sources are sent to other processes, so they can be pickled.
     """
 
     name: str
@@ -117,6 +122,8 @@ class RecordingSource:
         self.poses = frames[list(POSE_COLUMNS)].to_numpy(np.float64)
         self.timestamps_ns = frames["timestamp_ns"].to_numpy(np.int64)
         self.labelled: np.ndarray | None = None
+        checksums = frames[[f"{kind}_crc32" for kind in KINDS]].to_numpy(np.int64)
+        self.fingerprint = hashlib.blake2b(checksums.tobytes(), digest_size=16).hexdigest()
         self.stored_bytes = self._estimate_stored_bytes()
         self.warnings = self._list_warnings()
 
@@ -171,6 +178,7 @@ class DatasetSource:
         self.details = view.details
         self.poses = view.poses
         self.timestamps_ns = view.timestamps_ns
+        self.fingerprint = view.content_hash + dataset.digests(view.name).get("depth", "")
         self.labelled = view.labelled if view.has_unlabelled else None
         self.stored_bytes = dataset.path.stat().st_size * view.length // max(1, len(dataset))
         self.warnings: list[str] = []

@@ -1,19 +1,22 @@
 """Relabel sequences and write them into one dataset file, checked before it is published.
 
-A killed HDF5 writer loses the whole file. So frames go into a file beside the final one, which is
-re-read against running hashes before it takes the final one's name.
+Frames are encoded into parts (see `airseg.dataset.parts`), by several processes where that pays.
+The parts are joined into a file beside the final one, which is read back frame by frame before it
+takes the final one's name. Whoever kills this finds the old file or the new one; the next run goes
+on after the last whole part.
 """
 
 from __future__ import annotations
 
 import json
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
-from functools import partial
+import pickle
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import h5py
 import hdf5plugin
@@ -23,63 +26,57 @@ from airseg import __version__
 from airseg.classes import IGNORE_INDEX
 from airseg.dataset.assembly import (
     create_array,
+    digest_sequence,
+    open_quietly,
     write_content_hash,
     write_digests,
     write_root,
 )
-from airseg.dataset.publishing import check_free_space, check_output, check_room_for, published
+from airseg.dataset.attributes import check_sequence_name
+from airseg.dataset.parts import (
+    READERS,
+    PackItem,
+    PackOptions,
+    Part,
+    frame_check,
+    frame_shapes,
+    has_labels,
+    is_whole,
+    join_part,
+    open_parts_folder,
+    parts_folder,
+    plan_parts,
+    read_ahead,
+    write_part,
+)
+from airseg.dataset.publishing import check_free_space, check_output, published
 from airseg.dataset.schema import (
     CODECS,
     DETAIL_ATTRIBUTES,
-    DIGEST_ATTRIBUTE,
     SEQUENCES_GROUP,
     STREAM_BY_NAME,
-    StreamDigest,
     storage_options,
 )
-from airseg.dataset.sources import SequenceSource
+from airseg.dataset.ticker import Progress, Ticker
+from airseg.dataset.workers import Workers
 from airseg.errors import DatasetError, did_you_mean
-from airseg.labels.boundaries import EdgeOptions, leave_out_edges
 from airseg.labels.label_map import LabelMap
-from airseg.labels.relabel import apply_table, count_ids, count_labels
-from airseg.labels.resolution import Resolution, check_seen
+from airseg.labels.relabel import count_ids, count_labels
+from airseg.labels.resolution import check_seen
 
-Progress = Callable[[str, int, int | None], None]
-"""Called with what is being done, how many frames are done, and how many there are."""
+__all__ = [
+    "PackItem",
+    "PackOptions",
+    "PackedDataset",
+    "Progress",
+    "check_options",
+    "count_pixels",
+    "pack",
+    "split_pixels",
+]
 
-Item = TypeVar("Item")
-_READERS = 2
-_FRAMES_AHEAD = 8
-
-
-@dataclass(frozen=True)
-class PackOptions:
-    """What goes into a dataset file.
-
-    Attributes:
-        codec: filter of the colour frames, one of `schema.CODECS`.
-        keep_raw: store raw ids too, so that the file can be relabelled later.
-        keep_depth: store depth where the source has it.
-        overwrite: replace a file that is already there.
-        allow_unmapped: ignore meshes without a class, instead of refusing them.
-        edges: small regions and edge pixels to leave out; kept in the file's attributes.
-    """
-
-    codec: str = "lz4"
-    keep_raw: bool = True
-    keep_depth: bool = True
-    overwrite: bool = False
-    allow_unmapped: bool = False
-    edges: EdgeOptions = field(default_factory=EdgeOptions)
-
-
-@dataclass(frozen=True)
-class PackItem:
-    """One sequence to pack: where it comes from, its split, and the labels of its raw ids."""
-
-    source: SequenceSource
-    split: str
-    resolution: Resolution
+_FRAMES_WORTH_A_PROCESS = 128
+Checks = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -89,6 +86,7 @@ class PackedDataset:
     Attributes:
         path: the file.
         frames: number of frames in it.
+        kept_frames: how many of them a run that was stopped had encoded already.
         stored_bytes: its size.
         content_hash: hash of classes, splits and all decoded frames.
         id_pixels: (256,) int64 pixels by raw id, for each sequence.
@@ -97,6 +95,7 @@ class PackedDataset:
 
     path: Path
     frames: int
+    kept_frames: int
     stored_bytes: int
     content_hash: str
     id_pixels: list[np.ndarray]
@@ -126,13 +125,15 @@ def pack(
 ) -> PackedDataset:
     """Relabel sequences and write them into one dataset file.
 
-    Memory stays bounded by a few frames, whatever the length of the sequences.
+    Memory stays bounded by a few frames for each process, whatever the length of the sequences. The
+    disk must hold the file twice until it is published. A run that is killed or interrupted leaves
+    its parts in a folder beside the file; the same call goes on with them.
 
     Args:
         path: the file to make.
         items: the sequences; at least one.
         label_map: the map the resolutions come from; kept inside the file.
-        options: what goes in.
+        options: what goes in, and by how many processes.
         progress: told about every frame packed and every frame checked.
 
     Raises:
@@ -143,20 +144,187 @@ def pack(
     options = options or PackOptions()
     if not items:
         raise DatasetError(f"{path}: a dataset needs at least one sequence, found none.")
+    for item in items:
+        check_sequence_name(item.source.name, item.source.location)
     check_options(path, options)
-    check_free_space(path, sum(item.source.stored_bytes for item in items))
     total = sum(item.source.length for item in items)
-    with published(path) as unfinished:
-        packing = _Ticker("packing", total, progress)
-        id_pixels = _write_file(unfinished, items, label_map, options, packing)
-        warnings = check_seen(
-            label_map,
-            [item.resolution for item in items],
-            id_pixels,
-            allow_unmapped=options.allow_unmapped,
+    with published(path, removing=parts_folder(path)) as unfinished:
+        folder = open_parts_folder(path, items, options)
+        try:
+            packed = _pack_into(unfinished, path, folder, items, label_map, options, progress)
+        except BrokenProcessPool:
+            raise DatasetError(
+                f"{path}: a process that encodes was killed, most likely for want of memory. Run "
+                "it again with --jobs 1; what is encoded is kept."
+            ) from None
+        except Exception:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+    id_pixels, warnings, content_hash, kept = packed
+    stored = path.stat().st_size
+    return PackedDataset(path, total, kept, stored, content_hash, id_pixels, warnings)
+
+
+def _pack_into(
+    unfinished: Path,
+    path: Path,
+    folder: Path,
+    items: Sequence[PackItem],
+    label_map: LabelMap,
+    options: PackOptions,
+    progress: Progress | None,
+) -> tuple[list[np.ndarray], list[str], str, int]:
+    """Encode, join and check; return pixels by raw id, warnings, content hash, frames kept."""
+    total = sum(item.source.length for item in items)
+    parts = plan_parts(folder, items)
+    missing = [part for part in parts if not is_whole(part)]
+    kept_frames = total - sum(part.length for part in missing)
+    needed = sum(item.source.stored_bytes for item in items)
+    check_free_space(path, needed + needed * (total - kept_frames) // max(total, 1))
+    with Workers(_useful_jobs(items, total - kept_frames, options)) as workers:
+        packing = Ticker("packing", total, progress)
+        written = _write_parts(workers, path, missing, items, options, packing)
+        id_pixels, checks = _join(
+            unfinished, parts, missing, written, items, label_map, options, packing
         )
-        content_hash = _check_file(unfinished, items, _Ticker("checking", total, progress))
-    return PackedDataset(path, total, path.stat().st_size, content_hash, id_pixels, warnings)
+        resolutions = [item.resolution for item in items]
+        warnings = check_seen(
+            label_map, resolutions, id_pixels, allow_unmapped=options.allow_unmapped
+        )
+        checking = Ticker("checking", total, progress)
+        content_hash = _check_file(unfinished, items, checks, workers, checking)
+    return id_pixels, warnings, content_hash, kept_frames
+
+
+def _useful_jobs(items: Sequence[PackItem], frames: int, options: PackOptions) -> int:
+    """Return how many processes pay for their start; one where items cannot be sent to others."""
+    jobs = min(options.jobs, frames // _FRAMES_WORTH_A_PROCESS)
+    if jobs > 1:
+        try:
+            pickle.dumps(list(items))
+        except (pickle.PicklingError, TypeError, AttributeError):
+            return 1
+    return max(1, jobs)
+
+
+def _write_parts(
+    workers: Workers,
+    path: Path,
+    parts: Sequence[Part],
+    items: Sequence[PackItem],
+    options: PackOptions,
+    ticker: Ticker,
+) -> Iterable[Part]:
+    """Yield parts in order, each as soon as it is written."""
+    if workers.are_processes:
+        calls = [(write_part, path, part, items[part.item], options, _nothing) for part in parts]
+        for part, _ in zip(parts, workers.run(calls), strict=True):
+            ticker.tick(part.length)
+            yield part
+    else:
+        for part in parts:
+            write_part(path, part, items[part.item], options, ticker.tick)
+            yield part
+
+
+def _nothing() -> None:
+    """Take the place of a ticker in another process."""
+
+
+def _join(
+    unfinished: Path,
+    parts: Sequence[Part],
+    missing: Sequence[Part],
+    written: Iterable[Part],
+    items: Sequence[PackItem],
+    label_map: LabelMap,
+    options: PackOptions,
+    ticker: Ticker,
+) -> tuple[list[np.ndarray], list[Checks]]:
+    """Write everything but hashes; return pixels by raw id and frame checks of each sequence."""
+    waiting = iter(written)
+    is_missing = {part.path for part in missing}
+    id_pixels = [np.zeros(256, np.int64) for _ in items]
+    checks: list[dict[str, list[np.ndarray]]] = [{} for _ in items]
+    # `published` holds the lock already, and HDF5 would trip over it.
+    with open_quietly(unfinished, "w") as file:
+        write_root(file, _root_attributes(label_map, options), [_history(label_map)])
+        parent = file.create_group(SEQUENCES_GROUP)
+        arrays: Mapping[str, h5py.Dataset] = {}
+        for part in parts:
+            if part.first == 0:
+                arrays = _create_sequence(parent, items[part.item], options)
+            if part.path in is_missing:
+                next(waiting)
+            else:
+                ticker.tick(part.length)
+            joined = join_part(part, arrays)
+            id_pixels[part.item] += joined.id_pixels
+            for name, values in joined.checks.items():
+                checks[part.item].setdefault(name, []).append(values)
+    return id_pixels, [{n: np.concatenate(v) for n, v in c.items()} for c in checks]
+
+
+def _create_sequence(
+    parent: h5py.Group, item: PackItem, options: PackOptions
+) -> dict[str, h5py.Dataset]:
+    """Write a sequence's attributes and rows; return its empty arrays of frames."""
+    source = item.source
+    group = parent.create_group(source.name)
+    _write_attributes(group, item)
+    _write_rows(group, "pose", source.poses)
+    _write_rows(group, "timestamp_ns", source.timestamps_ns)
+    if source.labelled is not None:
+        _write_rows(group, "labelled", source.labelled)
+    return {
+        name: create_array(group, name, source.length, shape, options.codec)
+        for name, shape in frame_shapes(source, options).items()
+    }
+
+
+def _check_file(
+    unfinished: Path,
+    items: Sequence[PackItem],
+    checks: Sequence[Checks],
+    workers: Workers,
+    ticker: Ticker,
+) -> str:
+    """Read every frame back, hold it against its check, write the hashes."""
+    names = [item.source.name for item in items]
+    if workers.are_processes:
+        calls = [
+            (_check_sequence, unfinished, name, check, _nothing)
+            for name, check in zip(names, checks, strict=True)
+        ]
+        digests = []
+        for item, found in zip(items, workers.run(calls), strict=True):
+            digests.append(found)
+            ticker.tick(item.source.length)
+    else:
+        digests = [
+            _check_sequence(unfinished, name, check, ticker.tick)
+            for name, check in zip(names, checks, strict=True)
+        ]
+    with open_quietly(unfinished, "r+") as file:
+        for name, found in zip(names, digests, strict=True):
+            write_digests(file[f"{SEQUENCES_GROUP}/{name}"], found)
+        return write_content_hash(file)
+
+
+def _check_sequence(
+    unfinished: Path, name: str, checks: Checks, tick: Callable[[], None]
+) -> dict[str, str]:
+    """Return the digest of each stream of one sequence, after comparing each frame."""
+
+    def compare(stream: str, index: int, frame: np.ndarray) -> None:
+        if frame_check(frame) != checks[stream][index]:
+            raise DatasetError(
+                f"{unfinished.stem}: {name}/{stream} reads back differently from what was written "
+                f"at frame {index}, so nothing was published. Check the disk, and try again."
+            )
+
+    with open_quietly(unfinished) as file:
+        return digest_sequence(file[f"{SEQUENCES_GROUP}/{name}"], tick, compare)
 
 
 def count_pixels(items: Sequence[PackItem], progress: Progress | None = None) -> list[np.ndarray]:
@@ -165,14 +333,14 @@ def count_pixels(items: Sequence[PackItem], progress: Progress | None = None) ->
     Returns:
         (256,) int64 pixels by raw id, for each item.
     """
-    ticker = _Ticker("counting", sum(item.source.length for item in items), progress)
+    ticker = Ticker("counting", sum(item.source.length for item in items), progress)
     counts: list[np.ndarray] = []
-    with ThreadPoolExecutor(_READERS, thread_name_prefix="read") as pool:
+    with ThreadPoolExecutor(READERS, thread_name_prefix="read") as pool:
         for item in items:
             pixels = np.zeros(256, np.int64)
-            ahead = _read_ahead(item.source.read_ids, item.source.length, pool)
-            for index, ids in enumerate(ahead):
-                if _has_labels(item.source, index):
+            ahead = read_ahead(item.source.read_ids, range(item.source.length), pool)
+            for index, ids in ahead:
+                if has_labels(item.source, index):
                     pixels += count_ids(ids)
                 ticker.tick()
             counts.append(pixels)
@@ -188,42 +356,6 @@ def split_pixels(
         labels = count_labels(pixels, item.resolution.table)
         totals[item.split] = totals.get(item.split, np.zeros(256, np.int64)) + labels
     return totals
-
-
-class _Ticker:
-    """Counts the frames of one stage and reports them."""
-
-    def __init__(self, stage: str, total: int, progress: Progress | None) -> None:
-        self._stage, self._total, self._progress, self._done = stage, total, progress, 0
-
-    def tick(self) -> None:
-        """Say that one more frame is done."""
-        self._done += 1
-        if self._progress:
-            self._progress(self._stage, self._done, self._total)
-
-
-def _write_file(
-    path: Path,
-    items: Sequence[PackItem],
-    label_map: LabelMap,
-    options: PackOptions,
-    ticker: _Ticker,
-) -> list[np.ndarray]:
-    """Write everything; return pixels by raw id for each sequence."""
-    id_pixels: list[np.ndarray] = []
-    # `published` holds the lock already, and HDF5 would trip over it.
-    with (
-        h5py.File(path, "w", locking=False) as file,
-        ThreadPoolExecutor(_READERS, thread_name_prefix="read") as pool,
-    ):
-        write_root(file, _root_attributes(label_map, options), [_history(label_map)])
-        parent = file.create_group(SEQUENCES_GROUP)
-        for item in items:
-            group = parent.create_group(item.source.name)
-            id_pixels.append(_write_sequence(group, item, options, pool, ticker))
-        write_content_hash(file)
-    return id_pixels
 
 
 def _root_attributes(label_map: LabelMap, options: PackOptions) -> dict[str, Any]:
@@ -248,70 +380,6 @@ def _history(label_map: LabelMap) -> dict[str, Any]:
     }
 
 
-def _write_sequence(
-    group: h5py.Group,
-    item: PackItem,
-    options: PackOptions,
-    pool: ThreadPoolExecutor,
-    ticker: _Ticker,
-) -> np.ndarray:
-    """Write one sequence's attributes and arrays; return pixels by raw id."""
-    source = item.source
-    _write_attributes(group, item)
-    shapes = _frame_shapes(source, options)
-    arrays = {
-        name: create_array(group, name, source.length, shape, options.codec)
-        for name, shape in shapes.items()
-    }
-    digests = {name: StreamDigest(name, shape) for name, shape in shapes.items()}
-    id_pixels = np.zeros(256, np.int64)
-    frame_bytes = 8 * source.height * source.width  # all streams, uncompressed
-    path = Path(group.file.filename)
-    read = partial(source.read, with_depth="depth" in shapes)
-    for index, frame in enumerate(_read_ahead(read, source.length, pool)):
-        _check_frame(source, index, "raw_label", frame.ids, (source.height, source.width))
-        check_room_for(path, frame_bytes)
-        is_labelled = _has_labels(source, index)
-        streams = {
-            "rgb": frame.rgb,
-            "label": leave_out_edges(apply_table(frame.ids, item.resolution.table), options.edges)
-            if is_labelled
-            else np.full_like(frame.ids, IGNORE_INDEX),
-            "raw_label": frame.ids,
-            "depth": frame.depth,
-        }
-        for name, array in arrays.items():
-            _check_frame(source, index, name, streams[name], shapes[name])
-            array[index] = streams[name]
-            digests[name].update(streams[name])
-        if is_labelled:
-            id_pixels += count_ids(frame.ids)
-        ticker.tick()
-    if source.labelled is not None:
-        _write_rows(group, "labelled", source.labelled, digests)
-    _write_rows(group, "pose", source.poses, digests)
-    _write_rows(group, "timestamp_ns", source.timestamps_ns, digests)
-    hexdigests = {name: digest.hexdigest() for name, digest in digests.items()}
-    write_digests(group, hexdigests)
-    return id_pixels
-
-
-def _has_labels(source: SequenceSource, index: int) -> bool:
-    """Return whether a frame has labels; the others are context, stored as ignored pixels."""
-    return source.labelled is None or bool(source.labelled[index])
-
-
-def _frame_shapes(source: SequenceSource, options: PackOptions) -> dict[str, tuple[int, ...]]:
-    """Return the shape of one frame of each stream that is stored."""
-    image = (source.height, source.width)
-    shapes: dict[str, tuple[int, ...]] = {"rgb": (*image, 3), "label": image}
-    if options.keep_raw:
-        shapes["raw_label"] = image
-    if options.keep_depth and source.has_depth:
-        shapes["depth"] = image
-    return shapes
-
-
 def _write_attributes(group: h5py.Group, item: PackItem) -> None:
     source = item.source
     group.attrs["split"] = item.split
@@ -325,62 +393,7 @@ def _write_attributes(group: h5py.Group, item: PackItem) -> None:
             group.attrs[name] = json.dumps(value) if kind is dict else kind(value)
 
 
-def _write_rows(
-    group: h5py.Group, name: str, rows: np.ndarray, digests: dict[str, StreamDigest]
-) -> None:
+def _write_rows(group: h5py.Group, name: str, rows: np.ndarray) -> None:
     """Write a small array whole."""
-    stream = STREAM_BY_NAME[name]
-    rows = np.ascontiguousarray(rows, stream.dtype)
+    rows = np.ascontiguousarray(rows, STREAM_BY_NAME[name].dtype)
     group.create_dataset(name, data=rows, chunks=rows.shape, **storage_options(name, "none"))
-    digests[name] = StreamDigest(name, rows.shape[1:])
-    digests[name].update(rows)
-
-
-def _read_ahead(
-    read: Callable[[int], Item], length: int, pool: ThreadPoolExecutor
-) -> Iterator[Item]:
-    """Yield what `read` gives for each index, in order, while the next few are read beside."""
-    pending: deque[Future[Item]] = deque()
-    try:
-        for index in range(length):
-            pending.append(pool.submit(read, index))
-            if len(pending) >= _FRAMES_AHEAD:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        for future in pending:
-            future.cancel()
-
-
-def _check_frame(
-    source: SequenceSource, index: int, name: str, frame: np.ndarray, shape: tuple[int, ...]
-) -> None:
-    dtype = STREAM_BY_NAME[name].dtype
-    if frame.shape != shape or frame.dtype != dtype:
-        raise DatasetError(
-            f"{source.location}: frame {index}: {name} should be {dtype} of shape {shape}, found "
-            f"{frame.dtype} of shape {frame.shape}. Record the sequence again."
-        )
-
-
-def _check_file(path: Path, items: Sequence[PackItem], ticker: _Ticker) -> str:
-    """Read every frame back, compare with the hashes, and return the content hash."""
-    with h5py.File(path, "r", locking=False) as file:
-        for item in items:
-            group = file[f"{SEQUENCES_GROUP}/{item.source.name}"]
-            digests = {name: StreamDigest(name, array.shape[1:]) for name, array in group.items()}
-            small = [n for n in digests if STREAM_BY_NAME[n].frame_dimensions < 2]
-            for name in small:
-                digests[name].update(group[name][...])
-            for index in range(item.source.length):
-                for name in digests.keys() - small:
-                    digests[name].update(group[name][index])
-                ticker.tick()
-            for name, digest in digests.items():
-                if digest.hexdigest() != group[name].attrs[DIGEST_ATTRIBUTE]:
-                    raise DatasetError(
-                        f"{path}: {item.source.name}/{name} reads back differently from what was "
-                        "written, so nothing was published. Check the disk, and try again."
-                    )
-        return str(file.attrs["content_hash"])

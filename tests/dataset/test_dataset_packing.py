@@ -15,7 +15,7 @@ import pytest
 from recording_folders import GROUPS, HEIGHT, WIDTH, synthetic_frame, write_recording
 
 from airseg.classes import CLASS_INDEX, IGNORE_INDEX
-from airseg.dataset import writer
+from airseg.dataset import parts, writer
 from airseg.dataset.preparation import check_labels, prepare
 from airseg.dataset.reader import Dataset
 from airseg.dataset.schema import CODECS, SEQUENCES_GROUP, STREAMS
@@ -205,12 +205,12 @@ def test_error_in_the_middle_leaves_the_old_file_and_nothing_else(recordings, tm
 def test_file_that_reads_back_differently_is_not_published(recordings, tmp_path, monkeypatch):
     original = writer._check_file
 
-    def damage_then_check(path, items, ticker):
+    def damage_then_check(path, *rest):
         with h5py.File(path, "r+", locking=False) as file:
             frame = file[f"{SEQUENCES_GROUP}/b/label"][1]
             frame[0, 0] ^= 1
             file[f"{SEQUENCES_GROUP}/b/label"][1] = frame
-        return original(path, items, ticker)
+        return original(path, *rest)
 
     monkeypatch.setattr(writer, "_check_file", damage_then_check)
     with pytest.raises(DatasetError, match="b/label reads back differently"):
@@ -273,6 +273,100 @@ def test_killed_packing_leaves_the_old_file_whole(recordings, tmp_path, stage):
     assert (tmp_path / "d.h5").read_bytes() == b"precious"
     pack_all([recordings], tmp_path / "d.h5", overwrite=True)
     assert len(Dataset(tmp_path / "d.h5")) == 15
+
+
+def pack_in_another_process(folder, stage, number):
+    """Pack `recordings` into d.h5, and send SIGKILL when so many frames of a stage are told."""
+    command = [sys.executable, "-c", PACK_SCRIPT, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if line.strip() == f"{stage} {number}":
+                process.send_signal(signal.SIGKILL)
+                break
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.fixture
+def long_recordings(tmp_path):
+    write_recording(tmp_path / "recordings", "a", 40, seed=1, split="train")
+    write_recording(tmp_path / "recordings", "b", 5, seed=2, split="test")
+    return tmp_path / "recordings"
+
+
+@pytest.mark.parametrize(("stage", "kept"), [("packing 38", 32), ("checking 9", 45)])
+def test_killed_packing_goes_on_where_it_stopped(long_recordings, tmp_path, stage, kept):
+    pack_in_another_process(tmp_path, *stage.split())
+    assert not (tmp_path / "d.h5").exists()
+    packed = pack_all([long_recordings], tmp_path / "d.h5")
+    assert packed.kept_frames == kept
+    assert packed.content_hash == pack_all([long_recordings], tmp_path / "e.h5").content_hash
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["d.h5", "e.h5", "recordings"]
+
+
+@pytest.mark.parametrize("change", ["codec", "map", "frame"])
+def test_parts_of_another_job_are_not_used(long_recordings, tmp_path, change):
+    pack_in_another_process(tmp_path, "packing", 45)
+    label_map, options = NEIGHBORHOOD, {}
+    if change == "codec":
+        options = {"codec": "gzip"}
+    elif change == "map":
+        text = "format: 1\nname: x\nextends: neighborhood\nrules: [{class: fence, names: car}]\n"
+        (tmp_path / "x.yaml").write_text(text)
+        label_map = load_label_map(tmp_path / "x.yaml")
+    else:
+        write_recording(long_recordings, "a", 40, seed=9, split="train")
+    packed = pack_all([long_recordings], tmp_path / "d.h5", label_map, **options)
+    assert packed.kept_frames == 0
+    expected = pack_all([long_recordings], tmp_path / "e.h5", label_map)
+    assert packed.content_hash == expected.content_hash
+
+
+def test_interrupted_packing_keeps_its_parts_and_damaged_ones_are_made_again(
+    long_recordings, tmp_path
+):
+    def interrupt(stage, done, total):
+        if (stage, done) == ("packing", 44):
+            raise KeyboardInterrupt
+
+    items = prepare([long_recordings], NEIGHBORHOOD).items
+    with pytest.raises(KeyboardInterrupt):
+        pack(tmp_path / "d.h5", items, NEIGHBORHOOD, progress=interrupt)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["d.h5.parts", "recordings"]
+    first = tmp_path / "d.h5.parts" / "00000-0000000.h5"
+    first.write_bytes(first.read_bytes()[:-500])
+    packed = pack(tmp_path / "d.h5", items, NEIGHBORHOOD)
+    assert packed.kept_frames == 8
+    assert packed.content_hash == pack_all([long_recordings], tmp_path / "e.h5").content_hash
+
+
+def test_sources_that_cannot_tell_their_pixels_are_packed_anew(long_recordings, tmp_path):
+    items = prepare([long_recordings], NEIGHBORHOOD).items
+    for item in items:
+        del item.source.fingerprint
+
+    def interrupt(stage, done, total):
+        if stage == "checking":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pack(tmp_path / "d.h5", items, NEIGHBORHOOD, progress=interrupt)
+    assert pack(tmp_path / "d.h5", items, NEIGHBORHOOD).kept_frames == 0
+
+
+@pytest.mark.slow
+def test_several_processes_write_the_same_file(tmp_path):
+    for seed, name in enumerate("abc"):
+        write_recording(tmp_path / "recordings", name, 100, seed=seed)
+    alone = pack_all([tmp_path / "recordings"], tmp_path / "one.h5")
+    together = pack_all([tmp_path / "recordings"], tmp_path / "two.h5", jobs=2)
+    assert together.content_hash == alone.content_hash
+    assert [p.tolist() for p in together.id_pixels] == [p.tolist() for p in alone.id_pixels]
+    assert (tmp_path / "two.h5").read_bytes() == (tmp_path / "one.h5").read_bytes()
+    frame = tmp_path / "recordings" / "b" / "rgb" / "000050.png"
+    frame.write_bytes(frame.read_bytes()[:-20])
+    with pytest.raises(RecordingError, match=r"000050\.png"):
+        pack_all([tmp_path / "recordings"], tmp_path / "three.h5", jobs=2)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["one.h5", "recordings", "two.h5"]
 
 
 def test_disk_that_fills_up_is_one_error_and_leaves_the_old_file(recordings, tmp_path, monkeypatch):
@@ -348,4 +442,4 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path):
 
     item = writer.PackItem(Source(), "train", resolve(load_label_map("founding"), []))
     pack(tmp_path / "d.h5", [item], NEIGHBORHOOD, progress=progress)
-    assert most <= writer._FRAMES_AHEAD + 1
+    assert most <= parts.FRAMES_AHEAD + 1
