@@ -116,7 +116,8 @@ class Result(StrictModel):
 
     Attributes:
         run: unique name; label: what the table shows.
-        kind: ``model``, or ``baseline`` for the majority class.
+        kind: ``model``, ``baseline`` for the majority class, or ``submission`` for label maps of
+            another program.
         recipe: the resolved recipe; recipe_hash: its fingerprint.
         command: what to type to get this row again.
         samples: frames whose predictions lie in the run's folder: sequence and frame number.
@@ -125,7 +126,7 @@ class Result(StrictModel):
     format: Literal[1] = 1
     run: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
     label: str
-    kind: Literal["model", "baseline"] = "model"
+    kind: Literal["model", "baseline", "submission"] = "model"
     protocol: str
     recipe: dict[str, Any]
     recipe_hash: str

@@ -31,7 +31,7 @@ from airseg.bench.results import (
     load_result,
     save_result,
 )
-from airseg.bench.scoring import describe_scores, motion_source
+from airseg.bench.scoring import describe_matrices, describe_scores, motion_source
 from airseg.bench.speed import measure_speed
 from airseg.dataset.reader import Dataset
 from airseg.errors import RecipeError
@@ -179,8 +179,10 @@ def _baseline(
 
 def score_result(scores: Scores, dataset: Dataset) -> ScoreResult:
     """Return scores in the form a result has them."""
-    views = [dataset.sequence(name) for name in scores.counts]
-    return describe_scores(scores.counts, dataset.class_names, motion_source(views))
+    if scores.counts:
+        views = [dataset.sequence(name) for name in scores.counts]
+        return describe_scores(scores.counts, dataset.class_names, motion_source(views))
+    return describe_matrices(scores.total, scores.by_sequence, dataset.class_names)
 
 
 def choose_samples(dataset: Dataset, sequences: list[str], count: int) -> list[tuple[str, int]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from airseg.bench.metrics.confusion import class_iou, mean_iou
+from airseg.bench.metrics.confusion import ConfusionMatrix, class_iou, mean_iou
 from airseg.bench.metrics.formulas import METRICS, boundary_f, confusion
 from airseg.bench.metrics.intervals import Bootstrap, interval
 from airseg.bench.metrics.motion import (
@@ -81,6 +81,20 @@ def describe_scores(
             n: SequenceResult(**{m: number(float(f(c))) for m, f in METRICS.items()})
             for n, c in counts.items()
         },
+    )
+
+
+def describe_matrices(
+    total: ConfusionMatrix, by_sequence: dict[str, ConfusionMatrix], class_names: Sequence[str]
+) -> ScoreResult:
+    """Return what confusion matrices alone tell, where frames were not scored in order."""
+    return ScoreResult(
+        mean_iou=number(total.mean_iou),
+        pixel_accuracy=number(total.pixel_accuracy),
+        frequency_weighted_iou=number(total.frequency_weighted_iou),
+        paper_jaccard=number(total.paper_jaccard),
+        class_iou=_by_class(class_names, total.class_iou),
+        sequence_mean_iou={n: number(m.mean_iou) for n, m in by_sequence.items()},
     )
 
 

@@ -13,6 +13,7 @@ from airseg.cli.bench_export import export
 from airseg.cli.bench_flow import pretrain_flow
 from airseg.cli.bench_leaderboard import leaderboard
 from airseg.cli.bench_models import models
+from airseg.cli.bench_score import score
 
 
 @click.group("bench")
@@ -71,3 +72,4 @@ command.add_command(models)
 command.add_command(export)
 command.add_command(distances)
 command.add_command(pretrain_flow)
+command.add_command(score)
