@@ -12,6 +12,7 @@ _COMMANDS = {
         "airseg.cli.dataset_export",
         "Write folders, Parquet, videos or metadata for others.",
     ),
+    "card": ("airseg.cli.dataset_card", "Tell what is in a dataset, with figures and pictures."),
     "subset": ("airseg.cli.dataset_subset", "Write some sequences or frames into a new file."),
 }
 
