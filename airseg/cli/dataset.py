@@ -14,6 +14,9 @@ _COMMANDS = {
     ),
     "card": ("airseg.cli.dataset_card", "Tell what is in a dataset, with figures and pictures."),
     "subset": ("airseg.cli.dataset_subset", "Write some sequences or frames into a new file."),
+    "merge": ("airseg.cli.dataset_merge", "Join datasets into one."),
+    "append": ("airseg.cli.dataset_append", "Add recordings or datasets to a dataset."),
+    "split": ("airseg.cli.dataset_split", "Put sequences into other splits."),
 }
 
 

@@ -1,5 +1,7 @@
 """New datasets out of old ones: the same frames, checked, and never a file changed in place."""
 
+import json
+
 import h5py
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from recording_folders import write_recording
 from airseg.dataset.combining import CombineOptions, Taken, combine
 from airseg.dataset.preparation import prepare
 from airseg.dataset.reader import Dataset
+from airseg.dataset.verification import verify_dataset
 from airseg.dataset.writer import PackOptions, pack
 from airseg.errors import DatasetError
 from airseg.labels.label_map import load_label_map
@@ -121,3 +124,119 @@ def test_codec_none_and_back(packed, tmp_path):
     combine(tmp_path / "l.h5", again, CombineOptions(codec="lz4"))
     assert Dataset(tmp_path / "l.h5").content_hash == Dataset(packed).content_hash
     assert PackOptions().codec == "lz4"
+
+
+@pytest.fixture
+def more(tmp_path):
+    """Return the folder of two further recordings."""
+    write_recording(tmp_path / "more", "d", 4, seed=7, split="val")
+    write_recording(tmp_path / "more", "e", 3, seed=8)
+    return tmp_path / "more"
+
+
+def test_merged_datasets_hold_the_sequences_of_both(packed, more, tmp_path, capsys):
+    items = prepare([more], NEIGHBORHOOD, ["train=e"]).items
+    pack(tmp_path / "m.h5", items, NEIGHBORHOOD, PackOptions(codec="gzip"))
+    out = tmp_path / "both.h5"
+    assert run(capsys, "dataset", "merge", packed, tmp_path / "m.h5", "--out", out)[0] == 0
+    both = Dataset(out)
+    assert both.sequences == ["a", "b", "c", "d", "e"]
+    for path in (packed, tmp_path / "m.h5"):
+        for view in Dataset(path):
+            assert streams(both.sequence(view.name)) == streams(view)
+            assert both.sequence(view.name).split == view.split
+    with h5py.File(out) as file:
+        assert file["sequences/a/rgb"].attrs["codec"] == "lz4"
+        assert file["sequences/d/rgb"].attrs["codec"] == "gzip"
+    (step,) = both.history
+    assert [made["file"] for made in step["inputs"]] == ["d.h5", "m.h5"]
+    assert verify_dataset(out).is_sound
+
+
+def test_each_sequence_keeps_the_label_map_that_made_it(packed, more, tmp_path):
+    text = "format: 1\nname: x\nextends: neighborhood\nrules: [{class: fence, names: car}]\n"
+    (tmp_path / "x.yaml").write_text(text)
+    other = load_label_map(tmp_path / "x.yaml")
+    pack(tmp_path / "m.h5", prepare([more], other, ["train=e"]).items, other)
+    taken = [Taken.whole(v) for path in (packed, tmp_path / "m.h5") for v in Dataset(path)]
+    combine(tmp_path / "both.h5", taken)
+    assert verify_dataset(tmp_path / "both.h5").findings == ()
+    with h5py.File(tmp_path / "both.h5") as file:
+        assert file["sequences/d"].attrs["label_map"] == other.text
+        assert "label_map" not in file["sequences/a"].attrs
+    back = [Taken.whole(Dataset(tmp_path / "both.h5").sequence("d"))]
+    combine(tmp_path / "back.h5", back)
+    assert verify_dataset(tmp_path / "back.h5").findings == ()
+
+
+def test_names_that_collide_need_a_prefix_and_twins_are_told(packed, tmp_path, capsys):
+    twin = tmp_path / "twin.h5"
+    twin.write_bytes(packed.read_bytes())
+    code, _, err = run(capsys, "dataset", "merge", packed, twin, "--out", tmp_path / "x.h5")
+    assert code == 2
+    assert "--prefix" in said(err)
+    arguments = ("dataset", "merge", packed, twin, "--prefix", "--out", tmp_path / "x.h5")
+    code, _, err = run(capsys, *arguments)
+    assert code == 0
+    assert "warning: d-a and twin-a hold the same frames" in err
+    assert Dataset(tmp_path / "x.h5").sequences == sorted(
+        f"{stem}-{name}" for stem in ("d", "twin") for name in "abc"
+    )
+
+
+def test_other_classes_do_not_mix(packed, tmp_path, capsys):
+    camvid = load_label_map("camvid11")
+    with h5py.File(packed) as file, h5py.File(tmp_path / "c.h5", "w") as other:
+        for name in file:
+            file.copy(name, other)
+        other.attrs.update(file.attrs)
+        other.attrs["classes"] = json.dumps(list(camvid.class_names))
+    code, _, err = run(
+        capsys, "dataset", "merge", packed, tmp_path / "c.h5", "--out", tmp_path / "x.h5"
+    )
+    assert code == 2
+    assert "are not those of" in said(err)
+
+
+def test_append_relabels_recordings_as_the_others_were(packed, more, tmp_path, capsys):
+    path = tmp_path / "d.h5"
+    path.write_bytes(packed.read_bytes())
+    code, _, err = run(capsys, "dataset", "append", path, more)
+    assert code == 2
+    assert "no split is given for e" in said(err)
+    assert path.read_bytes() == packed.read_bytes()
+    assert run(capsys, "dataset", "append", path, more, "--split", "test=e")[0] == 0
+    new = Dataset(path)
+    assert {v.name: v.split for v in new} == {
+        "a": "train", "b": "train", "c": "test", "d": "val", "e": "test"
+    }  # fmt: skip
+    pack(tmp_path / "m.h5", prepare([more], NEIGHBORHOOD, ["train=e"]).items, NEIGHBORHOOD)
+    for view in Dataset(tmp_path / "m.h5"):
+        assert streams(new.sequence(view.name)) == streams(view)
+    assert verify_dataset(path).is_sound
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["d.h5", "m.h5", "more"]
+
+
+def test_append_of_what_is_there_is_refused(packed, tmp_path, capsys):
+    path = tmp_path / "d.h5"
+    path.write_bytes(packed.read_bytes())
+    code, _, err = run(capsys, "dataset", "append", path, packed)
+    assert code == 2
+    assert "has a sequence a already" in said(err)
+
+
+def test_sequences_change_their_split(packed, tmp_path, capsys):
+    out = tmp_path / "s.h5"
+    code, printed, _ = run(capsys, "dataset", "split", packed, "--split", "val=b", "--out", out)
+    assert code == 0
+    assert "val: 7 frames: b" in printed
+    new = Dataset(out)
+    assert {v.name: v.split for v in new} == {"a": "train", "b": "val", "c": "test"}
+    assert new.content_hash != Dataset(packed).content_hash
+    assert new.sequence("b").content_hash == Dataset(packed).sequence("b").content_hash
+    assert verify_dataset(out).is_sound
+    code, _, err = run(
+        capsys, "dataset", "split", packed, "--split", "tst=b", "--out", tmp_path / "x.h5"
+    )
+    assert code == 2
+    assert "'test'" in said(err)

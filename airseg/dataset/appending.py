@@ -1,0 +1,121 @@
+"""Add sequences to a dataset: recordings, relabelled as the others were, or other datasets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import h5py
+
+from airseg.dataset.combining import Combined, CombineOptions, Taken, combine
+from airseg.dataset.preparation import check_labels
+from airseg.dataset.reader import Dataset
+from airseg.dataset.schema import CODEC_ATTRIBUTE, CODECS, SEQUENCES_GROUP
+from airseg.dataset.sources import SequenceSource, open_sources
+from airseg.dataset.splits import parse_split_options
+from airseg.dataset.ticker import Progress
+from airseg.dataset.writer import PackItem, PackOptions, pack
+from airseg.errors import DatasetError
+from airseg.labels.boundaries import EdgeOptions
+from airseg.labels.label_map import LabelMap, parse_label_map
+from airseg.labels.resolution import resolve
+
+DATASET_SUFFIXES = (".h5", ".hdf5")
+_PACKED_SUFFIX = ".new.h5"
+
+
+def append(
+    path: Path,
+    inputs: Sequence[Path],
+    split_options: Iterable[str] = (),
+    *,
+    label_map: LabelMap | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> tuple[Combined, list[Taken]]:
+    """Replace a dataset by one that has more sequences.
+
+    New recordings are relabelled with the dataset's own label map, edges and codec unless another
+    map is given. They are packed into a file beside the dataset first; a run that is killed leaves
+    the old dataset, and the same call goes on.
+
+    Args:
+        path: the dataset.
+        inputs: recordings and the like (see `open_sources`), or datasets, or both.
+        split_options: texts such as ``test=a,b`` for the new sequences.
+        label_map: for recordings.
+        jobs: processes that pack.
+        progress: told about every frame.
+
+    Returns:
+        What was written, and what is in it.
+
+    Raises:
+        AirsegError: an input cannot be used, its classes differ, or a name is there already.
+    """
+    dataset = Dataset(path)
+    files = [Dataset(p) for p in inputs if p.suffix in DATASET_SUFFIXES]
+    folders = [p for p in inputs if p.suffix not in DATASET_SUFFIXES]
+    sources = open_sources(folders) if folders else []
+    own: dict[str, str | None] = {source.name: source.split for source in sources}
+    own |= {view.name: view.split for file in files for view in file}
+    taken_names = sorted(set(own) & set(dataset.sequences))
+    if taken_names:
+        raise DatasetError(
+            f"{path}: has a sequence {taken_names[0]} already. Leave it out, or join the files "
+            "with 'airseg dataset merge --prefix'."
+        )
+    label_map = label_map or parse_label_map(dataset.label_map_text, f"{path}: label_map")
+    splits = _splits(own, split_options, label_map)
+    packed = path.with_name(path.name + _PACKED_SUFFIX)
+    if sources:
+        _pack(packed, dataset, sources, splits, label_map, jobs, progress)
+        files.append(Dataset(packed))
+    taken = [Taken.whole(view) for view in dataset]
+    taken += [Taken.whole(view, split=splits[view.name]) for file in files for view in file]
+    options = CombineOptions(overwrite=True, operation="append")
+    combined = combine(path, taken, options, progress)
+    packed.unlink(missing_ok=True)
+    return combined, taken
+
+
+def _splits(
+    own: dict[str, str | None], options: Iterable[str], label_map: LabelMap
+) -> dict[str, str]:
+    """Return the split of each new sequence; nothing is guessed for a dataset that has its own."""
+    told = parse_split_options(options, own)
+    splits = {name: told.get(name) or own[name] or label_map.splits.get(name) for name in own}
+    silent = [name for name, split in splits.items() if not split]
+    if silent:
+        raise DatasetError(
+            f"no split is given for {', '.join(silent)}. Say it with --split train={silent[0]}."
+        )
+    return {name: str(split) for name, split in splits.items()}
+
+
+def _pack(
+    out: Path,
+    dataset: Dataset,
+    sources: Sequence[SequenceSource],
+    splits: dict[str, str],
+    label_map: LabelMap,
+    jobs: int,
+    progress: Progress | None,
+) -> None:
+    """Pack new sequences as those of the dataset are packed."""
+    items = [PackItem(s, splits[s.name], resolve(label_map, s.object_table)) for s in sources]
+    first = dataset.sequence(dataset.sequences[0])
+    with h5py.File(dataset.path, "r") as file:
+        codec = str(file[f"{SEQUENCES_GROUP}/{first.name}/rgb"].attrs.get(CODEC_ATTRIBUTE, ""))
+        edges = json.loads(file.attrs.get("label_edges", "{}"))
+    options = PackOptions(
+        codec=codec if codec in CODECS else PackOptions().codec,
+        keep_raw=first.has_raw_label,
+        keep_depth=first.has_depth,
+        overwrite=True,
+        edges=EdgeOptions(**edges),
+        jobs=jobs,
+    )
+    check_labels(items, label_map, allow_unmapped=False, progress=progress)
+    pack(out, items, label_map, options, progress)
