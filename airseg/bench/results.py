@@ -94,6 +94,9 @@ class SpeedResult(StrictModel):
     height: int
     width: int
     machine: str
+    key_ms: dict[str, float] = {}
+    between_ms: dict[str, float] = {}
+    peak_memory_bytes: int = 0
 
 
 class CurveResult(StrictModel):

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-import platform
-import time
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from airseg.bench.machine import describe_machine, peak_memory_bytes, reset_peak_memory
+from airseg.bench.streams import Setting, Stream
+from airseg.bench.timing import Timing, time_stream
 from airseg.models.base import VideoSegmenter
 
-_WARM_UP_S = 1.0
+__all__ = ["Speed", "count_gmacs", "describe_machine", "measure_speed"]
+
+_LONGEST_WARM_UP_S = 2.0
 
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast a network streams.
+    """How fast a network streams, as it is: eager, fp32.
 
     Attributes:
         logits_ms, labelmap_ms: latency of a frame to coarse logits, and to classes at the frame's
             resolution: p50, p95 and p99.
-        frames_per_second: one over the median latency to a label map.
+        frames_per_second: to a label map; one over the time a frame costs, the mean over the
+            period of a network with key frames.
         parameters: trainable numbers; gmacs: multiply-adds of a frame, 1e9.
         memory_bytes: what a stream remembers; height, width: of the frames.
         machine: what it ran on.
+        key_ms, between_ms: as `labelmap_ms`, of key frames and of the others; empty for networks
+            without.
+        peak_memory_bytes: of tensors on a GPU, of the process on a CPU.
     """
 
     logits_ms: dict[str, float]
@@ -38,32 +44,45 @@ class Speed:
     height: int
     width: int
     machine: str
+    key_ms: dict[str, float]
+    between_ms: dict[str, float]
+    peak_memory_bytes: int
 
 
 def measure_speed(
     model: VideoSegmenter, height: int, width: int, device: torch.device, frames: int
 ) -> Speed:
-    """Stream random frames through a network and time each.
+    """Stream frames of noise through a network and time each.
 
     Args:
         model: in evaluation mode, on `device`.
         height, width: pixels of a frame.
         frames: how many to time, after a warm-up.
     """
-    generator = torch.Generator().manual_seed(0)
-    frame = torch.rand(1, 1, 3, height, width, generator=generator).to(device)
-    logits = _time(model, frame, device, frames, with_labels=False)
-    labels = _time(model, frame, device, frames, with_labels=True)
+
+    def measured(output: str) -> Timing:
+        step = Stream(model, Setting(output=output), height, width, device).step
+        limit = _LONGEST_WARM_UP_S
+        return time_stream(step, device, frames, model.period, longest_warm_up_s=limit)
+
+    logits = measured("logits")
+    reset_peak_memory(device)
+    labels = measured("labels")
+    peak = peak_memory_bytes(device)
+    has_keys = model.period > 1
     return Speed(
-        logits_ms=_percentiles(logits),
-        labelmap_ms=_percentiles(labels),
-        frames_per_second=1000.0 / float(np.median(labels)),
+        logits_ms=logits.percentiles(),
+        labelmap_ms=labels.percentiles(),
+        frames_per_second=1000.0 / labels.per_frame_ms,
         parameters=sum(p.numel() for p in model.parameters()),
-        gmacs=count_gmacs(model, frame),
+        gmacs=count_gmacs(model, torch.rand(1, 1, 3, height, width, device=device)),
         memory_bytes=model.memory_bytes(height, width),
         height=height,
         width=width,
         machine=describe_machine(device),
+        key_ms=labels.percentiles("key") if has_keys else {},
+        between_ms=labels.percentiles("between") if has_keys else {},
+        peak_memory_bytes=peak,
     )
 
 
@@ -85,53 +104,3 @@ def count_gmacs(model: VideoSegmenter, frame: torch.Tensor) -> float:
             for _ in range(model.period):
                 _, memory = model.coarse(frame, memory)
     return counter.get_total_flops() / 2e9 / model.period
-
-
-def describe_machine(device: torch.device) -> str:
-    """Return what a speed was measured on."""
-    if device.type == "cuda":
-        return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
-    return f"CPU {_processor()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123
-            for line in file:
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
-    except OSError:
-        pass  # not Linux
-    return platform.processor() or platform.machine()
-
-
-def _time(
-    model: VideoSegmenter,
-    frame: torch.Tensor,
-    device: torch.device,
-    frames: int,
-    *,
-    with_labels: bool,
-) -> np.ndarray:
-    """Return the latency of each frame, milliseconds."""
-    memory: Any = None
-    times: list[float] = []
-    began = time.perf_counter()
-    with torch.inference_mode():
-        while len(times) < frames:
-            start = time.perf_counter()
-            if with_labels:
-                logits, memory = model(frame, memory)
-                logits.argmax(2)
-            else:
-                _, memory = model.coarse(frame, memory)
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            end = time.perf_counter()
-            if end - began > _WARM_UP_S or times:
-                times.append((end - start) * 1e3)
-    return np.array(times)
-
-
-def _percentiles(times: np.ndarray) -> dict[str, float]:
-    return {f"p{q}": float(np.percentile(times, q)) for q in (50, 95, 99)}
