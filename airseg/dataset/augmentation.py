@@ -91,7 +91,7 @@ def draw_changes(
     columns = [
         torch.tensor(np.array(column), dtype=torch.float32) for column in zip(*rows, strict=True)
     ]
-    return ClipChanges(*(torch.tensor(np.array(c), dtype=torch.float32) for c in columns))
+    return ClipChanges(*(torch.from_numpy(np.array(c, np.float32)) for c in columns))
 
 
 def _draw(

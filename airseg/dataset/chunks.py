@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cramjam
@@ -40,21 +40,28 @@ class ChunkError(Exception):
 
 @dataclass(frozen=True)
 class _Stream:
-    """Where the chunks of one stream lie.
+    """One array, and where its chunks lie.
 
     Attributes:
-        offsets: (T,) int64 first byte in the file; -1: left to h5py.
+        array: the same in h5py, for what is left to it.
+        frame_shape: shape of a frame.
+        dtype: type of its values.
+        offsets: (T,) int64 first byte of each frame in the file; -1: left to h5py, as all are
+            where there are no offsets.
         sizes: (T,) int32 bytes in the file.
         checked: (T,) bool, whether this process has compared the checksum.
         decode: of compressed chunks; None: stored as they are.
         has_checksum: whether a chunk ends with its Fletcher-32.
     """
 
+    array: h5py.Dataset
+    frame_shape: tuple[int, ...]
+    dtype: np.dtype
     offsets: np.ndarray
     sizes: np.ndarray
     checked: np.ndarray
-    decode: Decoder | None
-    has_checksum: bool
+    decode: Decoder | None = None
+    has_checksum: bool = False
 
 
 class FrameFile:
@@ -72,7 +79,7 @@ class FrameFile:
         self.process = os.getpid()
         self._file = file
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self._streams: dict[str, _Stream | None] = {}
+        self._streams: dict[tuple[str, str], _Stream] = {}
 
     def close(self) -> None:
         """Close the file; reading is over."""
@@ -95,51 +102,63 @@ class FrameFile:
             ValueError: `out` does not fit.
             OSError, KeyError: h5py cannot read what was left to it.
         """
-        name = f"{SEQUENCES_GROUP}/{sequence}/{stream}"
-        if name not in self._streams:
-            self._streams[name] = _locate(self._file[name])
-        array, located = self._file[name], self._streams[name]
-        shape = (len(frames), *array.shape[1:])
+        located = self._streams.get((sequence, stream))
+        if located is None:
+            located = _locate(self._file[f"{SEQUENCES_GROUP}/{sequence}/{stream}"])
+            self._streams[sequence, stream] = located
+        shape = (len(frames), *located.frame_shape)
         if out is None:
-            out = np.empty(shape, array.dtype)
-        elif out.shape != shape or out.dtype != array.dtype or not out.flags.c_contiguous:
+            out = np.empty(shape, located.dtype)
+        elif out.shape != shape or out.dtype != located.dtype or not out.flags.c_contiguous:
             raise ValueError(
-                f"out should be contiguous {array.dtype} of shape {shape}, found {out.dtype} of "
+                f"out should be contiguous {located.dtype} of shape {shape}, found {out.dtype} of "
                 f"shape {out.shape}"
             )
-        if located is None:
-            array.read_direct(out, np.s_[frames.start : frames.stop : frames.step])
+        if not located.offsets.size:
+            located.array.read_direct(out, np.s_[frames.start : frames.stop : frames.step])
             return out
-        for lane, index in enumerate(frames):
-            if located.offsets[index] == _NOT_STORED:
-                out[lane] = array[index]
+        places = located.offsets[frames.start : frames.stop : frames.step].tolist()
+        sizes = located.sizes[frames.start : frames.stop : frames.step].tolist()
+        scratch = np.empty(max(sizes) if located.decode else 0, np.uint8)
+        for lane, frame in enumerate(out.reshape(len(frames), -1)):
+            index = frames[lane]
+            if places[lane] == _NOT_STORED:
+                out[lane] = located.array[index]
             else:
-                self._read_chunk(located, index, out[lane].reshape(-1))
+                self._read_chunk(located, index, (places[lane], sizes[lane]), frame, scratch)
         return out
 
-    def _read_chunk(self, stream: _Stream, index: int, frame: np.ndarray) -> None:
-        place, size = int(stream.offsets[index]), int(stream.sizes[index])
-        checksum = bytearray(_CHECKSUM_BYTES if stream.has_checksum else 0)
-        if stream.decode is None:
-            body = memoryview(frame)
-        else:
-            body = memoryview(bytearray(size - len(checksum)))
+    def _read_chunk(
+        self,
+        stream: _Stream,
+        index: int,
+        place_and_size: tuple[int, int],
+        frame: np.ndarray,
+        scratch: np.ndarray,
+    ) -> None:
+        """Read one frame into a flat array, by way of another one where it is compressed."""
+        place, size = place_and_size
+        sum_bytes = _CHECKSUM_BYTES if stream.has_checksum else 0
+        checksum = bytearray(sum_bytes)
+        body = scratch[: size - sum_bytes] if stream.decode else frame
         if os.preadv(self._descriptor, [body, checksum], place) != size:
             raise ChunkError(f"frame {index} ends too early")
         if stream.has_checksum and not stream.checked[index]:
-            _compare_checksum(index, np.frombuffer(body, np.uint8), checksum)
+            _compare_checksum(index, body, checksum)
             stream.checked[index] = True
         if stream.decode is not None:
             try:
-                stream.decode(body, frame)
+                stream.decode(memoryview(body), frame)
             except _UNDECODABLE as cause:
                 raise ChunkError(f"frame {index}: {cause}") from None
 
 
-def _locate(array: h5py.Dataset) -> _Stream | None:
-    """List where a stream's chunks lie, or return None where h5py has to read it."""
+def _locate(array: h5py.Dataset) -> _Stream:
+    """List where a stream's chunks lie; none of them where h5py has to read it."""
+    nowhere = np.empty(0, np.int64)
+    as_stored = _Stream(array, array.shape[1:], array.dtype, nowhere, nowhere, nowhere)
     if array.dtype != np.uint8 or array.ndim < 2 or array.chunks != (1, *array.shape[1:]):
-        return None
+        return as_stored
     pipeline = array.id.get_create_plist()
     filters = [pipeline.get_filter(i)[0] for i in range(pipeline.get_nfilters())]
     has_checksum = filters[-1:] == [_FLETCHER]
@@ -150,7 +169,7 @@ def _locate(array: h5py.Dataset) -> _Stream | None:
         (_LZ4,): _decode_lz4,
     }
     if tuple(codec) not in decoders:
-        return None
+        return as_stored
     offsets = np.full(len(array), _NOT_STORED, np.int64)
     sizes = np.zeros(len(array), np.int32)
     raw_bytes = int(np.prod(array.shape[1:])) + _CHECKSUM_BYTES * has_checksum
@@ -163,8 +182,14 @@ def _locate(array: h5py.Dataset) -> _Stream | None:
             sizes[chunk.chunk_offset[0]] = chunk.size
 
     array.id.chunk_iter(note)
-    checked = np.zeros(len(array), bool)
-    return _Stream(offsets, sizes, checked, decoders[tuple(codec)], has_checksum)
+    return replace(
+        as_stored,
+        offsets=offsets,
+        sizes=sizes,
+        checked=np.zeros(len(array), bool),
+        decode=decoders[tuple(codec)],
+        has_checksum=has_checksum,
+    )
 
 
 def _inflate(stored: memoryview, frame: np.ndarray) -> None:
