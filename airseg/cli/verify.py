@@ -123,5 +123,7 @@ def _tell_recording(report: Any) -> None:
             f"to the first damage; {ended}"
         )
     _tell_findings(report.findings)
+    for note in report.notes:
+        click.echo(f"  note: {note}")
     if report.leftovers:
         click.echo(f"  {report.leftovers} files belong to frames that were never finished")

@@ -1,7 +1,8 @@
 """Check a recording against itself, frame by frame, and cut it to its last good frame.
 
 What is checked: every file's CRC-32 and size, ids against the object table, time steps against the
-rate and against what the recording says of them, poses against the flight plan, and counts.
+rate and against what the recording says of them, poses against the flight plan, and counts. Where
+depth tells that the camera passed through something, a note says so: set poses do not collide.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from airseg.recording.writer import write_file
 
 _READERS = 2
 _POSE_TOLERANCE_M = 0.05
+_TOO_NEAR_M = 0.4
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Verification:
         frames: lines of `frames.csv`; good_frames: how many of them, from the first, are sound.
         findings: what is wrong, in the order of frames.
         leftovers: files of frames that were never finished; they do no harm.
+        notes: what is sound and may still not be what was meant.
     """
 
     folder: Path
@@ -63,6 +66,7 @@ class Verification:
     good_frames: int
     findings: tuple[Finding, ...]
     leftovers: int
+    notes: tuple[str, ...] = ()
 
     @property
     def is_sound(self) -> bool:
@@ -85,12 +89,13 @@ def verify_recording(
     info = read_info(folder)
     frames, damaged_line = read_sound_frames(folder)
     recording = Recording(folder, info, frames)
-    findings = _check_table(info)
+    findings, nearest_m = _check_table(info), np.full(len(frames), np.inf)
     with ThreadPoolExecutor(_READERS) as pool:
-        for index, found in enumerate(
+        for index, (found, near_m) in enumerate(
             pool.map(lambda i: _check_files(recording, i), range(len(frames)))
         ):
             findings += found
+            nearest_m[index] = near_m
             progress(index + 1, len(frames))
     findings += _check_times(info, frames) + _check_poses(info, frames)
     suspect = info.notes.get("suspect_frames")
@@ -106,7 +111,14 @@ def verify_recording(
     good = min([len(frames), *at_fault])
     leftovers = len(_files_from(folder, len(frames)))
     return Verification(
-        folder, info.status, info.reason, len(frames), good, tuple(findings), leftovers
+        folder,
+        info.status,
+        info.reason,
+        len(frames),
+        good,
+        tuple(findings),
+        leftovers,
+        _near_misses(nearest_m),
     )
 
 
@@ -145,27 +157,41 @@ def repair_recording(found: Verification) -> int:
     return found.good_frames
 
 
-def _check_files(recording: Recording, index: int) -> list[Finding]:
-    """Read a frame's files as a reader would, and hold its ids against the table."""
+def _check_files(recording: Recording, index: int) -> tuple[list[Finding], float]:
+    """Read a frame's files as a reader would, and hold its ids against the table.
+
+    Returns:
+        What is wrong, and metres to the nearest thing in sight, infinite without depth.
+    """
+    near_m = np.inf
     try:
         recording.read_rgb(index)
         ids = recording.read_ids(index)
         if recording.info.has_depth:
-            recording.read_depth(index)
+            depth = recording.read_depth(index)
+            near_m = float(depth[depth > 0].min(initial=np.inf))  # 0 is no distance
         if recording.info.has_flow:
             recording.read_flow(index)
     except RecordingError as cause:
-        return [Finding(index, str(cause))]
+        return [Finding(index, str(cause))], near_m
     known = np.zeros(256, bool)
     known[[0, *(g.id for g in recording.object_table)]] = True
     strange = np.unique(ids[~known[ids]])
     if len(strange):
-        return [
-            Finding(
-                index, f"frame {index}: ids {strange[:5].tolist()} are not in the object table."
-            )
-        ]
-    return []
+        told = f"frame {index}: ids {strange[:5].tolist()} are not in the object table."
+        return [Finding(index, told)], near_m
+    return [], near_m
+
+
+def _near_misses(nearest_m: np.ndarray) -> tuple[str, ...]:
+    """Return a note for each stretch of frames whose camera nearly touches something."""
+    near = np.flatnonzero(nearest_m < _TOO_NEAR_M)
+    stretches = np.split(near, np.flatnonzero(np.diff(near) > 1) + 1) if len(near) else []
+    return tuple(
+        f"frames {s[0]} to {s[-1]}: something is {nearest_m[s].min():.2f} m before the camera; "
+        "does the flight pass through it?"
+        for s in stretches
+    )
 
 
 def _check_table(info: RecordingInfo) -> list[Finding]:

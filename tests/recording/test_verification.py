@@ -33,6 +33,28 @@ def test_an_undamaged_recording_is_sound(tmp_path):
     assert (found.frames, found.good_frames, found.leftovers) == (6, 6, 0)
 
 
+def test_a_camera_that_passes_through_something_is_noted(tmp_path, capsys):
+    folder = write_recording(tmp_path, frames=6)
+    shape = Recording.open(folder).read_depth(0).shape
+    for index, metres in enumerate([5, 0.5, 0.1, 0.25, 5, 5]):
+        replace_depth(folder, index, np.full(shape, metres, np.float16))
+    found = verify_recording(folder)
+    assert found.is_sound
+    assert found.notes == (
+        "frames 2 to 3: something is 0.10 m before the camera; does the flight pass through it?",
+    )
+    code, out, _ = run(capsys, "verify", folder)
+    assert code == 0
+    assert "does the flight pass through it?" in out
+
+
+def replace_depth(folder, index, depth):
+    data = cv2.imencode(".png", depth.view(np.uint16))[1].tobytes()
+    frame_file(folder, "depth", index).write_bytes(data)
+    columns = (folder / "frames.csv").read_text().split("\n")[0].split(",")
+    edit_line(folder, index, columns.index("depth_crc32"), zlib.crc32(data))
+
+
 def flip_a_byte(folder):
     path = frame_file(folder, "seg", 3)
     data = bytearray(path.read_bytes())
