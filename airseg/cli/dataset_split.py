@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from airseg.dataset.reader import Dataset
 
 
 @click.command("split")
@@ -14,12 +18,29 @@ import click
     "--split",
     "splits",
     multiple=True,
-    required=True,
     metavar="SPLIT=SEQ,SEQ",
     help="Put sequences into train, val or test; may be given several times. Others stay.",
 )
+@click.option(
+    "--stratified", is_flag=True, help="Choose anew, so that every split has every class."
+)
+@click.option(
+    "--shares",
+    default="70,15,15",
+    show_default=True,
+    help="Frames for train, val and test, with --stratified.",
+)
+@click.option("--seed", default=0, show_default=True, help="Among equally good splits.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that is already there.")
-def command(dataset: Path, out: Path, splits: tuple[str, ...], overwrite: bool) -> None:
+def command(
+    dataset: Path,
+    out: Path,
+    splits: tuple[str, ...],
+    stratified: bool,
+    shares: str,
+    seed: int,
+    overwrite: bool,
+) -> None:
     """Say anew which sequences of DATASET are for training, validation and testing.
 
     Splits go by whole sequences: a frame that is trained on gives its neighbour away.
@@ -29,6 +50,7 @@ def command(dataset: Path, out: Path, splits: tuple[str, ...], overwrite: bool) 
     Examples:
       airseg dataset split dataset.h5 --split test=roofs,gardens --out other.h5
       airseg dataset split dataset.h5 --split val=p003 --out dataset.h5 --overwrite
+      airseg dataset split dataset.h5 --stratified --seed 1 --out other.h5
     """
     from airseg.cli.display import progress_bar
     from airseg.dataset.combining import CombineOptions, Taken, combine
@@ -36,10 +58,17 @@ def command(dataset: Path, out: Path, splits: tuple[str, ...], overwrite: bool) 
     from airseg.dataset.selection import tell
     from airseg.dataset.splits import choose_splits
 
+    if bool(splits) == stratified:
+        raise click.UsageError("say --split SPLIT=SEQ,SEQ or --stratified.")
     opened = Dataset(dataset)
-    chosen = choose_splits({view.name: view.split for view in opened}, splits).by_sequence
+    operation = "split"
+    if stratified:
+        chosen = _stratify(opened, shares, seed)
+        operation = f"split --stratified --shares {shares} --seed {seed}"
+    else:
+        chosen = choose_splits({view.name: view.split for view in opened}, splits).by_sequence
     taken = [Taken.whole(view, split=chosen[view.name]) for view in opened]
-    options = CombineOptions(overwrite=overwrite, operation="split")
+    options = CombineOptions(overwrite=overwrite, operation=operation)
     with progress_bar("frames") as update:
         combined = combine(out, taken, options, update)
     for split in ("train", "val", "test"):
@@ -48,3 +77,22 @@ def command(dataset: Path, out: Path, splits: tuple[str, ...], overwrite: bool) 
         names = ", ".join(one.name for one in members) or "none"
         click.echo(f"{split}: {frames} frames: {names}")
     click.echo(tell(combined, taken))
+
+
+def _stratify(dataset: Dataset, shares: str, seed: int) -> dict[str, str]:
+    """Choose splits by their classes; say which classes a split lacks."""
+    from airseg.dataset.stratified import class_pixels, stratify
+
+    try:
+        numbers = [float(part) for part in shares.split(",")]
+    except ValueError:
+        raise click.UsageError(f"--shares {shares}: expected a form such as 70,15,15.") from None
+    frames = {view.name: view.length for view in dataset}
+    found = stratify(class_pixels(dataset), frames, dataset.class_names, shares=numbers, seed=seed)
+    for split, name in found.missing:
+        click.echo(f"{split} has no {name}: too few sequences show it.")
+    for split, name in found.scarce:
+        click.echo(f"{split} has hardly any {name}.")
+    if not found.missing:
+        click.echo("every class is in every split.")
+    return found.by_sequence
