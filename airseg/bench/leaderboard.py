@@ -10,11 +10,18 @@ import pandas as pd
 
 from airseg.bench.published import PublishedNumbers, PublishedRow
 from airseg.bench.results import Result, SpeedResult
+from airseg.bench.seeds import MeanResult
 from airseg.errors import RecipeError
 
 BEGIN, END = "<!-- leaderboard:begin -->", "<!-- leaderboard:end -->"
-BADGES = {"fair": ("fair", "split by flight; every row supervises the same frames")}
-"""Protocol to badge and its meaning; what is not fair leaks, see `badge`."""
+BADGES = {
+    "fair": ("fair", "split by flight; every row supervises the same frames"),
+    "submitted": (
+        "submitted",
+        "label maps of another program; how it was trained, its author says",
+    ),
+}
+"""Protocol to badge and its meaning; all others leak, see `badge`."""
 
 _LEAKS = (
     "leaks",
@@ -33,6 +40,7 @@ class Column:
         value: takes it from a result; NaN or an empty text where there is none.
         digits: after the point, or None for text.
         always: whether it stands there even where no row has a value.
+        brief: whether it stands in Markdown too, which people read in a narrow window.
     """
 
     title: str
@@ -40,10 +48,11 @@ class Column:
     value: Callable[[Result], float | str]
     digits: int | None = None
     always: bool = True
+    brief: bool = True
 
 
 def badge(protocol: str) -> tuple[str, str]:
-    """Return the badge of a protocol and what it means: a protocol that is not fair leaks."""
+    """Return the badge of a protocol and what it means."""
     return BADGES.get(protocol, _LEAKS)
 
 
@@ -104,7 +113,7 @@ def check_comparable(results: Sequence[Result], content_hash: str | None = None)
 
 def markdown(results: Sequence[Result]) -> str:
     """Return the leaderboard and its class table in Markdown."""
-    chosen, classes = columns(results), class_table(results)
+    chosen, classes = [c for c in columns(results) if c.brief], class_table(results)
     lines = [_row(c.title for c in chosen)]
     lines.append(_row("---" if c.digits is None else "---:" for c in chosen))
     lines += [_row(shown(c.value(r), c.digits) for c in chosen) for r in results]
@@ -235,6 +244,21 @@ def _frame_size(result: Result) -> str:
     return f"{data.get('height')}x{data.get('width')}" if result.speed else ""
 
 
+def _seeds(result: Result) -> str:
+    if not isinstance(result, MeanResult):
+        return ""
+    return f"{100 * result.deviation.get('mean_iou', 0.0):.1f} ({len(result.seeds)})"
+
+
+def _interval(result: Result) -> str:
+    bounds = result.scores.intervals.get("mean_iou")
+    return f"{100 * bounds[0]:.1f} to {100 * bounds[1]:.1f}" if bounds else ""
+
+
+def _detail(title: str, meaning: str, name: str, *, brief: bool = False) -> Column:
+    return Column(title, meaning, _score(name), 1, always=False, brief=brief)
+
+
 _SCORES = (
     Column("system", "network and depth N of its temporal context", lambda r: r.label),
     Column(
@@ -243,6 +267,13 @@ _SCORES = (
         _score("mean_iou"),
         1,
     ),
+    Column("± seeds", "its standard deviation over seeds, and how many", _seeds, always=False),
+    Column(
+        "mIoU 95 %",
+        "its 95 % interval by bootstrap over flights; rough where there are few",
+        _interval,
+        always=False,
+    ),
     Column("accuracy %", "share of pixels that are right", _score("pixel_accuracy"), 1),
     Column(
         "Eq. 1-2 %",
@@ -250,6 +281,19 @@ _SCORES = (
         _score("paper_jaccard"),
         1,
     ),
+    _detail("boundary F %", "how well outlines lie on the labels'", "boundary_f"),
+    _detail("mVC8 %", "share of pixels right in all of 8 frames", "mvc8_correct", brief=True),
+    _detail("mVC16 %", "the same of 16 frames", "mvc16_correct", brief=True),
+    _detail(
+        "mVC8 official %",
+        "VSPW's script: constant over 8 frames, right or wrong; one class everywhere scores 100",
+        "mvc8_official",
+    ),
+    _detail("mVC16 official %", "the same over 16 frames", "mvc16_official"),
+    _detail("Cons %", "predicted the same in two frames", "cons"),
+    _detail("ConsW %", "predicted the same, and wrong", "cons_wrong"),
+    _detail("warped Cons %", "the same along the image motion, where visible", "warp_consistency"),
+    _detail("warped TC %", "VSPW's TC with the motion known exactly", "warp_mean_iou"),
 )
 
 _SIZES = (

@@ -17,7 +17,6 @@ from markupsafe import Markup
 from airseg.bench.leaderboard import (
     Column,
     badge,
-    class_table,
     columns,
     machines,
     published_cells,
@@ -32,6 +31,24 @@ from airseg.classes import CLASSES
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _CURVE_POINTS = 150
+_KINDS = (("model", "networks"), ("baseline", "baselines"), ("submission", "submissions"))
+_STRATA = (
+    ("by_motion", "By motion in the image"),
+    ("by_visibility", "By occlusion"),
+    ("by_class_area", "By share of the frame"),
+)
+_AXES = (
+    "mean_iou",
+    "pixel_accuracy",
+    "paper_jaccard",
+    "boundary_f",
+    "mvc8_correct",
+    "mvc16_correct",
+    "cons",
+    "warp_consistency",
+)
+"""Scores that can stand on the plot's upright axis; named in the script."""
+
 _RATE_HZ = 25.0
 
 _COLORS = (
@@ -68,6 +85,8 @@ def page(rows: Sequence[tuple[Path, Result]], published: PublishedNumbers | None
         columns=chosen,
         rows=[_row_context(r, i, chosen) for i, r in enumerate(results)],
         class_bars=_class_bars(results),
+        strata=_strata(results),
+        kinds=[k for k in _KINDS if any(r.kind == k[0] for r in results)],
         legend=[(c.name.replace("_", " "), _css(c.color)) for c in CLASSES],
         published=_published_context(published) if published else None,
         protocols=sorted({badge(r.protocol)[0] for r in results}),
@@ -93,6 +112,7 @@ def _row_context(result: Result, index: int, chosen: list[Column]) -> dict[str, 
         "badge": name,
         "badge_meaning": meaning,
         "color": color,
+        "seeds": getattr(result, "seeds", []),
         "recipe": yaml.safe_dump(
             {k: v for k, v in result.recipe.items() if k not in ("variants", "description")},
             sort_keys=False,
@@ -139,15 +159,14 @@ def _row_data(result: Result, index: int) -> dict[str, Any]:
         "color": color,
         "dash": dash,
         "machine": speed.machine if speed else None,
-        "mean_iou": _scaled(scores.mean_iou, 100),
-        "pixel_accuracy": _scaled(scores.pixel_accuracy, 100),
-        "paper_jaccard": _scaled(scores.paper_jaccard, 100),
+        **{name: _scaled(getattr(scores, name), 100) for name in _AXES},
+        "interval": [100 * v for v in scores.intervals.get("mean_iou", ())] or None,
         "p50": speed.labelmap_ms["p50"] if speed else None,
         "gmacs": speed.gmacs if speed else None,
         "parameters": speed.parameters / 1e6 if speed else None,
         "memory": speed.memory_bytes / 1000 if speed else None,
         "loss": thinned(result.curves.loss),
-        "validation": [(at, 100 * v) for at, v in thinned(result.curves.validation)],
+        "validation": [(at, 100 * v) for at, v in thinned(_known(result.curves.validation))],
     }
 
 
@@ -160,27 +179,53 @@ def thinned(curve: list[tuple[int, float]], most: int = _CURVE_POINTS) -> list[t
     return [(g[-1][0], sum(v for _, v in g) / len(g)) for g in groups]
 
 
+def _known(curve: Sequence[tuple[int, float | None]]) -> list[tuple[int, float]]:
+    return [(at, value) for at, value in curve if value is not None]
+
+
 def _class_bars(results: Sequence[Result]) -> list[dict[str, Any]]:
     """Return for each class its name, its colour, and each row's bar."""
-    frame = class_table(results)
-    bars = []
-    for c in CLASSES:
-        if c.name not in frame or frame[c.name].isna().all():
-            continue
-        values = [
-            {
-                "run": r.run,
-                "label": r.label,
-                "badge": badge(r.protocol)[0],
-                "color": row_style(i)[0],
-                "value": float(v),
-                "shown": shown(float(v), 1),
-            }
-            for i, (r, v) in enumerate(zip(results, frame[c.name], strict=True))
-            if not math.isnan(v)
-        ]
-        bars.append({"name": c.name.replace("_", " "), "color": _css(c.color), "rows": values})
-    return bars
+    return [
+        {"name": c.name.replace("_", " "), "color": _css(c.color), "rows": bars}
+        for c in CLASSES
+        if (bars := _bars(results, [r.scores.class_iou.get(c.name) for r in results]))
+    ]
+
+
+def _strata(results: Sequence[Result]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return for each way to divide pixels its title, and each part's name, share and bars."""
+    found = []
+    for field, title in _STRATA:
+        parts = [getattr(r.scores, field) for r in results]
+        names = dict.fromkeys(name for part in parts for name in part)
+        groups = []
+        for name in names:
+            cells = [part.get(name) for part in parts]
+            bars = _bars(results, [c.mean_iou if c else None for c in cells])
+            pixels = max(c.pixels for c in cells if c)
+            whole = max(sum(s.pixels for s in part.values()) for part in parts)
+            share = 100 * pixels / whole if whole else 0.0
+            if bars:
+                groups.append({"name": name, "share": f"{share:.1f} % of pixels", "rows": bars})
+        if groups:
+            found.append((title, groups))
+    return found
+
+
+def _bars(results: Sequence[Result], shares: Sequence[float | None]) -> list[dict[str, Any]]:
+    """Return the bar of each row that has a value; values are shares."""
+    return [
+        {
+            "run": r.run,
+            "label": r.label,
+            "badge": badge(r.protocol)[0],
+            "color": row_style(i)[0],
+            "value": 100 * share,
+            "shown": shown(100 * share, 1),
+        }
+        for i, (r, share) in enumerate(zip(results, shares, strict=True))
+        if share is not None
+    ]
 
 
 def _scaled(value: float | None, factor: float) -> float | None:

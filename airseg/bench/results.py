@@ -202,7 +202,7 @@ def recipe_hash(recipe: dict[str, Any]) -> str:
 
 
 def load_results(inputs: list[Path]) -> list[tuple[Path, Result]]:
-    """Read the results of files and folders, best first, those of fair protocols before others.
+    """Read the results of files and folders, best first, those of the paper's protocol last.
 
     Raises:
         RecipeError: there are none, or one is damaged.
@@ -216,11 +216,12 @@ def load_results(inputs: list[Path]) -> list[tuple[Path, Result]]:
             f"no results in {', '.join(str(i) for i in inputs)}. `airseg bench run` makes some."
         )
     results = [(p, load_result(p)) for p in paths]
-    return sorted(results, key=lambda r: _rank(r[1]))
+    return sorted(results, key=lambda r: rank(r[1]))
 
 
-def _rank(result: Result) -> tuple[bool, float, str]:
-    return result.protocol != "fair", -(result.scores.mean_iou or 0.0), result.run
+def rank(result: Result) -> tuple[bool, float, str]:
+    """Return what results are sorted by: the best first, those that leak last."""
+    return result.protocol == "paper", -(result.scores.mean_iou or 0.0), result.run
 
 
 def number(value: float) -> float | None:

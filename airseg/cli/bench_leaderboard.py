@@ -46,10 +46,12 @@ def leaderboard(
     from airseg.bench.published import load_published
     from airseg.bench.report import page
     from airseg.bench.results import load_results
+    from airseg.bench.seeds import merge_seeds
 
     rows = load_results(list(results))
+    board.check_comparable([r for _, r in rows], _content_hash(dataset) if dataset else None)
+    rows = merge_seeds(rows)
     only = [r for _, r in rows]
-    board.check_comparable(only, _content_hash(dataset) if dataset else None)
     papers = None if published == "none" else load_published(published)
     out.mkdir(parents=True, exist_ok=True)
     text = board.markdown(only)

@@ -6,6 +6,7 @@ from made_results import made_result, write_results
 from airseg.bench import leaderboard as board
 from airseg.bench.published import PublishedNumbers, load_published
 from airseg.bench.results import load_result, load_results
+from airseg.bench.seeds import merge_seeds
 from airseg.errors import RecipeError
 
 
@@ -90,6 +91,47 @@ def test_published_numbers_are_those_of_the_papers_tables():
         r.depth: r.paper_jaccard for r in load_published().rows if r.depth is not None and r.leaks
     }
     assert {n: j["test"] for n, j in jaccard.items()} == {0: 80.4, 2: 78.2, 4: 76.2, 6: 72.9}
+
+
+def test_temporal_scores_have_columns_where_a_row_has_them():
+    plain = made_result("old")
+    assert "mVC8 %" not in board.table([plain])
+    rich = made_result("new", scores={"mvc8_correct": 0.7, "mvc8_official": 0.9, "cons": 0.95})
+    table = board.table([plain, rich])
+    assert table["mVC8 %"].isna().tolist() == [True, False]
+    assert table["mVC8 official %"].tolist()[1] == pytest.approx(90)
+    assert "mVC8 % |" in board.markdown([plain, rich])
+    assert "official" not in board.markdown([plain, rich])  # the page and the CSV have it
+
+
+def test_intervals_stand_beside_the_headline():
+    row = made_result("a", scores={"intervals": {"mean_iou": (0.412, 0.55)}})
+    assert board.table([row])["mIoU 95 %"].tolist() == ["41.2 to 55.0"]
+
+
+def seeded(seed, iou, **fields):
+    run = f"net-seed{seed}"
+    return made_result(run, label="net", network="x", iou=iou, train={"seed": seed}, **fields)
+
+
+def test_seeds_become_one_row_with_their_spread(tmp_path):
+    write_results(tmp_path, seeded(0, 0.4), seeded(1, 0.5), seeded(2, 0.6), made_result("b"))
+    merged = [r for _, r in merge_seeds(load_results([tmp_path]))]
+    assert len(merged) == 2
+    (mean,) = (r for r in merged if r.label == "net")
+    assert mean.scores.mean_iou == pytest.approx(0.5)
+    assert mean.scores.class_iou["sky"] == pytest.approx(0.6)
+    assert mean.scores.class_iou["tree"] is None
+    assert mean.seeds == [0, 1, 2]
+    assert mean.deviation["mean_iou"] == pytest.approx(0.1)
+    table = board.table(merged)
+    assert set(table["± seeds"]) == {"10.0 (3)", ""}
+
+
+def test_rows_of_one_label_that_differ_by_more_than_the_seed_stay_apart(tmp_path):
+    other = made_result("other", label="net", network="y", train={"seed": 1})
+    write_results(tmp_path, seeded(0, 0.4), other)
+    assert len(merge_seeds(load_results([tmp_path]))) == 2
 
 
 @pytest.mark.parametrize(

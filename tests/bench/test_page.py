@@ -99,6 +99,19 @@ def test_results_without_curves_samples_speed_or_command_still_render(tmp_path):
     assert 'id="published"' not in text
 
 
+def test_parts_of_the_pixels_have_bars_of_their_own(tmp_path):
+    parts = {
+        "below 1 px": {"pixels": 30, "mean_iou": 0.5},
+        "unknown": {"pixels": 10, "mean_iou": None},
+    }
+    write_results(tmp_path, made_result("new", scores={"by_motion": parts}), made_result("old"))
+    text = page(load_results([tmp_path]))
+    assert "By motion in the image" in text
+    assert "75.0 % of pixels" in text
+    assert "unknown" not in text
+    assert "By occlusion" not in text
+
+
 def test_long_curves_are_thinned_to_means():
     curve = [(i, float(i)) for i in range(1, 1001)]
     thin = thinned(curve, 100)

@@ -117,8 +117,13 @@ const X = {
   parameters: { name: "parameters, millions" },
   memory: { name: "memory of a stream, KB", fromZero: true },
 };
-const Y = { mean_iou: { name: "mIoU %" }, pixel_accuracy: { name: "pixel accuracy %" }, paper_jaccard: { name: "Eq. 1-2 %" } };
-for (const [id, axes] of [["x", X], ["y", Y]]) for (const [key, axis] of Object.entries(axes)) $(id).append(new Option(axis.name, key));
+const Y = {
+  mean_iou: { name: "mIoU %" }, pixel_accuracy: { name: "pixel accuracy %" }, paper_jaccard: { name: "Eq. 1-2 %" },
+  boundary_f: { name: "boundary F %" }, mvc8_correct: { name: "mVC8, correct, %" }, mvc16_correct: { name: "mVC16, correct, %" },
+  cons: { name: "Cons %" }, warp_consistency: { name: "warped Cons %" },
+};
+for (const [id, axes] of [["x", X], ["y", Y]]) for (const [key, axis] of Object.entries(axes))
+  if (data.rows.some(r => r[key] != null)) $(id).append(new Option(axis.name, key));
 if ($("machine").options.length < 2) $("machine-label").hidden = true;
 for (const id of ["x", "y", "machine"]) $(id).addEventListener("input", () => draw());
 
@@ -130,6 +135,7 @@ function paretoFront(points) {
 
 function drawScatter() {
   const across = X[$("x").value], up = Y[$("y").value], holder = $("scatter");
+  if (!across || !up) return nothing(holder, "No row has a speed.");
   $("machine-label").hidden = !across.timed || $("machine").options.length < 2;
   const points = shown.map(row => ({ row, x: row[$("x").value], y: row[$("y").value] }))
     .filter(p => p.x != null && p.y != null && (!across.timed || p.row.machine === $("machine").value));
