@@ -90,10 +90,10 @@ def command(
             raise click.UsageError("--fleet names plans and simulators itself; leave out others.")
         from airseg.cli.record_fleet import record_fleet
 
-        kept = {"--mode": "realtime" if realtime else mode, "--frames": frames}
+        kept = {"--mode": "realtime" if realtime else mode}
         kept |= {"--palette": palette, "--reconnect": reconnect_s or None}
         extra = [str(part) for flag, v in kept.items() if v is not None for part in (flag, v)]
-        record_fleet(fleet_file, out, ray, extra + ["--overwrite"] * overwrite)
+        record_fleet(fleet_file, out, ray, extra + ["--overwrite"] * overwrite, frames)
         return
     if ray:
         raise click.UsageError("--ray runs a fleet; give it with --fleet.")

@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 
-def record_fleet(file: Path, out: Path, ray_address: str | None, extra: list[str]) -> None:
+def record_fleet(
+    file: Path, out: Path, ray_address: str | None, extra: list[str], most_frames: int | None
+) -> None:
     """Record the plans of a fleet file.
 
     Args:
@@ -15,6 +17,7 @@ def record_fleet(file: Path, out: Path, ray_address: str | None, extra: list[str
         out: folder of the recordings.
         ray_address: of a Ray cluster; None runs processes here.
         extra: arguments for each `airseg record`.
+        most_frames: where each flight stops, if not at its end.
     """
     from airseg.cli.display import progress_bar
     from airseg.documents import load_document
@@ -28,5 +31,5 @@ def record_fleet(file: Path, out: Path, ray_address: str | None, extra: list[str
     slots = fleet.slots()
     place = ray_cluster(ray_address) if ray_address else local_processes(len(slots))
     with place as submit, progress_bar("frames") as progress:
-        frames = run_fleet(fleet, out.absolute(), extra, submit, progress, click.echo)
+        frames = run_fleet(fleet, out.absolute(), extra, submit, progress, click.echo, most_frames)
     click.echo(f"{len(fleet.plans)} plans over {len(slots)} simulators: {frames} frames in {out}")

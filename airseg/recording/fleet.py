@@ -94,6 +94,7 @@ def run_fleet(
     submit: Submit,
     progress: Callable[[str, int, int | None], None],
     tell: Callable[[str], None],
+    most_frames: int | None = None,
 ) -> int:
     """Record all plans of a fleet.
 
@@ -104,6 +105,7 @@ def run_fleet(
         submit: runs a command.
         progress: told how many frames of all plans are recorded.
         tell: told a line for each flight that ends.
+        most_frames: where each flight stops, if not at its end.
 
     Returns:
         How many frames there are.
@@ -116,6 +118,10 @@ def run_fleet(
     slots = fleet.slots()
     free = list(range(len(slots)))
     running: dict[Future[tuple[int, str]], tuple[_Job, int]] = {}
+    if most_frames is not None:
+        extra = [*extra, "--frames", str(most_frames)]
+        for job in jobs:
+            job.planned = min(job.planned, most_frames)
     total, shown = sum(job.planned for job in jobs), -1
     while waiting or running:
         while free and waiting:
@@ -126,7 +132,7 @@ def run_fleet(
         for future in done:
             job, slot = running.pop(future)
             free.append(slot)
-            code, job.said = future.result()
+            code, job.said = _outcome(future)
             if code == 0:
                 tell(f"{job.name}: {_frames(out, job)} frames in {out / job.name}")
             elif job.tries < fleet.tries:
@@ -150,6 +156,15 @@ def run_fleet(
 def _job(text: str) -> _Job:
     name, plan = load_plan(text)
     return _Job(name, text, len(plan_trajectory(plan)))
+
+
+def _outcome(future: Future[tuple[int, str]]) -> tuple[int, str]:
+    """Return exit code and last words; a worker that died with its flight has failed it."""
+    try:
+        return future.result()
+    except Exception as cause:  # whatever carries the commands has errors of its own
+        words = str(cause).strip().splitlines() or [type(cause).__name__]
+        return 1, f"its worker was lost: {words[0]}"
 
 
 def _next(waiting: deque[_Job], free: list[int]) -> tuple[_Job, int]:

@@ -30,7 +30,7 @@ def fleet(**fields):
 
 def fly(wanted, submit, out=Path("out")):
     told = []
-    run_fleet(wanted, out, ["--frames", "5"], submit, lambda *what: None, told.append)
+    run_fleet(wanted, out, ["--mode", "pose"], submit, lambda *what: None, told.append, 5)
     return told
 
 
@@ -39,7 +39,8 @@ def test_every_plan_is_recorded_once_with_the_arguments_that_were_given():
     fly(fleet(), lambda command: commands.append(command) or done((0, "")))
     assert [c[4] for c in commands] == ["loop_walk", "roofs", "street_val"]
     assert all(
-        c[-2:] == ["--seed", "0"] and "--embedded" in c and "--frames" in c for c in commands
+        c[-2:] == ["--seed", "0"] and c[c.index("--frames") + 1] == "5" and "--mode" in c
+        for c in commands
     )
 
 
@@ -56,6 +57,21 @@ def test_a_plan_that_failed_is_tried_at_another_simulator():
     told = fly(wanted, submit)
     assert seen == [("loop_walk", "a:1"), ("loop_walk", "b:2")]
     assert told[0] == "loop_walk: try 1 failed, goes on elsewhere: lost the simulator"
+
+
+def test_a_worker_that_dies_with_its_flight_has_failed_it():
+    lost = Future()
+    lost.set_exception(RuntimeError("the worker died\nwith a long story"))
+    outcomes = [lost, done((0, ""))]
+    told = fly(fleet(plans=["loop_walk"]), lambda command: outcomes.pop(0))
+    assert told[0].endswith("try 1 failed, goes on elsewhere: its worker was lost: the worker died")
+
+
+def test_progress_counts_the_frames_that_are_asked_for():
+    seen = []
+    none = fleet(plans=["loop_walk"])
+    run_fleet(none, Path("out"), [], lambda c: done((0, "")), lambda *p: seen.append(p), str, 5)
+    assert seen[-1] == ("all plans", 0, 5)
 
 
 def test_a_plan_that_fails_everywhere_ends_the_fleet_after_the_others():
