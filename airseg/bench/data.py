@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -10,11 +15,18 @@ import torch
 from torch import Tensor
 
 from airseg.bench.recipe import DataRecipe
-from airseg.dataset.clips import Clip, ClipSampler, enumerate_clips
+from airseg.dataset.clips import Clip, ClipSampler
 from airseg.dataset.reader import Dataset
 
 _CACHE_BYTES = 3 * 1024**3
 _READ_AT_ONCE = 16
+
+
+class FrameSource(Protocol):
+    """Anything that has frames by sequence and number."""
+
+    def frames(self, sequence: str, index: range) -> tuple[np.ndarray, np.ndarray]:
+        """Return (T, h, w, 3) uint8 RGB and (T, h, w) uint8 labels of some frames."""
 
 
 class FrameStore:
@@ -29,16 +41,18 @@ class FrameStore:
         self._dataset, self.size = dataset, (height, width)
         self._kept: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._bytes = 0
+        self._lock = threading.Lock()
 
     def frames(self, sequence: str, index: range) -> tuple[np.ndarray, np.ndarray]:
         """Return (T, h, w, 3) uint8 RGB and (T, h, w) uint8 labels of some frames."""
-        if sequence not in self._kept:
-            length = self._dataset.sequence(sequence).length
-            needed = length * self.size[0] * self.size[1] * 4
-            if self._bytes + needed > _CACHE_BYTES:
-                return self._read(sequence, index)
-            self._kept[sequence] = self._read(sequence, range(length))
-            self._bytes += needed
+        with self._lock:
+            if sequence not in self._kept:
+                length = self._dataset.sequence(sequence).length
+                needed = length * self.size[0] * self.size[1] * 4
+                if self._bytes + needed > _CACHE_BYTES:
+                    return self._read(sequence, index)
+                self._kept[sequence] = self._read(sequence, range(length))
+                self._bytes += needed
         rgb, labels = self._kept[sequence]
         chosen = slice(index.start, index.stop, index.step)
         return rgb[chosen], labels[chosen]
@@ -72,34 +86,57 @@ def to_model(frames: np.ndarray) -> Tensor:
     return torch.from_numpy(np.moveaxis(frames, -1, -3).astype(np.float32) / 255.0)
 
 
+@dataclass(frozen=True)
+class Batch:
+    """One process's clips of a batch.
+
+    Attributes:
+        frames: (B, T, h, w, 3) uint8 RGB.
+        labels: (B, S, h, w) uint8 of the last S frames of each clip; 255 does not count.
+        clips: where they are from.
+        size: clips of the whole batch, of all processes.
+    """
+
+    frames: Tensor
+    labels: Tensor
+    clips: list[Clip]
+    size: int
+
+    def parts(self, count: int) -> Iterator[Batch]:
+        """Yield the batch in at most `count` parts of nearly the same size."""
+        for index in np.array_split(np.arange(len(self.clips)), min(count, len(self.clips))):
+            chosen = slice(int(index[0]), int(index[-1]) + 1)
+            yield Batch(self.frames[chosen], self.labels[chosen], self.clips[chosen], self.size)
+
+
 class Batches:
-    """Endless batches of a recipe's clips; batch number `step` is always the same.
+    """Endless batches of clips; batch number `step` is always the same.
+
+    Several processes share each batch: they deal the same clips, augmented in the same way, as one
+    process alone would.
 
     Args:
-        store: where frames come from.
-        lengths: frames of each training sequence.
-        recipe: how clips are cut.
-        context: the model's own, at most `recipe.max_context`.
+        source: where frames come from.
+        clips: what to deal.
+        recipe: how.
         seed: of order and augmentation.
+        rank, world_size: which of the processes this is.
+        ahead: batches that are read beforehand, in the background.
     """
 
     def __init__(
         self,
-        store: FrameStore,
-        lengths: dict[str, int],
+        source: FrameSource,
+        clips: list[Clip],
         recipe: DataRecipe,
-        context: int,
         seed: int,
+        *,
+        rank: int = 0,
+        world_size: int = 1,
+        ahead: int = 0,
     ) -> None:
-        self._store, self._recipe, self._seed = store, recipe, seed
-        clips = enumerate_clips(
-            lengths,
-            context=context,
-            targets=recipe.targets,
-            stride=recipe.stride,
-            max_context=max(recipe.max_context, context),
-        )
-        self.clips = len(clips)
+        self._source, self._recipe, self._seed = source, recipe, seed
+        self._rank, self._world_size, self._ahead = rank, world_size, ahead
         self._sampler = ClipSampler(
             clips, batch_size=recipe.clips_per_batch, seed=seed, batching=recipe.batching
         )
@@ -108,25 +145,48 @@ class Batches:
         """Return batches an epoch."""
         return len(self._sampler)
 
-    def from_step(self, step: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield batches from a step on: frames (B, T, 3, h, w) float and labels (B, S, h, w)."""
+    def from_step(self, step: int) -> Iterator[Batch]:
+        """Yield batches from a step on."""
+        dealt = self._deal(step)
+        if not self._ahead:
+            for number, clips in dealt:
+                yield self._load(clips, number)
+            return
+        waiting: deque[Future[Batch]] = deque()
+        with ThreadPoolExecutor(min(self._ahead, 4), thread_name_prefix="batches") as pool:
+            try:
+                for number, clips in dealt:
+                    waiting.append(pool.submit(self._load, clips, number))
+                    if len(waiting) > self._ahead:
+                        yield waiting.popleft().result()
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    def _deal(self, step: int) -> Iterator[tuple[int, list[Clip]]]:
+        """Yield numbers of batches and their clips, from a step on."""
         epoch, skip = divmod(step, len(self._sampler))
         while True:
             self._sampler.set_epoch(epoch)
+            first = epoch * len(self._sampler)
             for number, clips in enumerate(self._sampler):
                 if number >= skip:
-                    yield self._load(clips, epoch * len(self._sampler) + number)
+                    yield first + number, clips
             epoch, skip = epoch + 1, 0
 
-    def _load(self, clips: list[Clip], step: int) -> tuple[Tensor, Tensor]:
+    def _load(self, clips: list[Clip], step: int) -> Batch:
         frames, labels = [], []
-        for lane, clip in enumerate(clips):
-            rgb, truth = self._store.frames(clip.sequence, clip.frames)
+        lanes = range(self._rank, len(clips), self._world_size)
+        for lane in lanes or range(1):
+            rgb, truth = self._source.frames(clips[lane].sequence, clips[lane].frames)
             random = np.random.default_rng([self._seed, step, lane])
             rgb, truth = _augment(rgb, truth, self._recipe, random)
-            frames.append(to_model(rgb))
-            labels.append(torch.from_numpy(truth[-self._recipe.targets :].astype(np.int64)))
-        return torch.stack(frames), torch.stack(labels)
+            frames.append(torch.from_numpy(rgb))
+            labels.append(torch.from_numpy(truth[-self._recipe.targets :]))
+        truths = torch.stack(labels)
+        if not lanes:  # fewer clips than processes: this one takes part and supervises nothing
+            truths = torch.full_like(truths, 255)
+        return Batch(torch.stack(frames), truths, [clips[i] for i in lanes or [0]], len(clips))
 
 
 def _augment(

@@ -1,43 +1,70 @@
-"""Training: one network, one recipe, one dataset; resumable at any step, the same on every run."""
+"""Training: one network, one recipe, one dataset; resumable at any step, the same on every run.
+
+What a step does depends on the recipe and the step's number alone: its batch, its augmentation and
+its random numbers. A training that goes on from a checkpoint therefore ends as an undisturbed one.
+"""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from airseg.bench.checkpoint import load_checkpoint, save_checkpoint
-from airseg.bench.data import Batches, FrameStore
-from airseg.bench.evaluate import score_split
-from airseg.bench.losses import inconsistency_loss
-from airseg.bench.recipe import LossRecipe, Recipe, TrainRecipe
-from airseg.bench.weights import load_weights
+from airseg.bench.clip_loss import (
+    Outputs,
+    class_weights,
+    clip_loss,
+    label_weight,
+    truths_of,
+)
+from airseg.bench.data import Batch, Batches, FrameStore
+from airseg.bench.fabric import build_fabric, pick_device, world_size
+from airseg.bench.failures import free_memory, is_out_of_memory, save_culprit, what_would_fit
+from airseg.bench.journal import Journal
+from airseg.bench.learner import Learner, build, running_average
+from airseg.bench.normalization import share_batch_norm
+from airseg.bench.optimization import build_optimizer, learning_rate
+from airseg.bench.protocol import Protocol, protocol_of
+from airseg.bench.recipe import Recipe
 from airseg.dataset.reader import Dataset
 from airseg.errors import RecipeError
-from airseg.models import build_model
-from airseg.models.base import VideoSegmenter, upsample
+from airseg.models.base import VideoSegmenter
+
+__all__ = ["Curves", "Trained", "build", "clip_loss", "learning_rate", "pick_device", "train"]
 
 Progress = Callable[[str, int, int | None], None]
+Points = list[tuple[int, float]]
 _CURVE_POINTS = 400
+_BATCHES_AHEAD = 4
 
 
 @dataclass(frozen=True)
 class Curves:
-    """What happened while training.
+    """What happened while training, as points (step, value).
 
     Attributes:
-        loss: (step, mean training loss since the point before).
-        validation: (step, class-mean IoU on the validation split).
+        loss: mean training loss since the point before.
+        validation: class-mean IoU on the validation frames.
+        validation_jaccard: the founding paper's metric on the same frames.
+        training_jaccard: the same of an epoch's training frames, as they were trained on; with
+            protocol ``paper`` only.
+        epoch_steps: steps of an epoch.
     """
 
-    loss: list[tuple[int, float]]
-    validation: list[tuple[int, float]]
+    loss: Points = field(default_factory=list)
+    validation: Points = field(default_factory=list)
+    validation_jaccard: Points = field(default_factory=list)
+    training_jaccard: Points = field(default_factory=list)
+    epoch_steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,29 +83,6 @@ class Trained:
     supervised_frames: int
 
 
-def pick_device(name: str | None = None) -> torch.device:
-    """Return the device of a name, or CUDA where there is one, else the CPU.
-
-    Raises:
-        RecipeError: the name is no device, or there is no such device here.
-    """
-    try:
-        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as cause:
-        reason = str(cause).strip().splitlines()[0]
-        raise RecipeError(f"--device {name}: cannot be used here ({reason}).") from None
-    return device
-
-
-def build(recipe: Recipe, num_classes: int) -> VideoSegmenter:
-    """Build a recipe's network, initialised from its seed."""
-    torch.manual_seed(recipe.train.seed)
-    model = build_model(recipe.model.name, num_classes, **recipe.model.options)
-    load_weights(model, recipe.model.weights)
-    return model
-
-
 def train(
     recipe: Recipe,
     dataset: Dataset,
@@ -86,10 +90,12 @@ def train(
     device: torch.device,
     progress: Progress,
     store: FrameStore | None = None,
+    journal: Journal | None = None,
 ) -> Trained:
     """Train a recipe's network, or continue from its checkpoint.
 
     Gradients never cross clips, and the frames a clip's context consists of are not supervised.
+    Under torchrun every process calls this; they share each batch, and the first one writes.
 
     Args:
         recipe: one row's.
@@ -98,12 +104,30 @@ def train(
         device: where to compute.
         progress: told about every step.
         store: frames read before, to share between rows of the same size.
+        journal: where curves are written as they grow, or None.
 
     Raises:
-        RecipeError: the dataset has no training frames, the loss is no number any more, or the
-            checkpoint belongs to another training.
+        RecipeError: the dataset has no training frames, the loss is no number any more, memory ran
+            out, or the checkpoint belongs to another training.
     """
-    return _Training(recipe, dataset, checkpoint, device, progress, store).run()
+    store = store or FrameStore(dataset, recipe.data.height, recipe.data.width)
+    protocol = protocol_of(recipe, dataset, store)
+    return _Training(recipe, dataset, protocol, checkpoint, device, progress, journal).run()
+
+
+@dataclass
+class _State:
+    """What a checkpoint holds beside weights."""
+
+    step: int = 0
+    seconds: float = 0.0
+    frames: int = 0
+    loss: Points = field(default_factory=list)
+    validation: Points = field(default_factory=list)
+    validation_jaccard: Points = field(default_factory=list)
+    training_jaccard: Points = field(default_factory=list)
+    recent: list[float] = field(default_factory=list)
+    jaccards: list[float] = field(default_factory=list)
 
 
 class _Training:
@@ -111,187 +135,256 @@ class _Training:
         self,
         recipe: Recipe,
         dataset: Dataset,
+        protocol: Protocol,
         checkpoint: Path,
         device: torch.device,
         progress: Progress,
-        store: FrameStore | None,
+        journal: Journal | None,
     ) -> None:
-        self._recipe, self._dataset, self._device = recipe, dataset, device
-        self._checkpoint, self._progress = checkpoint, progress
+        self._recipe, self._protocol, self._train = recipe, protocol, recipe.train
+        self._checkpoint, self._progress, self._journal = checkpoint, progress, journal
         self._fingerprint = f"{recipe.fingerprint()}-{dataset.content_hash}"
-        names = dataset.split("train")
-        if not names:
-            raise RecipeError("the dataset has no sequence in its training split.")
-        lengths = {n: dataset.sequence(n).length for n in names}
-        self._store = store or FrameStore(dataset, recipe.data.height, recipe.data.width)
-        self._model = build(recipe, dataset.num_classes).to(device)
+        self._fabric = build_fabric(recipe.train, device)
+        self._device = self._fabric.device
+        self._model = build(recipe, dataset.num_classes).to(self._device)
+        if world_size() > 1 and recipe.train.sync_batch_norm:
+            share_batch_norm(self._model, self._device)
         self._batches = Batches(
-            self._store, lengths, recipe.data, self._model.memory_depth, recipe.train.seed
+            protocol.source,
+            protocol.clips(self._model.memory_depth),
+            recipe.data,
+            recipe.train.seed,
+            rank=self._fabric.global_rank,
+            world_size=self._fabric.world_size,
+            ahead=_BATCHES_AHEAD if self._device.type == "cuda" else 0,
         )
-        self._optimizer = _optimizer(recipe.train, self._model)
-        self._weights = _class_weights(recipe.loss, self._store, lengths, dataset)
-        self._step, self._seconds, self._frames = 0, 0.0, 0
-        self._loss: list[tuple[int, float]] = []
-        self._validation: list[tuple[int, float]] = []
-        self._recent: list[float] = []
+        self._steps, self._validate_every = _lengths(recipe, len(self._batches))
+        self._weights = class_weights(recipe.loss, protocol.class_counts())
+        self._optimizer = build_optimizer(recipe.train, self._model)
+        self._average = running_average(self._model, recipe.train.ema)
+        learner: Any = Learner(self._model, channels_last=recipe.train.channels_last)
+        if recipe.train.compile:
+            learner = torch.compile(learner)
+        self._learner, self._stepper = self._fabric.setup(learner, self._optimizer)
+        self._state = _State()
 
     def run(self) -> Trained:
-        state = load_checkpoint(self._checkpoint, self._fingerprint)
-        if state is not None:
-            self._restore(state)
-        train = self._recipe.train
-        began = saved = time.monotonic()
-        self._began = began
+        found = load_checkpoint(self._checkpoint, self._fingerprint)
+        if found is not None:
+            self._restore(found)
+        state = self._state
+        if self._journal and self._fabric.is_global_zero:
+            self._journal.open_at(state.step)
+        self._began = saved = time.monotonic()
         try:
-            for frames, labels in self._batches.from_step(self._step):
-                if self._step >= train.steps:
+            for batch in self._batches.from_step(state.step):
+                if state.step >= self._steps:
                     break
-                self._learn(frames, labels)
-                self._step += 1
-                if train.validate_every and self._step % train.validate_every == 0:
+                self._learn(batch)
+                if self._validate_every and state.step % self._validate_every == 0:
                     self._validate()
                 # Ctrl-C arrives here, between steps, where the state is whole.
-                self._progress(self._recipe.name, self._step, train.steps)
-                if time.monotonic() - saved > train.checkpoint_every_s:
+                self._progress(self._recipe.name, state.step, self._steps)
+                if time.monotonic() - saved > self._train.checkpoint_every_s:
                     self._save()
                     saved = time.monotonic()
         except KeyboardInterrupt:
             self._save()
             raise
         self._save()
-        curves = Curves(self._loss, self._validation)
-        return Trained(self._model.eval(), curves, self._seconds, self._frames)
+        self._fabric.barrier()
+        if self._journal and self._fabric.is_global_zero:
+            self._journal.close()
+        curves = Curves(
+            state.loss,
+            state.validation,
+            state.validation_jaccard,
+            state.training_jaccard,
+            len(self._batches),
+        )
+        return Trained(self._scored_model().eval(), curves, state.seconds, state.frames)
 
-    def _learn(self, frames: Tensor, labels: Tensor) -> None:
-        """Take one optimiser step on a batch of clips."""
-        train = self._recipe.train
+    def _learn(self, batch: Batch) -> None:
+        """Take one optimiser step."""
+        state, rate = self._state, learning_rate(self._train, self._state.step, self._steps)
         for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate(train, self._step)
+            group["lr"] = rate
+        torch.manual_seed(self._seed_of_step())
         self._model.train()
-        outputs, _ = self._model.training_outputs(frames.to(self._device))
-        loss = clip_loss(outputs, labels.to(self._device), self._recipe.loss, self._weights)
-        value = float(loss.detach())
-        if not np.isfinite(value):
-            raise RecipeError(
-                f"{self._recipe.name}: the loss is {value} at step {self._step}. The last "
-                f"checkpoint is kept. Lower train.learning_rate ({train.learning_rate}), or set "
-                "train.clip_gradient."
+        self._stepper.zero_grad(set_to_none=True)
+        try:
+            value = self._gradients(batch)
+        except Exception as cause:
+            if not is_out_of_memory(cause):
+                raise
+            raise self._out_of_memory(batch) from None
+        norm = 0.0
+        if self._train.clip_gradient:
+            norm = float(
+                self._fabric.clip_gradients(
+                    self._learner,
+                    self._stepper,
+                    max_norm=self._train.clip_gradient,
+                    error_if_nonfinite=False,
+                )
             )
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if train.clip_gradient:
-            torch.nn.utils.clip_grad_norm_(self._model.parameters(), train.clip_gradient)
-        self._optimizer.step()
-        self._frames += labels.shape[0] * labels.shape[1]
-        self._recent.append(value)
-        if len(self._recent) >= max(train.steps // _CURVE_POINTS, 1):
-            self._loss.append((self._step + 1, float(np.mean(self._recent))))
-            self._recent = []
+        if self._train.precision == "fp16":
+            norm = 0.0  # one that is no number is part of the search for a scale
+        if not (math.isfinite(value) and math.isfinite(norm)):
+            raise self._not_a_number(batch, value, norm)
+        self._stepper.step()
+        if self._average is not None:
+            self._average.update_parameters(self._model)
+        state.step += 1
+        state.frames += batch.size * batch.labels.shape[1]
+        self._note_loss(value, rate)
+
+    def _gradients(self, batch: Batch) -> float:
+        """Add up the gradients of the batch's parts; return the loss of the batch of all."""
+        total = torch.zeros((), device=self._device)
+        whole: list[Tensor] | None = None
+        parts = list(batch.parts(self._train.accumulate))
+        world = self._fabric.world_size
+        for number, part in enumerate(parts):
+            last = number == len(parts) - 1
+            with nullcontext() if last else self._fabric.no_backward_sync(self._learner):
+                outputs = self._learner(part.frames.to(self._device, non_blocking=True))
+                labels = part.labels.to(self._device, non_blocking=True).long()
+                if whole is None:
+                    whole = self._label_weights(outputs, batch)
+                share = len(part.clips) / batch.size
+                # Processes average their gradients, and these are to be added up.
+                loss = world * clip_loss(
+                    outputs, labels, self._recipe.loss, self._weights, whole, share
+                )
+                if self._recipe.loss.reduction == "sum":
+                    loss = loss * batch.size
+                self._fabric.backward(loss, model=self._learner)
+            total += loss.detach()
+            self._note_jaccard(outputs, labels)
+        if world > 1:
+            total = self._fabric.all_reduce(total, reduce_op="mean")
+        return float(total)
+
+    def _label_weights(self, outputs: Outputs, batch: Batch) -> list[Tensor] | None:
+        """Return what each output's sum over pixels is divided by: of all parts and processes."""
+        if len(batch.clips) == batch.size and self._train.accumulate == 1:
+            return None
+        labels = batch.labels.to(self._device).long()
+        truths = truths_of(outputs, labels, self._recipe.loss)
+        weights = [label_weight(truth, self._weights) for truth in truths]
+        if self._fabric.world_size == 1:
+            return weights
+        return list(self._fabric.all_reduce(torch.stack(weights), reduce_op="sum"))
+
+    def _seed_of_step(self) -> int:
+        """Return a seed that no other step, process or seed of the recipe has."""
+        place = [self._train.seed, self._state.step, self._fabric.global_rank]
+        return int(np.random.SeedSequence(place).generate_state(1)[0])
+
+    def _note_loss(self, value: float, rate: float) -> None:
+        state = self._state
+        state.recent.append(value)
+        if len(state.recent) >= max(self._steps // _CURVE_POINTS, 1):
+            state.loss.append((state.step, float(np.mean(state.recent))))
+            state.recent = []
+            self._write("loss", state.loss[-1][1], rate)
+        if self._protocol.leaks and state.step % len(self._batches) == 0:
+            state.training_jaccard.append((state.step, float(np.mean(state.jaccards))))
+            state.jaccards = []
+            self._write("training_jaccard", state.training_jaccard[-1][1], rate)
+
+    def _note_jaccard(self, outputs: Outputs, labels: Tensor) -> None:
+        """Note the founding paper's metric of the frames just trained on, as its curves have it."""
+        if not self._protocol.leaks:
+            return
+        truth = truths_of(outputs[:1], labels, self._recipe.loss)[0]
+        right = outputs[0][1][:, -labels.shape[1] :].argmax(2) == truth
+        accuracy = right.flatten(2).float().mean(-1)
+        self._state.jaccards += (accuracy / (2 - accuracy)).flatten().tolist()
 
     def _validate(self) -> None:
-        names = self._dataset.split("val")
-        if not names:
-            return
-        self._model.eval()
-        data = self._recipe.data
-        scores = score_split(
-            self._model,
-            self._dataset,
-            names,
-            (data.height, data.width),
-            self._device,
-            frames=self._recipe.train.validation_frames,
-        )
-        self._validation.append((self._step, scores.total.mean_iou))
+        if self._fabric.is_global_zero:
+            model = self._scored_model().eval()
+            scores = self._protocol.validate(model, self._device)
+            if scores is not None:
+                step, rate = self._state.step, self._optimizer.param_groups[0]["lr"]
+                self._state.validation.append((step, scores.mean_iou))
+                self._state.validation_jaccard.append((step, scores.paper_jaccard))
+                self._write("validation_mean_iou", scores.mean_iou, rate)
+                self._write("validation_jaccard", scores.paper_jaccard, rate)
+        self._fabric.barrier()
+
+    def _write(self, kind: str, value: float, rate: float) -> None:
+        if self._journal and self._fabric.is_global_zero:
+            seconds = self._state.seconds + time.monotonic() - self._began
+            self._journal.add(self._state.step, kind, value, rate, seconds, self._state.frames)
+
+    def _scored_model(self) -> VideoSegmenter:
+        return self._model if self._average is None else self._average.module
 
     def _save(self) -> None:
-        now = time.monotonic()
-        self._seconds, self._began = self._seconds + now - self._began, now
-        state = {
+        state, now = self._state, time.monotonic()
+        state.seconds, self._began = state.seconds + now - self._began, now
+        if not self._fabric.is_global_zero:
+            return
+        content = {
+            **vars(state),
             "fingerprint": self._fingerprint,
             "model": self._model.state_dict(),
             "optimizer": self._optimizer.state_dict(),
-            "step": self._step,
-            "seconds": self._seconds,
-            "frames": self._frames,
-            "loss": self._loss,
-            "validation": self._validation,
-            "recent": self._recent,
-            "random": torch.get_rng_state(),
+            "precision": self._fabric.strategy.precision.state_dict(),
         }
-        save_checkpoint(self._checkpoint, state)
+        if self._average is not None:
+            content["average"] = self._average.state_dict()
+        save_checkpoint(self._checkpoint, content)
 
-    def _restore(self, state: dict) -> None:
-        self._model.load_state_dict(state["model"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._step, self._seconds, self._frames = state["step"], state["seconds"], state["frames"]
-        self._loss = [tuple(p) for p in state["loss"]]
-        self._validation = [tuple(p) for p in state["validation"]]
-        self._recent = list(state["recent"])
-        torch.set_rng_state(state["random"])
+    def _restore(self, found: dict[str, Any]) -> None:
+        self._model.load_state_dict(found["model"])
+        self._optimizer.load_state_dict(found["optimizer"])
+        self._fabric.strategy.precision.load_state_dict(found["precision"])
+        if self._average is not None:
+            self._average.load_state_dict(found["average"])
+        kept = {name: found[name] for name in vars(self._state)}
+        for name, value in kept.items():
+            points = isinstance(value, list) and value and isinstance(value[0], list | tuple)
+            setattr(self._state, name, [tuple(p) for p in value] if points else value)
 
-
-def clip_loss(
-    outputs: list[tuple[float, Tensor]], labels: Tensor, recipe: LossRecipe, weights: Tensor | None
-) -> Tensor:
-    """Return the loss of a batch of clips; context frames are left out.
-
-    Args:
-        outputs: weighted logits (B, T, C, h, w); the last S frames of T are supervised.
-        labels: (B, S, H, W) int64, 255 does not count.
-        recipe: at which resolution to compare.
-        weights: (C,) class weights, or None.
-    """
-    supervised = labels.shape[1]
-    total = labels.new_zeros((), dtype=torch.float32)
-    for share, logits in outputs:
-        chosen, truth = logits[:, -supervised:], labels
-        if recipe.resolution == "full":
-            chosen = upsample(chosen, labels.shape[-2:])
-        else:
-            truth = functional.interpolate(labels.float(), chosen.shape[-2:], mode="nearest-exact")
-            truth = truth.long()
-        weight = None if weights is None else weights.to(chosen.device)
-        loss = functional.cross_entropy(
-            chosen.flatten(0, 1).float(), truth.flatten(0, 1), weight, ignore_index=255
+    def _not_a_number(self, batch: Batch, value: float, norm: float) -> RecipeError:
+        step = self._state.step
+        name = f"nan-step{step}-rank{self._fabric.global_rank}.pt"
+        path = save_culprit(self._checkpoint.with_name(name), batch, step, self._model)
+        what = f"loss is {value}" if not math.isfinite(value) else f"gradient's norm is {norm}"
+        return RecipeError(
+            f"{self._recipe.name}: the {what} at step {step}. Its batch and weights are in {path}; "
+            "the last checkpoint is kept. Lower train.learning_rate "
+            f"({self._train.learning_rate}), or set train.clip_gradient."
         )
-        total = total + share * loss
-        if recipe.inconsistency and logits is outputs[0][1]:
-            total = total + recipe.inconsistency * inconsistency_loss(
-                chosen, truth, recipe.inconsistency_form, recipe.inconsistency_power
-            )
-    return total
+
+    def _out_of_memory(self, batch: Batch) -> RecipeError:
+        def attempt(smaller: Batch) -> None:
+            try:
+                outputs = self._learner(smaller.frames.to(self._device))
+                labels = smaller.labels.to(self._device).long()
+                loss = clip_loss(outputs, labels, self._recipe.loss, self._weights)
+                self._fabric.backward(loss, model=self._learner)
+            finally:
+                self._optimizer.zero_grad(set_to_none=True)
+
+        self._optimizer.zero_grad(set_to_none=True)
+        free_memory()
+        part = next(batch.parts(self._train.accumulate))
+        advice = what_would_fit(batch, part, attempt, self._fabric.world_size)
+        return RecipeError(f"{self._recipe.name}: {advice}")
 
 
-def learning_rate(train: TrainRecipe, step: int) -> float:
-    """Return the learning rate of a step, counted from 0."""
-    if step < train.warmup_steps:
-        return train.learning_rate * (step + 1) / train.warmup_steps
-    done = (step - train.warmup_steps) / max(train.steps - train.warmup_steps, 1)
-    if train.schedule == "poly":
-        return train.learning_rate * max(1 - done, 1e-3) ** 0.9
-    if train.schedule == "cosine":
-        return train.learning_rate * (0.5 + 0.5 * np.cos(np.pi * min(done, 1.0)) + 1e-4)
-    return train.learning_rate
-
-
-def _optimizer(train: TrainRecipe, model: VideoSegmenter) -> torch.optim.Optimizer:
-    rate, decay = train.learning_rate, train.weight_decay
-    if train.optimizer == "sgd":
-        return torch.optim.SGD(model.parameters(), rate, train.momentum, weight_decay=decay)
-    kind = torch.optim.Adam if train.optimizer == "adam" else torch.optim.AdamW
-    return kind(model.parameters(), rate, weight_decay=decay)
-
-
-def _class_weights(
-    loss: LossRecipe, store: FrameStore, lengths: dict[str, int], dataset: Dataset
-) -> Tensor | None:
-    if loss.class_weights == "none":
-        return None
-    counts = np.zeros(256, np.int64)
-    for name, length in lengths.items():
-        _, labels = store.frames(name, range(0, length, 10))
-        counts += np.bincount(labels.ravel(), minlength=256)
-    share = counts[: dataset.num_classes] / max(counts[: dataset.num_classes].sum(), 1)
-    weights = 1 / np.sqrt(np.maximum(share, 1e-3))
-    return torch.tensor(weights / weights.mean(), dtype=torch.float32)
+def _lengths(recipe: Recipe, epoch: int) -> tuple[int, int]:
+    """Return how many steps to take, and after how many to validate."""
+    train = recipe.train
+    steps = train.steps if train.epochs is None else max(round(train.epochs * epoch), 1)
+    if train.warmup_steps >= steps and train.warmup_steps:
+        raise RecipeError(
+            f"{recipe.name}: train.warmup_steps is {train.warmup_steps}, and there are only "
+            f"{steps} steps: train.epochs {train.epochs} of {epoch}."
+        )
+    return steps, epoch if train.validate_every == "epoch" else train.validate_every

@@ -4,105 +4,28 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import itertools
 import json
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
+from airseg.bench.recipe_parts import (
+    DataRecipe,
+    EvaluateRecipe,
+    LossRecipe,
+    ModelRecipe,
+    PaperRecipe,
+    TrainRecipe,
+)
 from airseg.documents import StrictModel, load_document
 from airseg.errors import RecipeError, did_you_mean
 from airseg.resources import find_resource
-
-
-class ModelRecipe(StrictModel):
-    """Which network.
-
-    Attributes:
-        options: go to its builder.
-        weights: what it starts from: ``none``, ``imagenet`` for the backbone, or a file.
-    """
-
-    name: str
-    weights: str = "none"
-    options: dict[str, Any] = {}
-
-
-class DataRecipe(StrictModel):
-    """How clips are cut and dealt out.
-
-    Attributes:
-        height, width: pixels while training and predicting; scores are always at the labels' own.
-        batching: ``mixed`` puts clips of many sequences into a batch, ``homogeneous`` of one.
-        clips_per_batch: clips in a batch.
-        targets: supervised frames of a clip; the model's context comes before them.
-        max_context: the largest context of the comparison: every row supervises the same frames.
-        stride: frames from one of a clip to the next.
-        flip, photometric: augmentations, the same for all frames of a clip.
-    """
-
-    height: int = Field(480, ge=32, le=4096)
-    width: int = Field(640, ge=32, le=4096)
-    batching: Literal["mixed", "homogeneous"] = "mixed"
-    clips_per_batch: int = Field(4, ge=1, le=256)
-    targets: int = Field(4, ge=1, le=256)
-    max_context: int = Field(6, ge=0, le=256)
-    stride: int = Field(1, ge=1, le=100)
-    flip: bool = True
-    photometric: float = Field(0.2, ge=0, le=1)
-
-
-class LossRecipe(StrictModel):
-    """Cross-entropy on the supervised frames.
-
-    Attributes:
-        class_weights: ``none``, or ``root``: one over the root of a class's share of pixels.
-        resolution: ``full`` compares upsampled logits with the labels; ``logits`` compares the
-            network's own, coarse logits with the nearest labels, which costs a CPU much less.
-        inconsistency: weight of the loss that asks neighbouring frames to agree; 10 in its paper.
-        inconsistency_form, inconsistency_power: see `airseg.bench.losses`.
-    """
-
-    class_weights: Literal["none", "root"] = "none"
-    resolution: Literal["full", "logits"] = "full"
-    inconsistency: float = Field(0.0, ge=0)
-    inconsistency_form: Literal["paper", "code"] = "paper"
-    inconsistency_power: Literal[1, 2] = 2
-
-
-class TrainRecipe(StrictModel):
-    """How to optimise.
-
-    Attributes:
-        steps: optimiser steps, the same for every row.
-        schedule: of the learning rate after `warmup_steps`.
-        checkpoint_every_s: wall seconds between checkpoints.
-        validate_every: steps between validations, or 0 for none.
-        validation_frames: frames of each validation sequence that are scored then.
-    """
-
-    steps: int = Field(2000, ge=1, le=10_000_000)
-    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
-    learning_rate: float = Field(0.01, gt=0, le=10)
-    momentum: float = Field(0.9, ge=0, lt=1)
-    weight_decay: float = Field(5e-4, ge=0, le=1)
-    schedule: Literal["poly", "cosine", "constant"] = "poly"
-    warmup_steps: int = Field(0, ge=0)
-    clip_gradient: float = Field(0.0, ge=0)
-    seed: int = Field(0, ge=0)
-    checkpoint_every_s: float = Field(60.0, gt=0)
-    validate_every: int = Field(0, ge=0)
-    validation_frames: int = Field(50, ge=1)
-
-
-class EvaluateRecipe(StrictModel):
-    """What to score: every frame of a split, streamed one after the other."""
-
-    split: Literal["train", "val", "test"] = "test"
-    samples: int = Field(4, ge=0, le=64)
-    speed_frames: int = Field(30, ge=1, le=100_000)
 
 
 class Variant(StrictModel):
@@ -117,50 +40,164 @@ class Recipe(StrictModel):
 
     Attributes:
         protocol: ``fair``: split by sequence, the same supervised frames, steps and seeds for all.
+            ``paper``: the founding paper's, whose test frames neighbour its training frames.
+        dataset: HDF5 file, where the command names none.
         baseline: add a row that predicts the training set's commonest class everywhere.
         variants: rows; none means one row, named after the recipe.
+        sweep: field and values: every row once for each combination of values.
+        seeds: every row once for each; none means `train.seed`.
+        label: of swept rows, with fields in braces: ``N={model.options.tca_depth}``.
     """
 
     format: Literal[1] = 1
     name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
     description: str = ""
-    protocol: Literal["fair"] = "fair"
+    protocol: Literal["fair", "paper"] = "fair"
+    dataset: str = ""
     model: ModelRecipe
     data: DataRecipe = DataRecipe()
     loss: LossRecipe = LossRecipe()
     train: TrainRecipe = TrainRecipe()
     evaluate: EvaluateRecipe = EvaluateRecipe()
+    paper: PaperRecipe = PaperRecipe()
     baseline: bool = False
     variants: list[Variant] = []
+    sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
+    seeds: list[Annotated[int, Field(ge=0)]] = []
+    label: str = ""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        data = self.data
+        if self.train.accumulate > data.clips_per_batch:
+            raise ValueError(
+                f"train.accumulate is {self.train.accumulate}, and a batch has only "
+                f"{data.clips_per_batch} clips (data.clips_per_batch) to cut"
+            )
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds: {self.seeds}: one stands twice")
+        if self.protocol == "paper":
+            self._fits_the_paper()
+        return self
+
+    def _fits_the_paper(self) -> None:
+        data, by = self.data, self.paper.label_divisor
+        if data.height % by or data.width % by:
+            raise ValueError(
+                f"protocol paper: {data.height}x{data.width} cannot be divided by "
+                f"{by} (paper.label_divisor)"
+            )
+        if data.stride != 1 or data.flip or data.photometric or self.loss.resolution != "logits":
+            raise ValueError(
+                "protocol paper: expected data.stride 1, data.flip false, data.photometric 0 and "
+                "loss.resolution logits, as the founding paper has them"
+            )
 
     def fingerprint(self) -> str:
         """Return a hash of everything that decides the result."""
-        content = self.model_dump(mode="json", exclude={"description", "variants", "baseline"})
-        text = json.dumps(content, sort_keys=True)
-        return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+        return fingerprint_of(self.model_dump(mode="json"))
 
 
-def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
+_DECIDES_NOTHING = ("description", "variants", "baseline", "sweep", "seeds", "label", "dataset")
+
+
+def fingerprint_of(content: dict[str, Any]) -> str:
+    """Return the hash of a recipe as a result stores it."""
+    kept = {k: v for k, v in content.items() if k not in _DECIDES_NOTHING}
+    text = json.dumps(kept, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def load_recipe(name: str, settings: Sequence[str] = (), sweeps: Sequence[str] = ()) -> Recipe:
     """Read a recipe by path or bare name, and change fields.
 
     Args:
         name: a path, or the name of a shipped recipe.
         settings: ``train.steps=100`` and the like; values are YAML.
+        sweeps: ``train.learning_rate=[0.1, 0.01]`` and the like, beside the recipe's own.
 
     Raises:
         RecipeError: no such recipe, or it is wrong; the message names file, line and field.
     """
     path: Path = find_resource("recipe", name, RecipeError)
     recipe = load_document(path, Recipe, RecipeError)
-    changes = dict(_parse_setting(s) for s in settings)
+    changes = dict(_parse_setting("--set", s) for s in settings)
     changed = apply_settings(recipe, changes, "--set") if changes else recipe
-    for variant in changed.variants:
-        resolve_variant(changed, variant)  # wrong variants are told before any work begins
+    if sweeps:
+        added = dict(_parse_sweep(s) for s in sweeps)
+        changed = apply_settings(changed, {"sweep": {**changed.sweep, **added}}, "--sweep")
+    rows(changed)  # wrong variants are told before any work begins
     return changed
 
 
+@dataclass(frozen=True)
+class Row:
+    """One row of the leaderboard to be.
+
+    Attributes:
+        label: what the table shows; the same for all seeds.
+        run: its file's and folder's name.
+        recipe: what to do, without variants, sweep and seeds.
+    """
+
+    label: str
+    run: str
+    recipe: Recipe
+
+
+def rows(recipe: Recipe) -> list[Row]:
+    """Return every row of a recipe: variants, times values of the sweep, times seeds.
+
+    Raises:
+        RecipeError: a variant or a swept value is wrong, or two rows have one name.
+    """
+    single = {"variants": [], "sweep": {}, "seeds": [], "label": "", "baseline": False}
+    found = []
+    for variant in recipe.variants or [Variant(label=recipe.name)]:
+        for values in itertools.product(*recipe.sweep.values()):
+            swept = dict(zip(recipe.sweep, values, strict=True))
+            source = f"variant '{variant.label}'" if variant.set else "sweep"
+            changed = apply_settings(recipe, {**variant.set, **swept, **single}, source)
+            label = _label(recipe, variant, changed, swept)
+            run = f"{recipe.name}-{_slug(label)}"
+            found += [
+                Row(label, f"{run}-seed{seed}", apply_settings(changed, {"train.seed": seed}, run))
+                for seed in recipe.seeds
+            ] or [Row(label, run, changed)]
+    names = [row.run for row in found]
+    for row in found:
+        if names.count(row.run) > 1:
+            raise RecipeError(
+                f"{recipe.name}: two rows are called '{row.label}', and would overwrite each "
+                "other. Give them labels of their own."
+            )
+    return found
+
+
+def _label(recipe: Recipe, variant: Variant, row: Recipe, swept: dict[str, Any]) -> str:
+    """Return a row's label: the template's, or the variant's with what is swept."""
+    if not recipe.label:
+        said = ", ".join(f"{key.rsplit('.', 1)[-1]}={value}" for key, value in swept.items())
+        return f"{variant.label} {said}".strip()
+
+    def value(match: re.Match[str]) -> str:
+        place: Any = {**row.model_dump(mode="json"), "variant": variant.label}
+        for part in match[1].split("."):
+            if not isinstance(place, dict) or part not in place:
+                raise RecipeError(f"label: '{recipe.label}': there is no field '{match[1]}'.")
+            place = place[part]
+        return str(place)
+
+    return re.sub(r"\{([^{}]*)\}", value, recipe.label)
+
+
+def _slug(text: str) -> str:
+    kept = "".join(c if c.isalnum() else "-" for c in text.lower())
+    return "-".join(part for part in kept.split("-") if part) or "row"
+
+
 def resolve_variant(recipe: Recipe, variant: Variant) -> Recipe:
-    """Return the recipe of one row."""
+    """Return the recipe of one variant."""
     return apply_settings(recipe, variant.set, f"variant '{variant.label}'")
 
 
@@ -177,18 +214,24 @@ def apply_settings(recipe: Recipe, changes: dict[str, Any], source: str) -> Reci
             if not isinstance(place.get(part), dict):
                 raise RecipeError(_unknown(source, key, part, place, depth))
             place = place[part]
-        is_free = parts[:-1][-1:] == ["options"]
+        is_free = parts[:-1] == ["model", "options"]
         if parts[-1] not in place and not is_free:
             raise RecipeError(_unknown(source, key, parts[-1], place, len(parts) - 1))
         place[parts[-1]] = value
     try:
         return Recipe.model_validate(content)
     except ValidationError as cause:
-        first = cause.errors()[0]
-        field = ".".join(str(p) for p in first["loc"])
-        raise RecipeError(
-            f"{source}: {field}: {first['msg']}, found {first.get('input')!r}."
-        ) from None
+        raise RecipeError(f"{source}: {_complaint(cause)}") from None
+
+
+def _complaint(cause: ValidationError) -> str:
+    """Return the first of pydantic's complaints in a line."""
+    first = cause.errors()[0]
+    field = ".".join(str(p) for p in first["loc"] if not str(p).startswith(("literal[", "list[")))
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error":
+        return f"{field}: {message}." if field else f"{message}."
+    return f"{field}: {message}, found {first.get('input')!r}."
 
 
 def _unknown(source: str, key: str, part: str, place: dict[str, Any], depth: int) -> str:
@@ -196,11 +239,20 @@ def _unknown(source: str, key: str, part: str, place: dict[str, Any], depth: int
     return f"{source}: {key}: there is no field '{part}'.{hint}"
 
 
-def _parse_setting(text: str) -> tuple[str, Any]:
+def _parse_setting(option: str, text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise RecipeError(f"--set {text}: expected FIELD=VALUE, such as train.steps=100.")
+        raise RecipeError(f"{option} {text}: expected FIELD=VALUE, such as train.steps=100.")
     try:
         return key, yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise RecipeError(f"--set {text}: the value is not valid YAML.") from None
+    except (yaml.YAMLError, ValueError):
+        raise RecipeError(f"{option} {text}: the value is not valid YAML.") from None
+
+
+def _parse_sweep(text: str) -> tuple[str, list[Any]]:
+    key, values = _parse_setting("--sweep", text)
+    if not isinstance(values, list) or not values:
+        raise RecipeError(
+            f"--sweep {text}: expected FIELD=[VALUE, VALUE], such as train.seed=[0, 1]."
+        )
+    return key, values

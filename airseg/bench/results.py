@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -13,12 +12,11 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from airseg import __version__
+from airseg.bench.recipe import fingerprint_of as recipe_hash
 from airseg.documents import StrictModel
 from airseg.errors import RecipeError
 
 FORMAT_VERSION = 1
-_WITHOUT_EFFECT = frozenset({"description", "variants", "baseline"})
-"""Parts of a recipe that do not change a row; see `Recipe.fingerprint`."""
 
 
 class SequenceResult(StrictModel):
@@ -100,10 +98,13 @@ class SpeedResult(StrictModel):
 
 
 class CurveResult(StrictModel):
-    """Points (step, value)."""
+    """Points (step, value); see `engine.Curves`."""
 
     loss: list[tuple[int, float]] = []
-    validation: list[tuple[int, float]] = []
+    validation: list[tuple[int, float | None]] = []
+    validation_jaccard: list[tuple[int, float | None]] = []
+    training_jaccard: list[tuple[int, float]] = []
+    epoch_steps: int = 0
 
 
 class DatasetResult(StrictModel):
@@ -119,10 +120,12 @@ class Result(StrictModel):
 
     Attributes:
         run: unique name; label: what the table shows.
+        leaks: whether scored frames neighbour frames that were trained on, as under ``paper``.
         kind: ``model``, ``baseline`` for the majority class, or ``submission`` for label maps of
             another program.
         recipe: the resolved recipe; recipe_hash: its fingerprint.
         command: what to type to get this row again.
+        scored_frames: how many frames the scores are of; 0 in older results, which say it not.
         samples: frames whose predictions lie in the run's folder: sequence and frame number.
     """
 
@@ -131,6 +134,7 @@ class Result(StrictModel):
     label: str
     kind: Literal["model", "baseline", "submission"] = "model"
     protocol: str
+    leaks: bool = False
     recipe: dict[str, Any]
     recipe_hash: str
     dataset: DatasetResult
@@ -139,6 +143,7 @@ class Result(StrictModel):
     curves: CurveResult = CurveResult()
     training_seconds: float = 0.0
     supervised_frames: int = 0
+    scored_frames: int = 0
     samples: list[tuple[str, int]] = []
     command: str = ""
     airseg_version: str = __version__
@@ -188,17 +193,6 @@ def load_result(path: Path) -> Result:
             f"({recipe_hash(result.recipe)}): one of them was changed after the run. Run it again."
         )
     return result
-
-
-def recipe_hash(recipe: dict[str, Any]) -> str:
-    """Return the fingerprint of a resolved recipe as a result stores it.
-
-    It is taken of what is stored, not of today's `Recipe`, so that results of earlier versions,
-    whose recipes had fewer fields, can still be checked.
-    """
-    content = {k: v for k, v in recipe.items() if k not in _WITHOUT_EFFECT}
-    text = json.dumps(content, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 def load_results(inputs: list[Path]) -> list[tuple[Path, Result]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,17 @@ import numpy as np
 import torch
 
 from airseg.bench.data import FrameStore
-from airseg.bench.engine import Trained, pick_device, train
+from airseg.bench.engine import Trained, train
 from airseg.bench.evaluate import (
     Scores,
     commonest_class,
     score_constant,
-    score_split,
     stream_predictions,
 )
-from airseg.bench.recipe import Recipe, resolve_variant
+from airseg.bench.fabric import pick_device, rank
+from airseg.bench.journal import Journal
+from airseg.bench.protocol import Protocol, protocol_of
+from airseg.bench.recipe import Recipe, Row, rows
 from airseg.bench.results import (
     CurveResult,
     DatasetResult,
@@ -29,15 +31,39 @@ from airseg.bench.results import (
     ScoreResult,
     SpeedResult,
     load_result,
+    number,
     save_result,
 )
 from airseg.bench.scoring import describe_matrices, describe_scores, motion_source
 from airseg.bench.speed import measure_speed
 from airseg.dataset.reader import Dataset
-from airseg.errors import RecipeError
+from airseg.errors import RecipeError, did_you_mean
 from airseg.models.base import VideoSegmenter
 
 Progress = Callable[[str, int, int | None], None]
+BASELINE = "majority-class"
+"""What `only` calls the row of the commonest class."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where and how a recipe is run; nothing of it decides the result.
+
+    Attributes:
+        out: folder of the results; checkpoints and predictions go into a folder a row beside them.
+        progress: told about long work.
+        device_name: where to compute, or None for CUDA where there is one.
+        command: what the user typed, for the record.
+        only: labels or runs of the rows to make; empty means all.
+        tensorboard: whether curves are written for TensorBoard too.
+    """
+
+    out: Path
+    progress: Progress
+    device_name: str | None = None
+    command: str = ""
+    only: tuple[str, ...] = ()
+    tensorboard: bool = False
 
 
 def run_recipe(
@@ -48,47 +74,86 @@ def run_recipe(
     *,
     device_name: str | None = None,
     command: str = "",
+    only: tuple[str, ...] = (),
+    tensorboard: bool = False,
 ) -> list[Path]:
     """Make every row of a recipe; rows that are done are kept, unfinished ones continued.
 
     Args:
         recipe: as loaded.
         dataset: with training frames, and frames in the split to score.
-        out: folder of the results; checkpoints and predictions go into a folder a row beside them.
-        progress: told about long work.
-        device_name: where to compute, or None for CUDA where there is one.
-        command: what the user typed, for the record.
+        out, progress, device_name, command, only, tensorboard: see `Surroundings`.
 
     Returns:
         The paths of the results, in the recipe's order.
     """
+    where = Surroundings(out, progress, device_name, command, only, tensorboard)
     device = pick_device(device_name)
     torch.backends.cudnn.benchmark = device.type == "cuda"
-    sequences = dataset.split(recipe.evaluate.split)
-    if not sequences:
+    if recipe.protocol == "fair" and not dataset.split(recipe.evaluate.split):
         raise RecipeError(f"the dataset has no sequence in its {recipe.evaluate.split} split.")
     out.mkdir(parents=True, exist_ok=True)
     paths = []
     store: FrameStore | None = None
-    for label, row in _rows(recipe):
-        run = f"{recipe.name}-{_slug(label)}"
-        done = _finished(out, run, row, dataset)
+    for row in choose_rows(recipe, only):
+        done = finished(out, row, dataset)
         if done:
-            progress(f"{label}: done before", 1, 1)
+            progress(f"{row.label}: done before", 1, 1)
             paths.append(done)
             continue
-        if store is None or store.size != (row.data.height, row.data.width):
-            store = FrameStore(dataset, row.data.height, row.data.width)
-        folder = out / run
-        folder.mkdir(exist_ok=True)
-        named = partial(_as_training, progress, label)
-        trained = train(row, dataset, folder / "checkpoint.pt", device, named, store)
-        paths.append(
-            _score(run, label, row, dataset, sequences, trained, device, out, progress, command)
-        )
-    if recipe.baseline:
-        paths.append(_baseline(recipe, dataset, sequences, out, command))
+        data = row.recipe.data
+        if store is None or store.size != (data.height, data.width):
+            store = FrameStore(dataset, data.height, data.width)
+        path = _make_row(row, dataset, store, device, where)
+        if path:
+            paths.append(path)
+    wanted = not only or BASELINE in only
+    if recipe.baseline and recipe.protocol == "fair" and wanted and rank() == 0:
+        paths.append(_baseline(recipe, dataset, out, command))
     return paths
+
+
+def choose_rows(recipe: Recipe, only: tuple[str, ...] = ()) -> list[Row]:
+    """Return the rows of a recipe that are asked for by label or run; all if none is.
+
+    Raises:
+        RecipeError: there is no such row.
+    """
+    every = rows(recipe)
+    for wanted in set(only) - {BASELINE}:
+        names = [n for row in every for n in (row.label, row.run)]
+        if wanted not in names:
+            labels = list(dict.fromkeys(row.label for row in every))
+            hint = did_you_mean(wanted, names) or f" Rows: {', '.join(labels)}."
+            raise RecipeError(f"--only {wanted}: {recipe.name} has no such row.{hint}")
+    return [row for row in every if not only or row.label in only or row.run in only]
+
+
+def finished(out: Path, row: Row, dataset: Dataset) -> Path | None:
+    """Return the result of a row that was finished before on the same data, if any."""
+    path = out / f"{row.run}.json"
+    if not path.exists():
+        return None
+    found = load_result(path)
+    same = found.recipe_hash == row.recipe.fingerprint()
+    return path if same and found.dataset.content_hash == dataset.content_hash else None
+
+
+def _make_row(
+    row: Row, dataset: Dataset, store: FrameStore, device: torch.device, where: Surroundings
+) -> Path | None:
+    """Train, score and time a row; of several processes the first one writes the result."""
+    folder = where.out / row.run
+    folder.mkdir(exist_ok=True)
+    journal = Journal(
+        folder / "training.csv", folder / "tensorboard" if where.tensorboard else None
+    )
+    named = partial(_as_training, where.progress, row.label)
+    trained = train(row.recipe, dataset, folder / "checkpoint.pt", device, named, store, journal)
+    if rank() != 0:
+        return None
+    protocol = protocol_of(row.recipe, dataset, store)
+    return _score(row, dataset, protocol, trained, device, where)
 
 
 def _as_training(progress: Progress, label: str, what: str, done: int, total: int | None) -> None:
@@ -96,82 +161,79 @@ def _as_training(progress: Progress, label: str, what: str, done: int, total: in
     progress(f"{label}: training", done, total)
 
 
-def _rows(recipe: Recipe) -> list[tuple[str, Recipe]]:
-    if not recipe.variants:
-        return [(recipe.name, recipe)]
-    return [(v.label, resolve_variant(recipe, v)) for v in recipe.variants]
-
-
-def _finished(out: Path, run: str, recipe: Recipe, dataset: Dataset) -> Path | None:
-    """Return the result of a row that was finished before on the same data, if any."""
-    path = out / f"{run}.json"
-    if not path.exists():
-        return None
-    found = load_result(path)
-    same = found.recipe_hash == recipe.fingerprint()
-    return path if same and found.dataset.content_hash == dataset.content_hash else None
-
-
 def _score(
-    run: str,
-    label: str,
-    recipe: Recipe,
+    row: Row,
     dataset: Dataset,
-    sequences: list[str],
+    protocol: Protocol,
     trained: Trained,
     device: torch.device,
-    out: Path,
-    progress: Progress,
-    command: str,
+    where: Surroundings,
 ) -> Path:
+    recipe, model = row.recipe, trained.model
     size = (recipe.data.height, recipe.data.width)
-    total = sum(dataset.sequence(s).length for s in sequences)
+    total = protocol.scored_frames(model.memory_depth)
     scored = 0
 
     def count(frames: int) -> None:
         nonlocal scored
         scored += frames
-        progress(f"{label}: scoring", scored, total)
+        where.progress(f"{row.label}: scoring", scored, total)
 
-    scores = score_split(
-        trained.model, dataset, sequences, size, device, thorough=True, progress=count
-    )
-    speed = measure_speed(trained.model, *size, device, recipe.evaluate.speed_frames)
-    samples = choose_samples(dataset, sequences, recipe.evaluate.samples)
-    _save_predictions(out / run, trained.model, dataset, samples, size, device)
+    scores = protocol.score(model, device, count)
+    speed = measure_speed(model, *size, device, recipe.evaluate.speed_frames)
+    # Under the paper's protocol there is no frame that was not seen while training.
+    shown = [] if protocol.leaks else dataset.split(recipe.evaluate.split)
+    samples = choose_samples(dataset, shown, recipe.evaluate.samples)
+    _save_predictions(where.out / row.run, model, dataset, samples, size, device)
+    split, sequences = protocol.scored_split
     result = Result(
-        run=run,
-        label=label,
+        run=row.run,
+        label=row.label,
         protocol=recipe.protocol,
+        leaks=protocol.leaks,
         recipe=recipe.model_dump(mode="json"),
         recipe_hash=recipe.fingerprint(),
-        dataset=_dataset(dataset, recipe, sequences),
+        dataset=DatasetResult(content_hash=dataset.content_hash, split=split, sequences=sequences),
         scores=score_result(scores, dataset),
         speed=SpeedResult(**asdict(speed)),
-        curves=CurveResult(loss=trained.curves.loss, validation=trained.curves.validation),
+        curves=_curves(trained),
         training_seconds=trained.seconds,
         supervised_frames=trained.supervised_frames,
+        scored_frames=scored,
         samples=samples,
-        command=command,
+        command=where.command,
     )
-    return save_result(out, result)
+    return save_result(where.out, result)
 
 
-def _baseline(
-    recipe: Recipe, dataset: Dataset, sequences: list[str], out: Path, command: str
-) -> Path:
+def _curves(trained: Trained) -> CurveResult:
+    curves = trained.curves
+    return CurveResult(
+        loss=curves.loss,
+        validation=[(step, number(v)) for step, v in curves.validation],
+        validation_jaccard=[(step, number(v)) for step, v in curves.validation_jaccard],
+        training_jaccard=curves.training_jaccard,
+        epoch_steps=curves.epoch_steps,
+    )
+
+
+def _baseline(recipe: Recipe, dataset: Dataset, out: Path, command: str) -> Path:
     """Score the training split's commonest class, predicted everywhere."""
+    split = recipe.evaluate.split
+    sequences = dataset.split(split)
+    lengths = {s: dataset.sequence(s).length for s in sequences}
     label = commonest_class(dataset, dataset.split("train"))
     scores = score_constant(dataset, sequences, label, thorough=True)
     result = Result(
-        run=f"{recipe.name}-majority-class",
+        run=f"{recipe.name}-{BASELINE}",
         label=f"majority class ({dataset.class_names[label]})",
         kind="baseline",
         protocol=recipe.protocol,
         recipe=recipe.model_dump(mode="json"),
         recipe_hash=recipe.fingerprint(),
-        dataset=_dataset(dataset, recipe, sequences),
+        dataset=DatasetResult(content_hash=dataset.content_hash, split=split, sequences=lengths),
         scores=score_result(scores, dataset),
+        scored_frames=sum(lengths.values()),
         command=command,
     )
     return save_result(out, result)
@@ -221,16 +283,3 @@ def _save_predictions(
                 for kind, image in images.items():
                     path = folder / f"{name}-{index:06d}-{kind}.png"
                     cv2.imwrite(str(path), np.ascontiguousarray(image))
-
-
-def _dataset(dataset: Dataset, recipe: Recipe, sequences: list[str]) -> DatasetResult:
-    return DatasetResult(
-        content_hash=dataset.content_hash,
-        split=recipe.evaluate.split,
-        sequences={s: dataset.sequence(s).length for s in sequences},
-    )
-
-
-def _slug(text: str) -> str:
-    kept = "".join(c if c.isalnum() else "-" for c in text.lower())
-    return "-".join(part for part in kept.split("-") if part) or "row"

@@ -208,11 +208,13 @@ def local_processes(count: int) -> Any:
 
 
 @contextmanager
-def ray_cluster(address: str) -> Any:
+def ray_cluster(address: str, *, per_gpu: bool = False) -> Any:
     """Yield a `Submit` that runs commands on a Ray cluster.
 
     Args:
         address: of the cluster, or ``local`` to start one here.
+        per_gpu: each command waits for a GPU of its own, or for a core where the cluster has none;
+            otherwise commands begin at once.
 
     Raises:
         AirsegError: Ray is not installed, or no cluster answers.
@@ -228,7 +230,9 @@ def ray_cluster(address: str) -> Any:
     except (ConnectionError, ValueError, RuntimeError) as cause:
         raise AirsegError(f"--ray {address}: no Ray cluster answers ({cause}).") from None
     try:
-        remote = ray.remote(max_retries=0, num_cpus=0)(run_command)
+        has_gpus = per_gpu and ray.cluster_resources().get("GPU", 0) >= 1
+        needs = {"num_cpus": 1 if per_gpu else 0, "num_gpus": 1 if has_gpus else 0}
+        remote = ray.remote(max_retries=0, **needs)(run_command)
         yield lambda command: remote.remote(command).future()
     finally:
         ray.shutdown()
