@@ -14,6 +14,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from airseg.bench.figures import paper_figures
 from airseg.bench.leaderboard import (
     Column,
     badge,
@@ -89,6 +90,7 @@ def page(rows: Sequence[tuple[Path, Result]], published: PublishedNumbers | None
         kinds=[k for k in _KINDS if any(r.kind == k[0] for r in results)],
         legend=[(c.name.replace("_", " "), _css(c.color)) for c in CLASSES],
         published=_published_context(published) if published else None,
+        figures=[(f, [Markup(p) for p in f.plots]) for f in paper_figures(results, published)],
         protocols=sorted({badge(r.protocol)[0] for r in results}),
         split=split_text(first),
         dataset=first.dataset.content_hash[:16],

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from airseg.bench.metrics.intervals import spread
-from airseg.bench.results import Result, ScoreResult, rank
+from airseg.bench.results import Result, ScoreResult, rank, recipe_hash
 
 
 class MeanResult(Result):
@@ -32,7 +32,7 @@ def merge_seeds(rows: Sequence[tuple[Path, Result]]) -> list[tuple[Path, Result]
     """
     groups: dict[str, list[tuple[Path, Result]]] = {}
     for path, result in rows:
-        groups.setdefault(_identity(result), []).append((path, result))
+        groups.setdefault(identity(result), []).append((path, result))
     merged = []
     for members in groups.values():
         members.sort(key=lambda m: seed_of(m[1]))
@@ -46,14 +46,14 @@ def seed_of(result: Result) -> int:
     return int(result.recipe.get("train", {}).get("seed", 0))
 
 
-def _identity(result: Result) -> str:
-    recipe: dict[str, Any] = {
-        k: v for k, v in result.recipe.items() if k not in ("description", "variants", "baseline")
-    }
+def identity(result: Result) -> str:
+    """Return what rows that differ by their seed only have in common."""
+    recipe = dict(result.recipe)
     if result.kind == "model" and "train" in recipe:
         recipe["train"] = {k: v for k, v in recipe["train"].items() if k != "seed"}
-    seed = "" if result.kind == "model" else result.run
-    return json.dumps([result.label, seed, recipe, result.dataset.model_dump()], sort_keys=True)
+    name = "" if result.kind == "model" else result.run
+    dataset = result.dataset.model_dump()
+    return json.dumps([result.label, name, recipe_hash(recipe), dataset], sort_keys=True)
 
 
 def _mean(results: Sequence[Result]) -> MeanResult:

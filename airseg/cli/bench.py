@@ -14,6 +14,7 @@ from airseg.cli.bench_export import export
 from airseg.cli.bench_flow import pretrain_flow
 from airseg.cli.bench_leaderboard import leaderboard
 from airseg.cli.bench_models import models
+from airseg.cli.bench_reproduce import reproduce
 from airseg.cli.bench_score import score
 from airseg.cli.bench_speed import speed
 
@@ -152,4 +153,5 @@ command.add_command(export)
 command.add_command(distances)
 command.add_command(pretrain_flow)
 command.add_command(score)
+command.add_command(reproduce)
 command.add_command(speed)

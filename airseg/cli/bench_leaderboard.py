@@ -38,11 +38,15 @@ def leaderboard(
 ) -> None:
     """Turn RESULTS, files or folders, into CSV, Markdown and one HTML page.
 
+    Results of paper-table2, fair-table2, paper-fig7 and paper-fig8 also make that table and those
+    figures of the founding paper, with ours beside them.
+
     \b
     Example:
       airseg bench leaderboard results --out results --splice README.md
     """
     from airseg.bench import leaderboard as board
+    from airseg.bench.figures import paper_figures
     from airseg.bench.published import load_published
     from airseg.bench.report import page
     from airseg.bench.results import load_results
@@ -59,6 +63,10 @@ def leaderboard(
     board.csv_table(only, papers).to_csv(out / "leaderboard.csv", index=False)
     (out / "leaderboard.md").write_text(text + theirs, encoding="utf-8")
     (out / "leaderboard.html").write_text(page(rows, papers), encoding="utf-8")
+    for figure in paper_figures(only, papers):
+        (out / f"{figure.name}.md").write_text(figure.markdown(), encoding="utf-8")
+        for number, plot in enumerate(figure.plots, 1):
+            (out / f"{figure.name}-{number}.svg").write_text(plot + "\n", encoding="utf-8")
     if splice:
         board.splice(splice, text)
     _print_table(only)
