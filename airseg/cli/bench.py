@@ -17,6 +17,7 @@ from airseg.cli.bench_models import models
 from airseg.cli.bench_reproduce import reproduce
 from airseg.cli.bench_score import score
 from airseg.cli.bench_speed import speed
+from airseg.cli.bench_temporal import temporal
 
 if TYPE_CHECKING:
     from airseg.bench.recipe import Recipe
@@ -155,3 +156,4 @@ command.add_command(pretrain_flow)
 command.add_command(score)
 command.add_command(reproduce)
 command.add_command(speed)
+command.add_command(temporal)
