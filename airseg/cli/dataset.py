@@ -17,6 +17,7 @@ _COMMANDS = {
     "merge": ("airseg.cli.dataset_merge", "Join datasets into one."),
     "append": ("airseg.cli.dataset_append", "Add recordings or datasets to a dataset."),
     "split": ("airseg.cli.dataset_split", "Put sequences into other splits."),
+    "leak": ("airseg.cli.dataset_leak", "Measure near-duplicates between splits."),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +54,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="Compression of colour frames, as in airseg relabel.",
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    help="Processes that read and pack.  [default: one a core, at most 8]",
+)
 @click.option("--strict", is_flag=True, help="Refuse what differs from what was published.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that is already there.")
 def command(
@@ -65,6 +71,7 @@ def command(
     splits: tuple[str, ...],
     palette: Path | None,
     codec: str,
+    jobs: int | None,
     strict: bool,
     overwrite: bool,
 ) -> None:
@@ -90,7 +97,8 @@ def command(
     from airseg.errors import DatasetError
     from airseg.labels.label_map import load_label_map
 
-    options = PackOptions(codec=codec, overwrite=overwrite)
+    jobs = jobs or min(len(os.sched_getaffinity(0)), 8)
+    options = PackOptions(codec=codec, overwrite=overwrite, jobs=jobs)
     check_options(out, options)
     found = find(layout, folder, ImportOptions(before, after, palette))
     map_name = map_name or LAYOUTS[layout].publication.label_map

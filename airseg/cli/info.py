@@ -81,7 +81,8 @@ def _dataset_rows(path: Path, every: int) -> list[dict[str, Any]]:
     with Dataset(path) as dataset:
         for view in dataset:
             labels = np.zeros(256, np.int64)
-            for start in range(0, len(view), every):
+            labelled = np.flatnonzero(view.labelled)
+            for start in labelled[::every].tolist():
                 labels += np.bincount(view.label(start, start + 1).ravel(), minlength=256)
             rows.append(
                 {
@@ -91,7 +92,9 @@ def _dataset_rows(path: Path, every: int) -> list[dict[str, Any]]:
                     "split": view.split,
                     "size": [view.width, view.height],
                     "megabytes": None,
-                    "motion": _motion(motion_statistics(view.poses, view.timestamps_ns)),
+                    "motion": _motion(motion_statistics(view.poses, view.timestamps_ns))
+                    if np.isfinite(view.poses).all()
+                    else None,
                     "classes": _shares(labels, dataset.class_names),
                 }
             )

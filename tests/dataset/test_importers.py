@@ -1,19 +1,24 @@
 """Published datasets become dataset files with equal pixels, and what is missing is told."""
 
 import json
+import pickle
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from cityscapesscripts.evaluation import evalPixelLevelSemanticLabeling as official
 from cityscapesscripts.helpers.labels import id2label
 from command_line import run, said
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from published_datasets import CAMVID_COLORS, camvid, cityscapes, picture, scene, vspw
 from test_folder_sources import IDS_MAP, airsim, founding_ids, palette_file, tartan
 
 from airseg.classes import IGNORE_INDEX
 from airseg.dataset.importing.cityscapes import OBJECTS
-from airseg.dataset.importing.found import runs
+from airseg.dataset.importing.found import ImportOptions, runs
+from airseg.dataset.importing.layouts import find
 from airseg.dataset.reader import Dataset
 from airseg.labels.label_map import load_label_map
 
@@ -92,6 +97,16 @@ def test_fewer_neighbours_can_be_asked_for(here, capsys):
     assert view.rate_hz == 17
 
 
+def test_info_counts_labelled_frames_only(here, capsys):
+    cityscapes(here / "city")
+    imported(capsys, "cityscapes", "city", "--map", "cityscapes20")
+    code, out, _ = run(capsys, "info", "d.h5", "--json")
+    assert code == 0
+    for row in json.loads(out):
+        assert row["classes"]["(none)"] == pytest.approx(0, abs=1e-9)
+        assert row["motion"] is None
+
+
 def test_without_the_video_cityscapes_has_stills_and_says_so(here, capsys):
     cityscapes(here / "city", before=0, after=0)
     (here / "city" / "leftImg8bit_sequence").rename(here / "elsewhere")
@@ -158,6 +173,17 @@ def test_camvid_films_give_the_frames_between_the_stills(here, capsys):
     assert both.labelled.tolist() == [False] * 4 + [True, False, True, False]
     assert both.rate_hz == 30
     assert "0006R0: still n is frame n-900 of 0006R0.avi" in err
+
+
+def test_another_process_reads_the_same_frames_of_a_film(here):
+    camvid(here / "CamVid", stills=STILLS[:2], films=[("0006R0", "0006R0.avi", 900, 80)])
+    (source,) = find("camvid", here / "CamVid", ImportOptions(before=20, after=9)).sources
+    again = pickle.loads(pickle.dumps(source))  # as a pool of processes hands it over
+    assert again.length == 60
+    for index in (59, 3, 20):  # backwards too
+        expected = scene("0006R0", 910 + index)
+        assert np.array_equal(again.read(index, with_depth=False).rgb, expected)
+        assert np.array_equal(source.read(index, with_depth=False).rgb, expected)
 
 
 def test_a_film_of_something_else_is_refused(here, capsys):
@@ -272,6 +298,23 @@ def test_wrong_layouts_and_names_are_one_line(here, capsys):
 )
 def test_runs_hold_context_without_gaps(labelled, available, before, after, expected):
     assert list(runs(labelled, set(available), before, after)) == expected
+
+
+@given(
+    st.sets(st.integers(0, 60), min_size=1),
+    st.sets(st.integers(0, 60)),
+    st.integers(0, 8),
+    st.integers(0, 8),
+)
+def test_every_label_is_in_one_run_with_nothing_invented(labelled, available, before, after):
+    found = list(runs(labelled, available, before, after))
+    numbers = [number for stretch in found for number in stretch]
+    assert labelled <= set(numbers) <= labelled | available
+    assert len(set(numbers)) == len(numbers)
+    for stretch in found:
+        assert stretch == list(range(stretch[0], stretch[-1] + 1))
+        assert all(any(-before <= n - m <= after for m in labelled) for n in stretch)
+    assert all(second[0] > first[-1] + 1 for first, second in pairwise(found))
 
 
 def test_frames_of_another_split_are_no_context():

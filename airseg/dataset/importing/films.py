@@ -39,6 +39,10 @@ class Film:
         self._decoded: Iterator[tuple[int, np.ndarray]] | None = None
         self._next = 0
 
+    def __reduce__(self) -> tuple[type[Film], tuple[Path, tuple[int, int]]]:
+        # Another process opens the film for itself.
+        return Film, (self.path, self._size)
+
     def read(self, number: int) -> np.ndarray:
         """Return frame `number`, from 0: (H, W, 3) uint8 RGB.
 
