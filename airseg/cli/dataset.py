@@ -16,6 +16,8 @@ _COMMANDS = {
     "subset": ("airseg.cli.dataset_subset", "Write some sequences or frames into a new file."),
     "merge": ("airseg.cli.dataset_merge", "Join datasets into one."),
     "append": ("airseg.cli.dataset_append", "Add recordings or datasets to a dataset."),
+    "shard": ("airseg.cli.dataset_shard", "Divide datasets into many files under one index."),
+    "index": ("airseg.cli.dataset_index", "Read many files as one dataset."),
     "split": ("airseg.cli.dataset_split", "Put sequences into other splits."),
     "leak": ("airseg.cli.dataset_leak", "Measure near-duplicates between splits."),
 }

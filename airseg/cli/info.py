@@ -21,7 +21,7 @@ import numpy as np
 def command(paths: tuple[Path, ...], map_name: str | None, every: int, as_json: bool) -> None:
     """Say what is in PATHS: frames, motion, and how much of each class is seen.
 
-    PATHS are recordings, folders of recordings, or dataset files (.h5).
+    PATHS are recordings, folders of recordings, datasets (.h5) or their indexes (.json).
 
     \b
     Examples:
@@ -30,7 +30,7 @@ def command(paths: tuple[Path, ...], map_name: str | None, every: int, as_json: 
     """
     rows: list[dict[str, Any]] = []
     for path in paths:
-        if path.suffix in (".h5", ".hdf5"):
+        if path.suffix in (".h5", ".hdf5", ".json"):
             rows += _dataset_rows(path, max(every, 1))
         else:
             rows += _recording_rows(path, map_name, max(every, 1))

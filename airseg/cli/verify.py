@@ -12,6 +12,7 @@ import click
 from airseg.errors import DatasetError, RecordingError
 
 _DATASETS = (".h5", ".hdf5")
+_INDEX = ".json"
 
 
 @click.command("verify")
@@ -19,7 +20,7 @@ _DATASETS = (".h5", ".hdf5")
 @click.option("--repair", is_flag=True, help="Cut damaged recordings to their last good frame.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def command(paths: tuple[Path, ...], repair: bool, as_json: bool) -> None:
-    """Check every frame of PATHS: recordings, folders of recordings, or datasets (.h5).
+    """Check every frame of PATHS: recordings or their folders, datasets (.h5), indexes (.json).
 
     Recordings: checksums, sizes, ids against the object table, time steps, poses against the plan,
     counts. After --repair, `airseg record` with the same plan records what was cut off.
@@ -38,12 +39,12 @@ def command(paths: tuple[Path, ...], repair: bool, as_json: bool) -> None:
     from airseg.recording.storage import find_recordings
     from airseg.recording.verification import repair_recording, verify_recording
 
-    files = [path for path in paths if path.suffix in _DATASETS]
+    files = [path for path in paths if path.suffix in _DATASETS] + _files_of_indexes(paths)
     if files and repair:
         raise DatasetError(
             f"{files[0]}: a dataset is not repaired: pack it again with 'airseg relabel'."
         )
-    folders = [path for path in paths if path.suffix not in _DATASETS]
+    folders = [path for path in paths if path.suffix not in (*_DATASETS, _INDEX)]
     reports: list[Any] = []
     with progress_bar("frames") as update:
         reports += [
@@ -62,6 +63,16 @@ def command(paths: tuple[Path, ...], repair: bool, as_json: bool) -> None:
             click.echo(f"{report.folder.name}: cut to {left} sound frames", err=as_json)
     if not repair:
         _complain(reports)
+
+
+def _files_of_indexes(paths: tuple[Path, ...]) -> list[Path]:
+    """Return the files under indexes, once they are known to be those that are meant."""
+    from airseg.dataset.reader import Dataset
+
+    files = [file for path in paths if path.suffix == _INDEX for file in Dataset(path).files]
+    for file in files:
+        file.compare_with_index()
+    return [Path(file.path) for file in files]
 
 
 def _complain(reports: list[Any]) -> None:

@@ -16,13 +16,13 @@ import os
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import cramjam
 import deflate
 import h5py
 import numpy as np
 
+from airseg.dataset.files import Location, byte_source
 from airseg.dataset.schema import SEQUENCES_GROUP
 
 _CHECKSUM_BYTES = 4
@@ -75,15 +75,15 @@ class FrameFile:
         file: the same, open in h5py; closed with this.
     """
 
-    def __init__(self, path: Path, file: h5py.File) -> None:
+    def __init__(self, path: Location, file: h5py.File) -> None:
         self.process = os.getpid()
         self._file = file
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._bytes = byte_source(path)
         self._streams: dict[tuple[str, str], _Stream] = {}
 
     def close(self) -> None:
         """Close the file; reading is over."""
-        os.close(self._descriptor)
+        self._bytes.close()
         self._file.close()
 
     def read(
@@ -141,7 +141,7 @@ class FrameFile:
         sum_bytes = _CHECKSUM_BYTES if stream.has_checksum else 0
         checksum = bytearray(sum_bytes)
         body = scratch[: size - sum_bytes] if stream.decode else frame
-        if os.preadv(self._descriptor, [body, checksum], place) != size:
+        if self._bytes.read_into([body, checksum], place) != size:
             raise ChunkError(f"frame {index} ends too early")
         if stream.has_checksum and not stream.checked[index]:
             _compare_checksum(index, body, checksum)

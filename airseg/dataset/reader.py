@@ -1,6 +1,6 @@
-"""Read a dataset file: sequences, splits, frames.
+"""Read a dataset: sequences, splits, frames.
 
-The file is checked once when it is opened, then closed. Frames are read through a handle that each
+A file is checked once when it is opened, then closed. Frames are read through a handle that each
 process opens for itself at its first read: HDF5 handles must not cross a fork and cannot be
 pickled, and a loader's worker processes do one or the other.
 """
@@ -15,24 +15,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-import h5py
-import hdf5plugin  # noqa: F401  # registers the LZ4 filter with HDF5
 import numpy as np
 
-from airseg.dataset.attributes import DAMAGE, PACK_AGAIN, Attributes, check_sequence_name
+from airseg.dataset.attributes import PACK_AGAIN, Attributes
 from airseg.dataset.chunks import ChunkError, FrameFile
-from airseg.dataset.schema import (
-    DIGEST_ATTRIBUTE,
-    FORMAT_VERSION,
-    SEQUENCES_GROUP,
-    STREAMS,
+from airseg.dataset.files import Location, RemoteFile, first_line, locate, open_hdf5
+from airseg.dataset.schema import DIGEST_ATTRIBUTE, SEQUENCES_GROUP, STREAMS
+from airseg.dataset.shards import (
+    MAKE_AGAIN,
+    OpenFiles,
+    file_of,
+    index_structure,
+    is_index,
+    read_index,
+    shard_structure,
 )
+from airseg.dataset.structure import SequenceFacts, Structure, read_structure
 from airseg.errors import DatasetError, did_you_mean
 from airseg.labels.label_map import SPLITS
-
-_MOST_PIXELS = 1 << 28
-_LARGEST_RATIO = 1100
-"""No deflated stream shrinks more than 1032 times."""
 
 
 @dataclass(frozen=True)
@@ -45,45 +45,67 @@ class StoredGroup:
 
 
 class Dataset:
-    """A dataset file.
+    """A dataset: one file, or an index of many that are read like one.
 
     Attributes:
-        path: the file.
+        path: the file; a `RemoteFile` where it lies at a URL.
         class_names: names by label.
         ignore_index: label of pixels that are left out.
-        content_hash: hash of classes, splits and all decoded frames.
+        content_hash: hash of classes, splits and all decoded frames, in however many files.
         label_map_text: YAML of the map that made the labels.
         sequences: names of all sequences, sorted.
+
+    Args:
+        path: an HDF5 file, or an index (``.json``) of some, on this machine or at a URL that
+            fsspec reads; see `files`.
 
     Raises:
         DatasetError: no file, no HDF5, damaged, of another version, or not of this layout.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self._frames: FrameFile | None = None
-        try:
-            self._read_structure()
-        except DAMAGE as cause:
-            raise DatasetError(
-                f"{self.path}: is damaged ({_first_line(cause)}). {PACK_AGAIN}"
-            ) from None
-        self.sequences: list[str] = list(self._views)
+    def __init__(self, path: str | Path | RemoteFile) -> None:
+        location = locate(path)
+        if not is_index(location):
+            self._set_up(location, read_structure(location))
+            return
+        index = read_index(location)
+        open_files = OpenFiles()
+        self._files = [
+            Dataset._told_by_index(file_of(location, shard), shard_structure(index, shard))
+            for shard in index.shards
+        ]
+        self._set_up(location, index_structure(index))
+        for file in self._files:
+            file._open_files = open_files
+            self._views |= file._views
 
-    def _read_structure(self) -> None:
-        with _open_file(self.path) as file:
-            root = Attributes(self.path, "/", file.attrs)
-            _check_version(self.path, root)
-            self.class_names: list[str] = root.class_names()
-            self.ignore_index = root.integer("ignore_index", 0, 255)
-            self.content_hash = root.word("content_hash")
-            self.label_map_text = root.text("label_map")
-            group = _member(file, SEQUENCES_GROUP)
-            if not isinstance(group, h5py.Group) or not len(group):
-                raise DatasetError(
-                    f"{self.path}: has no sequences (group /{SEQUENCES_GROUP}). {PACK_AGAIN}"
-                )
-            self._views = {n: _read_view(self, n, _member(group, n)) for n in _names(self, group)}
+    @classmethod
+    def _told_by_index(cls, location: Location, structure: Structure) -> Dataset:
+        """Return one of an index's files, which is opened and compared at its first read."""
+        dataset = cls.__new__(cls)
+        dataset._set_up(location, structure)
+        dataset._is_compared = False
+        return dataset
+
+    def _set_up(self, location: Location, structure: Structure) -> None:
+        self.path = location
+        self.class_names = structure.class_names
+        self.ignore_index = structure.ignore_index
+        self.content_hash = structure.content_hash
+        self.label_map_text = structure.label_map_text
+        self._structure = structure
+        self._views = {
+            facts.name: SequenceView(**vars(facts), dataset=self) for facts in structure.sequences
+        }
+        self.sequences: list[str] = list(self._views)
+        self._frames: FrameFile | None = None
+        self._open_files: OpenFiles | None = None
+        self._is_compared = True
+
+    @property
+    def files(self) -> list[Dataset]:
+        """The datasets of one file each that this one is made of: itself, if it is one."""
+        return getattr(self, "_files", None) or [self]
 
     @property
     def num_classes(self) -> int:
@@ -112,27 +134,32 @@ class Dataset:
 
     def digests(self, sequence: str) -> dict[str, str]:
         """Return the stored digest of each stream of a sequence, where it has one."""
-        self.sequence(sequence)
-        with _open_file(self.path) as file:
+        owner = self.sequence(sequence).dataset
+        with open_hdf5(owner.path) as file:
             group = file[f"{SEQUENCES_GROUP}/{sequence}"]
             found = {}
             for stream in STREAMS:
                 if stream.name in group and DIGEST_ATTRIBUTE in group[stream.name].attrs:
                     place = f"/{SEQUENCES_GROUP}/{sequence}/{stream.name}"
-                    attributes = Attributes(self.path, place, group[stream.name].attrs)
+                    attributes = Attributes(owner.path, place, group[stream.name].attrs)
                     found[stream.name] = attributes.text(DIGEST_ATTRIBUTE)
             return found
 
     @property
     def history(self) -> list[dict[str, Any]]:
         """What was done to make the file, oldest first; empty where the file does not say."""
-        with _open_file(self.path) as file:
+        if self.files != [self]:
+            return [{"operation": "index", "inputs": [{"file": f.path.name} for f in self.files]}]
+        with open_hdf5(self.path) as file:
             if "history" not in file.attrs:
                 return []
             return Attributes(self.path, "/", file.attrs).json("history", list)
 
     def close(self) -> None:
-        """Close this process's handle; the next read opens it again."""
+        """Close this process's handles; the next read opens them again."""
+        for file in self.files:
+            if file is not self:
+                file.close()
         if self._frames is not None and self._frames.process == os.getpid():
             self._frames.close()
         self._frames = None
@@ -176,20 +203,46 @@ class Dataset:
             start, stop, step: which frames; they must exist.
             out: filled and returned; a loader that keeps its arrays spares half of the time.
         """
-        if self._frames is None or self._frames.process != os.getpid():
-            self._frames = FrameFile(self.path, _open_file(self.path))
+        owner = self._views[sequence].dataset
+        if owner is not self:
+            return owner.read(sequence, stream, start, stop, step, out)
         try:
-            return self._frames.read(sequence, stream, range(start, stop, step), out)
+            return self._opened().read(sequence, stream, range(start, stop, step), out)
         except (OSError, KeyError, ChunkError) as cause:
             raise DatasetError(
                 f"{self.path}: {sequence}: {stream} of frames {start} to {stop - 1} cannot be "
                 f"read: the file is damaged, or changed since it was opened "
-                f"({_first_line(cause)}). {PACK_AGAIN}"
+                f"({first_line(cause)}). {PACK_AGAIN}"
             ) from None
+
+    def _opened(self) -> FrameFile:
+        """Return this process's handle."""
+        if self._open_files is not None:
+            self._open_files.used(self)
+        if self._frames is None or self._frames.process != os.getpid():
+            if not self._is_compared:
+                self.compare_with_index()
+            self._frames = FrameFile(self.path, open_hdf5(self.path))
+        return self._frames
+
+    def compare_with_index(self) -> None:
+        """Compare the file with what the index says that it was opened by.
+
+        Raises:
+            DatasetError: it holds other sequences, or other frames of them.
+        """
+        found = read_structure(self.path)
+        told = self._structure
+        if found.content_hash != told.content_hash or found.sequences != told.sequences:
+            raise DatasetError(
+                f"{self.path}: holds other frames than the index says (content "
+                f"{found.content_hash[:12]}, expected {told.content_hash[:12]}). {MAKE_AGAIN}"
+            )
+        self._is_compared = True
 
 
 @dataclass(frozen=True, repr=False)
-class SequenceView:
+class SequenceView(SequenceFacts):
     """One sequence of a dataset. Frames are read when asked for.
 
     Attributes:
@@ -204,18 +257,6 @@ class SequenceView:
     """
 
     dataset: Dataset
-    name: str
-    split: str
-    environment: str
-    length: int
-    height: int
-    width: int
-    has_raw_label: bool
-    has_depth: bool
-    has_unlabelled: bool
-    content_hash: str
-    object_table_json: str
-    details_json: str
 
     def rgb(
         self, start: int, stop: int, step: int = 1, out: np.ndarray | None = None
@@ -295,124 +336,3 @@ class SequenceView:
             f"SequenceView({self.name!r}, {self.split}, {self.environment!r}, {self.length} frames "
             f"of {self.width}x{self.height})"
         )
-
-
-def _open_file(path: Path) -> h5py.File:
-    if not path.is_file():
-        nearby = [p.name for p in path.parent.glob("*.h5")] if path.parent.is_dir() else []
-        raise DatasetError(f"{path}: there is no such dataset.{did_you_mean(path.name, nearby)}")
-    try:
-        return h5py.File(path, "r")
-    except OSError as cause:
-        if not os.access(path, os.R_OK):
-            raise DatasetError(f"{path}: may not be read (permissions).") from None
-        what = "is damaged or cut off" if h5py.is_hdf5(path) else "is no HDF5 file"
-        raise DatasetError(f"{path}: {what} ({_first_line(cause)}). {PACK_AGAIN}") from None
-
-
-def _member(group: h5py.Group, name: str) -> Any:
-    """Return a member of a group that lies in this file, or None: links may lead anywhere."""
-    try:
-        is_own = isinstance(group.get(name, getlink=True), h5py.HardLink)
-        return group[name] if is_own else None
-    except (KeyError, OSError, RuntimeError):
-        return None
-
-
-def _names(dataset: Dataset, group: h5py.Group) -> list[str]:
-    names = sorted(group)
-    for name in names:
-        check_sequence_name(name, dataset.path)
-    return names
-
-
-def _check_version(path: Path, root: Attributes) -> None:
-    version = root.number("format_version")
-    if version != FORMAT_VERSION:
-        # A format to come need not tell its writer where this one does.
-        writer = root.word("airseg_version") if "airseg_version" in root else "of another version"
-        raise DatasetError(
-            f"{path}: written in format {version} by airseg {writer}; this airseg reads format "
-            f"{FORMAT_VERSION}. Install airseg {writer}, or pack the dataset again."
-        )
-
-
-def _read_view(dataset: Dataset, name: str, group: Any) -> SequenceView:
-    """Check one sequence's arrays and attributes and return its view."""
-    place = f"/{SEQUENCES_GROUP}/{name}"
-    if not isinstance(group, h5py.Group):
-        raise DatasetError(f"{dataset.path}: {place} should be a group. {PACK_AGAIN}")
-    attributes = Attributes(dataset.path, place, group.attrs)
-    split = attributes.word("split")
-    if split not in SPLITS:
-        raise DatasetError(
-            f"{dataset.path}: {place}: split should be one of {', '.join(SPLITS)}, found '{split}'."
-        )
-    length, height, width = _check_arrays(dataset.path, place, group)
-    return SequenceView(
-        dataset=dataset,
-        name=name,
-        split=split,
-        environment=attributes.word("environment"),
-        length=length,
-        height=height,
-        width=width,
-        has_raw_label="raw_label" in group,
-        has_depth="depth" in group,
-        has_unlabelled="labelled" in group,
-        content_hash=attributes.word("content_hash"),
-        object_table_json=json.dumps(attributes.object_table()),
-        details_json=json.dumps(attributes.details()),
-    )
-
-
-def _check_arrays(path: Path, place: str, group: h5py.Group) -> tuple[int, int, int]:
-    """Check type and shape of every array; return length, height and width."""
-    rgb = _member(group, "rgb")
-    # A null dataspace has no shape at all.
-    shape = getattr(rgb, "shape", None) or ()
-    if not isinstance(rgb, h5py.Dataset) or len(shape) != 4 or shape[3] != 3 or 0 in shape:
-        found = "nothing" if rgb is None else f"shape {shape}"
-        raise DatasetError(
-            f"{path}: {place}/rgb should be of shape (frames, height, width, 3), found {found}. "
-            f"{PACK_AGAIN}"
-        )
-    length, height, width = shape[:3]
-    if height * width > _MOST_PIXELS:
-        raise DatasetError(
-            f"{path}: {place}/rgb: frames of {width}x{height} are more than airseg reads. "
-            f"{PACK_AGAIN}"
-        )
-    frame_shapes = {3: (height, width, 3), 2: (height, width), 1: (7,), 0: ()}
-    for stream in STREAMS:
-        array = _member(group, stream.name)
-        if stream.name not in group and not stream.required:
-            continue
-        expected = (length, *frame_shapes[stream.frame_dimensions])
-        found = (getattr(array, "shape", None), getattr(array, "dtype", None))
-        if found != (expected, stream.dtype):
-            raise DatasetError(
-                f"{path}: {place}/{stream.name} should be {stream.dtype} of shape {expected}, "
-                f"found {'nothing' if array is None else f'{found[1]} of shape {found[0]}'}. "
-                f"{PACK_AGAIN}"
-            )
-        _check_storage(path, f"{place}/{stream.name}", array)
-    return length, height, width
-
-
-def _check_storage(path: Path, place: str, array: h5py.Dataset) -> None:
-    """Refuse arrays that lie elsewhere, and those that claim far more than the file holds."""
-    if array.is_virtual or array.external:
-        raise DatasetError(f"{path}: {place} lies in another file. {PACK_AGAIN}")
-    stored = array.id.get_storage_size()
-    # Frames are read one by one; what is read whole must not be larger than what is there.
-    is_read_whole = array.ndim <= 2
-    if is_read_whole and array.size * array.dtype.itemsize > stored * _LARGEST_RATIO:
-        raise DatasetError(
-            f"{path}: {place} claims {len(array)} frames, and {stored} bytes are stored. "
-            f"{PACK_AGAIN}"
-        )
-
-
-def _first_line(cause: BaseException) -> str:
-    return str(cause).strip().split("\n")[0]
