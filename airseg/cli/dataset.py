@@ -1,4 +1,4 @@
-"""``airseg dataset``: choose, join and check dataset files."""
+"""``airseg dataset``: make dataset files of published ones, choose, join, export, check them."""
 
 from __future__ import annotations
 
@@ -25,11 +25,14 @@ _COMMANDS = {
 
 @click.group("dataset", cls=LazyGroup, modules=_COMMANDS)
 def command() -> None:
-    """Choose, join and check dataset files.
+    """Import, choose, join, export and check dataset files.
 
     A file is never changed in place: the new one takes its name when it is whole.
 
     \b
-    Example, the test flights alone in a form that every HDF5 program reads:
+    Examples:
+      airseg dataset import cityscapes /data/cityscapes --out city.h5
       airseg dataset subset dataset.h5 --in test --codec gzip --out test.h5
+      airseg dataset export parquet dataset.h5 --out for_the_hub
+      airseg dataset card dataset.h5 --out card
     """

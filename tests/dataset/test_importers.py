@@ -228,6 +228,29 @@ def test_masks_with_other_numbers_are_refused(here, capsys):
     assert "'sky' is 7, in VSPW it is 29" in refusal(capsys, "vspw", "V")
 
 
+def test_values_that_the_published_table_lacks_are_refused(here, capsys):
+    vspw(here / "V")
+    path = next((here / "V").rglob("mask/*.png"))
+    Image.fromarray(np.full((16, 32), 130, np.uint8)).save(path)
+    assert "id 130 (not in the object table) (512 pixels)" in refusal(capsys, "vspw", "V")
+    assert not (here / "d.h5").exists()
+
+
+def test_what_is_exported_as_vspw_imports_with_the_same_pixels(here, capsys):
+    vspw(here / "V")
+    first, _, _ = imported(capsys, "vspw", "V")
+    code, _, err = run(capsys, "dataset", "export", "vspw", "d.h5", "--out", "again")
+    assert code == 0, err
+    code, _, err = run(capsys, "dataset", "import", "vspw", "again", "--out", "again.h5")
+    assert code == 0, err
+    again = Dataset("again.h5")
+    for view in first:
+        other = again.sequence(view.name)
+        assert other.split == view.split
+        assert np.array_equal(other.rgb(0, 4), view.rgb(0, 4))
+        assert np.array_equal(other.label(0, 4), view.label(0, 4))
+
+
 def test_videos_of_the_lists_that_are_missing_are_told(here, capsys):
     vspw(here / "V")
     with (here / "V" / "train.txt").open("a") as file:
