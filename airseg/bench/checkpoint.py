@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from airseg.errors import RecipeError
+
+Points = list[tuple[int, float]]
+
+
+@dataclass
+class TrainingState:
+    """Where a training stands, beside its weights.
+
+    Attributes:
+        step: how many are done; seconds: they took; frames: supervised in them.
+        loss, validation, validation_jaccard, training_jaccard: see `engine.Curves`.
+        recent: losses since the last point; jaccards: of the frames since the epoch began.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    frames: int = 0
+    loss: Points = field(default_factory=list)
+    validation: Points = field(default_factory=list)
+    validation_jaccard: Points = field(default_factory=list)
+    training_jaccard: Points = field(default_factory=list)
+    recent: list[float] = field(default_factory=list)
+    jaccards: list[float] = field(default_factory=list)
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from airseg.bench.checkpoint import load_checkpoint, save_checkpoint
+from airseg.bench.checkpoint import Points, TrainingState, load_checkpoint, save_checkpoint
 from airseg.bench.clip_loss import (
     Outputs,
     class_weights,
@@ -35,6 +35,8 @@ from airseg.bench.normalization import share_batch_norm
 from airseg.bench.optimization import build_optimizer, learning_rate
 from airseg.bench.protocol import Protocol, protocol_of
 from airseg.bench.recipe import Recipe
+from airseg.bench.recipe_parts import AugmentRecipe
+from airseg.dataset.augmentation import AugmentOptions, augment, draw_changes
 from airseg.dataset.reader import Dataset
 from airseg.errors import RecipeError
 from airseg.models.base import VideoSegmenter
@@ -42,7 +44,6 @@ from airseg.models.base import VideoSegmenter
 __all__ = ["Curves", "Trained", "build", "clip_loss", "learning_rate", "pick_device", "train"]
 
 Progress = Callable[[str, int, int | None], None]
-Points = list[tuple[int, float]]
 _CURVE_POINTS = 400
 _BATCHES_AHEAD = 4
 
@@ -115,21 +116,6 @@ def train(
     return _Training(recipe, dataset, protocol, checkpoint, device, progress, journal).run()
 
 
-@dataclass
-class _State:
-    """What a checkpoint holds beside weights."""
-
-    step: int = 0
-    seconds: float = 0.0
-    frames: int = 0
-    loss: Points = field(default_factory=list)
-    validation: Points = field(default_factory=list)
-    validation_jaccard: Points = field(default_factory=list)
-    training_jaccard: Points = field(default_factory=list)
-    recent: list[float] = field(default_factory=list)
-    jaccards: list[float] = field(default_factory=list)
-
-
 class _Training:
     def __init__(
         self,
@@ -160,13 +146,14 @@ class _Training:
         )
         self._steps, self._validate_every = _lengths(recipe, len(self._batches))
         self._weights = class_weights(recipe.loss, protocol.class_counts())
+        self._augment = _augmentation(recipe.data.augment)
         self._optimizer = build_optimizer(recipe.train, self._model)
         self._average = running_average(self._model, recipe.train.ema)
         learner: Any = Learner(self._model, channels_last=recipe.train.channels_last)
         if recipe.train.compile:
             learner = torch.compile(learner)
         self._learner, self._stepper = self._fabric.setup(learner, self._optimizer)
-        self._state = _State()
+        self._state = TrainingState()
 
     def run(self) -> Trained:
         found = load_checkpoint(self._checkpoint, self._fingerprint)
@@ -248,8 +235,8 @@ class _Training:
         for number, part in enumerate(parts):
             last = number == len(parts) - 1
             with nullcontext() if last else self._fabric.no_backward_sync(self._learner):
-                outputs = self._learner(part.frames.to(self._device, non_blocking=True))
-                labels = part.labels.to(self._device, non_blocking=True).long()
+                frames, labels = self._changed(part)
+                outputs = self._learner(frames)
                 if whole is None:
                     whole = self._label_weights(outputs, batch)
                 share = len(part.clips) / batch.size
@@ -266,11 +253,22 @@ class _Training:
             total = self._fabric.all_reduce(total, reduce_op="mean")
         return float(total)
 
+    def _changed(self, part: Batch) -> tuple[Tensor, Tensor]:
+        """Return frames (B, T, h, w, 3) and labels (B, S, h, w) on the device, augmented there."""
+        frames = part.frames.to(self._device, non_blocking=True)
+        labels = part.labels.to(self._device, non_blocking=True)
+        if self._augment is not None:
+            epoch = self._state.step // len(self._batches)
+            changes = draw_changes(part.clips, self._augment, seed=self._train.seed, epoch=epoch)
+            moved, labels = augment(frames.movedim(-1, -3), labels, changes, self._augment)
+            frames = moved.movedim(-3, -1)
+        return frames, labels.long()
+
     def _label_weights(self, outputs: Outputs, batch: Batch) -> list[Tensor] | None:
         """Return what each output's sum over pixels is divided by: of all parts and processes."""
         if len(batch.clips) == batch.size and self._train.accumulate == 1:
             return None
-        labels = batch.labels.to(self._device).long()
+        labels = self._changed(batch)[1]
         truths = truths_of(outputs, labels, self._recipe.loss)
         weights = [label_weight(truth, self._weights) for truth in truths]
         if self._fabric.world_size == 1:
@@ -345,10 +343,7 @@ class _Training:
         self._fabric.strategy.precision.load_state_dict(found["precision"])
         if self._average is not None:
             self._average.load_state_dict(found["average"])
-        kept = {name: found[name] for name in vars(self._state)}
-        for name, value in kept.items():
-            points = isinstance(value, list) and value and isinstance(value[0], list | tuple)
-            setattr(self._state, name, [tuple(p) for p in value] if points else value)
+        self._state = TrainingState(**{f.name: found[f.name] for f in fields(TrainingState)})
 
     def _not_a_number(self, batch: Batch, value: float, norm: float) -> RecipeError:
         step = self._state.step
@@ -364,8 +359,8 @@ class _Training:
     def _out_of_memory(self, batch: Batch) -> RecipeError:
         def attempt(smaller: Batch) -> None:
             try:
-                outputs = self._learner(smaller.frames.to(self._device))
-                labels = smaller.labels.to(self._device).long()
+                frames, labels = self._changed(smaller)
+                outputs = self._learner(frames)
                 loss = clip_loss(outputs, labels, self._recipe.loss, self._weights)
                 self._fabric.backward(loss, model=self._learner)
             finally:
@@ -376,6 +371,10 @@ class _Training:
         part = next(batch.parts(self._train.accumulate))
         advice = what_would_fit(batch, part, attempt, self._fabric.world_size)
         return RecipeError(f"{self._recipe.name}: {advice}")
+
+
+def _augmentation(recipe: AugmentRecipe | None) -> AugmentOptions | None:
+    return None if recipe is None else AugmentOptions(**recipe.model_dump())
 
 
 def _lengths(recipe: Recipe, epoch: int) -> tuple[int, int]:

@@ -34,11 +34,12 @@ class Learner(nn.Module):
         self.model, self.channels_last = model, channels_last
 
     def forward(self, frames: Tensor) -> Outputs:
-        """Return weighted logits of (B, T, h, w, 3) uint8 frames."""
+        """Return weighted logits of (B, T, h, w, 3) frames, uint8, or float from 0 to 1."""
         moved = frames.movedim(-1, -3)
         if not self.channels_last:
             moved = moved.contiguous()
-        return self.model.training_outputs(moved.float() / 255.0)[0]
+        scaled = moved.float() / 255.0 if frames.dtype == torch.uint8 else moved.float()
+        return self.model.training_outputs(scaled)[0]
 
 
 def running_average(model: VideoSegmenter, decay: float) -> AveragedModel | None:

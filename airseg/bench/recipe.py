@@ -87,10 +87,11 @@ class Recipe(StrictModel):
                 f"protocol paper: {data.height}x{data.width} cannot be divided by "
                 f"{by} (paper.label_divisor)"
             )
-        if data.stride != 1 or data.flip or data.photometric or self.loss.resolution != "logits":
+        changes = data.flip or data.photometric or data.augment
+        if data.stride != 1 or changes or self.loss.resolution != "logits":
             raise ValueError(
-                "protocol paper: expected data.stride 1, data.flip false, data.photometric 0 and "
-                "loss.resolution logits, as the founding paper has them"
+                "protocol paper: expected data.stride 1, data.flip false, data.photometric 0, no "
+                "data.augment and loss.resolution logits, as the founding paper has them"
             )
 
     def fingerprint(self) -> str:
@@ -194,11 +195,6 @@ def _label(recipe: Recipe, variant: Variant, row: Recipe, swept: dict[str, Any])
 def _slug(text: str) -> str:
     kept = "".join(c if c.isalnum() else "-" for c in text.lower())
     return "-".join(part for part in kept.split("-") if part) or "row"
-
-
-def resolve_variant(recipe: Recipe, variant: Variant) -> Recipe:
-    """Return the recipe of one variant."""
-    return apply_settings(recipe, variant.set, f"variant '{variant.label}'")
 
 
 def apply_settings(recipe: Recipe, changes: dict[str, Any], source: str) -> Recipe:

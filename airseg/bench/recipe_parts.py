@@ -8,6 +8,9 @@ from pydantic import Field, model_validator
 
 from airseg.documents import StrictModel
 
+_Factor = Annotated[float, Field(gt=0, le=16)]
+_Pixels = Annotated[int, Field(ge=32, le=4096)]
+
 
 class ModelRecipe(StrictModel):
     """Which network.
@@ -24,6 +27,29 @@ class ModelRecipe(StrictModel):
     options: dict[str, Any] = {}
 
 
+class AugmentRecipe(StrictModel):
+    """Changes at random, each the same for all frames of a clip, made where the network computes.
+
+    Attributes:
+        scale: smallest and largest factor of enlargement.
+        crop: height and width of what is cut out; the frames' own if none.
+        brightness, contrast, saturation, tint: how far each may go, from 0 to 1.
+    """
+
+    scale: tuple[_Factor, _Factor] = (1.0, 1.0)
+    crop: tuple[_Pixels, _Pixels] | None = None
+    brightness: float = Field(0.0, ge=0, le=1)
+    contrast: float = Field(0.0, ge=0, le=1)
+    saturation: float = Field(0.0, ge=0, le=1)
+    tint: float = Field(0.0, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if self.scale[0] > self.scale[1]:
+            raise ValueError(f"scale: {self.scale}: expected the smallest first")
+        return self
+
+
 class DataRecipe(StrictModel):
     """How clips are cut and dealt out.
 
@@ -34,7 +60,9 @@ class DataRecipe(StrictModel):
         targets: supervised frames of a clip; the model's context comes before them.
         max_context: the largest context of the comparison: every row supervises the same frames.
         stride: frames from one of a clip to the next.
-        flip, photometric: augmentations, the same for all frames of a clip.
+        flip, photometric: augmentations, the same for all frames of a clip: mirrored half of the
+            time, and each channel brighter or darker by up to this.
+        augment: more of them.
     """
 
     height: int = Field(480, ge=32, le=4096)
@@ -46,6 +74,7 @@ class DataRecipe(StrictModel):
     stride: int = Field(1, ge=1, le=100)
     flip: bool = True
     photometric: float = Field(0.2, ge=0, le=1)
+    augment: AugmentRecipe | None = None
 
 
 class LossRecipe(StrictModel):

@@ -95,12 +95,13 @@ def run(
         changes += ["--tensorboard"] if tensorboard else []
         _run_on_ray(list(zip(recipes, loaded, files, strict=True)), out, only, changes, cluster)
         return
+    from airseg.bench.fabric import rank
     from airseg.bench.run import run_recipe
     from airseg.cli.display import progress_bar
     from airseg.dataset.reader import Dataset
 
     typed = "airseg " + shlex.join(sys.argv[1:])
-    with progress_bar("steps") as progress:
+    with progress_bar("steps", shown=rank() == 0) as progress:
         for recipe, path in zip(loaded, files, strict=True):
             with Dataset(path) as data:
                 made = run_recipe(

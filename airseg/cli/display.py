@@ -16,7 +16,7 @@ _LINE_EVERY_S = 10.0
 
 
 @contextmanager
-def progress_bar(unit: str) -> Iterator[Update]:
+def progress_bar(unit: str, *, shown: bool = True) -> Iterator[Update]:
     """Show how far long work is: a bar on a terminal, a line now and then elsewhere.
 
     Ctrl-C takes effect at the next report, where the work is in a state that can be kept; a second
@@ -24,11 +24,14 @@ def progress_bar(unit: str) -> Iterator[Update]:
 
     Args:
         unit: what is counted.
+        shown: False says nothing, where another process speaks for all.
 
     Yields:
         A function of what is being done, how much of it is done, and how much there is.
     """
     show = _rich_bar(unit) if sys.stderr.isatty() else nullcontext(_plain_lines(unit))
+    if not shown:
+        show = nullcontext(lambda what, done, total: None)
     with _deferred_interrupt() as stop_if_asked, show as update:
 
         def report(what: str, done: int, total: int | None) -> None:

@@ -169,6 +169,7 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(recipe, dataset, tmp_pat
         {"train.ema": 0.9, "train.clip_gradient": 1.0},
         {"train.channels_last": True, "loss.kind": "ohem"},
         {"train.accumulate": 2, "loss.resolution": "logits"},
+        {"data.augment": {"scale": [0.5, 2.0], "crop": [48, 64], "tint": 0.2}},
     ],
 )
 def test_every_way_of_training_goes_on_exactly(recipe, dataset, tmp_path, settings):

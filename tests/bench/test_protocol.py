@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from command_line import run
 from torch import nn
 
 from airseg.bench.data import FrameStore
@@ -12,6 +13,7 @@ from airseg.bench.learner import build
 from airseg.bench.normalization import batch_norms
 from airseg.bench.protocol import FairProtocol, JoinedFrames, PaperProtocol, protocol_of
 from airseg.bench.recipe import Recipe, apply_settings
+from airseg.bench.results import load_result
 from airseg.dataset.clips import supervised_frames
 from airseg.errors import RecipeError
 from airseg.models.base import VideoSegmenter
@@ -159,6 +161,28 @@ def test_networks_of_the_paper_have_no_batch_normalisation():
     assert torch.equal(logits, model.eval().coarse(frames)[0])
     plain = Recipe.model_validate({"name": "x", "model": {"name": "fanet18"}})
     assert batch_norms(build(plain, 11)) > 0
+
+
+def test_rows_of_the_paper_say_that_they_leak(dataset_path, tmp_path, capsys):
+    small = ["train.epochs=2", "data.height=32", "data.width=48", "data.clips_per_batch=8"]
+    settings = [part for s in small for part in ("--set", s)]
+    code, _, err = run(
+        capsys,
+        *("bench", "run", "paper-table2-mini", "--dataset", dataset_path, "--out", tmp_path),
+        *(*settings, "--device", "cpu", "--only", "FANet-18 N=4 (paper)"),
+    )
+    assert code == 0, err
+    row = load_result(next(tmp_path.glob("*.json")))
+    assert row.leaks
+    assert row.protocol == "paper"
+    assert row.dataset.split == "random windows"
+    assert row.dataset.sequences == FRAMES
+    assert row.scored_frames == 1  # of 8 windows of 5 in 42 frames
+    assert row.curves.epoch_steps == 1
+    assert row.supervised_frames == 2 * 6
+    steps = [[step for step, _ in c] for c in (row.curves.training_jaccard, row.curves.validation)]
+    assert steps == [[1, 2], [1, 2]]
+    assert all(0 <= value <= 1 for _, value in row.curves.validation_jaccard)
 
 
 def test_a_recipe_gets_the_protocol_it_asks_for(recipe, paper, dataset):

@@ -135,6 +135,8 @@ def test_a_setting_changes_its_field_and_the_fingerprint(tmp_path):
         (GOOD + "loss: {kind: focal}\n", "'cross_entropy' or 'ohem'"),
         (GOOD + "protocol: paper\n", "protocol paper: expected"),
         (GOOD + "paper: {shares: [0.5, 0.1, 0.1]}\n", "add up to 1"),
+        (GOOD + "data: {augment: {scale: [2, 1]}}\n", "expected the smallest first"),
+        (GOOD + "data: {augment: {crop: [8, 8]}}\n", "data.augment.crop"),
         (GOOD + "seeds: [1, 1]\n", "stands twice"),
         (GOOD + "sweep: {train.steps: []}\n", "sweep.train.steps"),
         (GOOD + "sweep: {train.stepz: [1]}\n", "Did you mean 'steps'"),
