@@ -2,7 +2,9 @@
 
 A URL is anything fsspec knows: ``s3://bucket/d.h5`` is read in blocks as they are asked for,
 ``blockcache::s3://bucket/d.h5`` keeps the blocks on this machine, ``simplecache::`` and
-``filecache::s3://bucket/d.h5`` copy the whole file first, which is then read at full speed.
+``filecache::s3://bucket/d.h5`` copy the whole file first, which is then read at full speed. Where
+the environment names a folder in `AIRSEG_CACHE`, URLs without a cache of their own are copied
+there, and later runs find them there.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import os
 import re
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -22,6 +25,20 @@ from airseg.errors import DatasetError, did_you_mean
 
 _URL = re.compile(r"^(?:[a-z][a-z0-9+.-]+::)*[a-z][a-z0-9+.-]+:/{1,3}", re.IGNORECASE)
 _COPIES_WHOLE = ("simplecache::", "filecache::")
+CACHE_VARIABLE = "AIRSEG_CACHE"
+_IN_MEMORY = {
+    "block_size": 1 << 20,
+    "cache_type": "blockcache",
+    "cache_options": {"maxblocks": 32},
+}
+"""How fsspec keeps what was read of a file."""
+
+
+@dataclass(frozen=True)
+class RemoteStatus:
+    """What `RemoteFile.stat` knows: the number of bytes."""
+
+    st_size: int
 
 
 class RemoteFile:
@@ -54,20 +71,37 @@ class RemoteFile:
         return RemoteFile(f"{self.url.rpartition('/')[0]}/{name}")
 
     def local_copy(self) -> Path | None:
-        """Return where the whole file lies on this machine, if the URL asks for a copy."""
-        if not self.url.startswith(_COPIES_WHOLE):
-            return None
+        """Return where the whole file lies on this machine, if a copy or no URL is asked for."""
         with _complaints(self):
-            return Path(_fsspec().open_local(self.url, mode="rb"))
+            if self.url.startswith("file://"):
+                return Path(_fsspec().core.strip_protocol(self.url))
+            folder = os.environ.get(CACHE_VARIABLE)
+            if folder and "::" not in self.url:
+                kept = {"cache_storage": folder}
+                return Path(
+                    _fsspec().open_local(f"filecache::{self.url}", mode="rb", filecache=kept)
+                )
+            if self.url.startswith(_COPIES_WHOLE):
+                return Path(_fsspec().open_local(self.url, mode="rb"))
+        return None
 
     def open(self) -> Any:
-        """Open the file for reading bytes."""
+        """Open the file for reading bytes; a few blocks are kept in memory."""
         with _complaints(self):
-            return _fsspec().open(self.url, "rb").open()
+            system, path = _fsspec().url_to_fs(self.url)
+            has_own_cache = "::" in self.url
+            return system.open(path, "rb", **({} if has_own_cache else _IN_MEMORY))
+
+    def stat(self) -> RemoteStatus:
+        """Return how large the file is."""
+        with _complaints(self):
+            system, path = _fsspec().url_to_fs(self.url)
+            return RemoteStatus(int(system.size(path)))
 
     def read_bytes(self) -> bytes:
-        """Return the whole content."""
-        with self.open() as handle, _complaints(self):
+        """Return the whole content, as it is now: what is small is never cached."""
+        plain = RemoteFile(self.url.rpartition("::")[2])
+        with plain.open() as handle, _complaints(self):
             return handle.read()
 
     def __fspath__(self) -> str:
@@ -104,7 +138,8 @@ def locate(path: str | Path | RemoteFile) -> Location:
     if not _URL.match(text):
         return Path(path)
     if isinstance(path, Path):
-        text = re.sub(r":/(?!/)", "://", text, count=1)
+        slashes = "///" if text.startswith("file:") else "//"
+        text = re.sub(r":/(?!/)", f":{slashes}", text, count=1)
     return RemoteFile(text)
 
 

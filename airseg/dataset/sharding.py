@@ -87,6 +87,4 @@ def _is_finished(path: Path, group: Sequence[SequenceView]) -> bool:
 def _megabytes(view: SequenceView) -> float:
     file = view.dataset
     frames = sum(other.length for other in file)
-    if isinstance(file.path, Path):
-        return file.path.stat().st_size * view.length / frames / 1e6
-    return 2 * view.length * view.height * view.width / 1e6  # about what LZ4 leaves of it
+    return file.path.stat().st_size * view.length / frames / 1e6
