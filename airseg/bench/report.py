@@ -28,6 +28,7 @@ from airseg.bench.leaderboard import (
 from airseg.bench.pictures import collect_moments
 from airseg.bench.published import PublishedNumbers
 from airseg.bench.results import Result
+from airseg.bench.speed_study import FIGURES, WORDS, SpeedStudy, cells, kind_cells, words
 from airseg.classes import CLASSES
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -67,12 +68,17 @@ _COLORS = (
 """Readable on white and on black; after ten rows they come again with broken lines."""
 
 
-def page(rows: Sequence[tuple[Path, Result]], published: PublishedNumbers | None = None) -> str:
+def page(
+    rows: Sequence[tuple[Path, Result]],
+    published: PublishedNumbers | None = None,
+    studies: Sequence[SpeedStudy] = (),
+) -> str:
     """Return the page's HTML.
 
     Args:
         rows: results and their files; predictions lie in folders named after the runs beside them.
         published: what the papers report, for rows of their own.
+        studies: speeds in every way to run a network, for a table each.
     """
     results = [r for _, r in rows]
     chosen = columns(results)
@@ -91,6 +97,7 @@ def page(rows: Sequence[tuple[Path, Result]], published: PublishedNumbers | None
         legend=[(c.name.replace("_", " "), _css(c.color)) for c in CLASSES],
         published=_published_context(published) if published else None,
         figures=[(f, [Markup(p) for p in f.plots]) for f in paper_figures(results, published)],
+        studies=[_study_context(s) for s in studies],
         protocols=sorted({badge(r.protocol)[0] for r in results}),
         split=split_text(first),
         dataset=first.dataset.content_hash[:16],
@@ -129,6 +136,27 @@ def _published_context(published: PublishedNumbers) -> dict[str, Any]:
         cells = zip(published_cells(published, row), heads, strict=True)
         rows.append((row, [_cell(v, h[2]) for v, h in cells]))
     return {"columns": heads, "rows": rows, "papers": published.papers}
+
+
+def _study_context(study: SpeedStudy) -> dict[str, Any]:
+    """Return one study's heading and table; a machine never shares a table with another."""
+    options = "".join(f" {k}={v}" for k, v in study.options.items())
+    rows = []
+    for m in study.measurements:
+        if m.problem:
+            continue
+        rows.append([*words(m.setting), *cells(m)])
+        for kind, name in (("key_ms", "key frames"), ("between_ms", "between")):
+            if getattr(m, kind):
+                rows.append([f"… {name}", *[""] * (len(WORDS) - 1), *kind_cells(m, kind)])
+    return {
+        "title": f"{study.model}{options}, {study.height}x{study.width}, {study.machine}",
+        "heads": [*WORDS, *FIGURES],
+        "texts": len(WORDS),
+        "rows": rows,
+        "left_out": list(dict.fromkeys(m.problem for m in study.measurements if m.problem)),
+        "command": study.command,
+    }
 
 
 def _cell(value: float | str, digits: int | None) -> tuple[str, str]:

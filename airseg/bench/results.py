@@ -17,6 +17,8 @@ from airseg.documents import StrictModel
 from airseg.errors import RecipeError
 
 FORMAT_VERSION = 1
+SPEED_ENDING = ".speed.json"
+"""Of files that `airseg bench speed` writes, which may lie beside results."""
 
 
 class SequenceResult(StrictModel):
@@ -203,7 +205,8 @@ def load_results(inputs: list[Path]) -> list[tuple[Path, Result]]:
     """
     paths: list[Path] = []
     for item in inputs:
-        paths += sorted(item.glob("*.json")) if item.is_dir() else [item]
+        found = (p for p in sorted(item.glob("*.json")) if not p.name.endswith(SPEED_ENDING))
+        paths += found if item.is_dir() else [item]
     paths = list(dict.fromkeys(paths))
     if not paths:
         raise RecipeError(

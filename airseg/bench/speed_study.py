@@ -20,6 +20,7 @@ from airseg.bench.machine import (
     peak_memory_bytes,
     reset_peak_memory,
 )
+from airseg.bench.results import SPEED_ENDING
 from airseg.bench.streams import MODES, OUTPUTS, PRECISIONS, Setting, Stream, UnsupportedError
 from airseg.bench.timing import time_stream
 from airseg.documents import StrictModel
@@ -27,6 +28,8 @@ from airseg.errors import RecipeError
 from airseg.models.base import VideoSegmenter
 
 LONGEST_WARM_UP_S = 10.0
+WORDS = ("mode", "precision", "BN", "layout", "to", "copies", "streams")
+FIGURES = ("p50 ms", "p95 ms", "p99 ms", "FPS", "peak MB", "same %")
 BASE = Setting()
 """What all others are compared with: eager, fp32, as trained."""
 
@@ -264,6 +267,12 @@ def load_study(path: Path) -> SpeedStudy:
         raise RecipeError(f"{path}: not JSON: {cause}.") from None
 
 
+def load_studies(inputs: Sequence[Path]) -> list[SpeedStudy]:
+    """Read the studies that lie in folders of results."""
+    found = [p for item in inputs if item.is_dir() for p in sorted(item.glob("*" + SPEED_ENDING))]
+    return [load_study(path) for path in found]
+
+
 def save_study(path: Path, study: SpeedStudy) -> None:
     """Write a study aside, then into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -282,6 +291,36 @@ def check_choices(values: Sequence[str], known: Sequence[str], option: str) -> l
         if value not in known:
             raise RecipeError(f"{option} {value}: choose from {', '.join(known)}.")
     return list(values)
+
+
+def words(setting: Setting) -> tuple[str, ...]:
+    """Return a way to run in words, one a column of `WORDS`."""
+    return (
+        setting.mode,
+        setting.precision,
+        "folded" if setting.folded else "-",
+        "channels last" if setting.channels_last else "-",
+        setting.output,
+        "yes" if setting.copies else "-",
+        str(setting.streams),
+    )
+
+
+def cells(measurement: Measurement | None) -> list[str]:
+    """Return what was measured as people read it, one a column of `FIGURES`."""
+    m = measurement
+    if m is None or m.frames_per_second is None:
+        return ["-"] * len(FIGURES)
+    times = [f"{m.milliseconds[q]:.2f}" for q in ("p50", "p95", "p99")]
+    same = "-" if m.agreement is None else f"{100 * m.agreement:.2f}"
+    return [*times, f"{m.frames_per_second:.1f}", f"{m.peak_memory_bytes / 1e6:.0f}", same]
+
+
+def kind_cells(measurement: Measurement | None, kind: str) -> list[str]:
+    """Return the same of ``key_ms`` or ``between_ms``: times only."""
+    times = getattr(measurement, kind) if measurement is not None else {}
+    shown = [f"{times[q]:.2f}" if times else "-" for q in ("p50", "p95", "p99")]
+    return [*shown, *[""] * (len(FIGURES) - len(shown))]
 
 
 def default_ways(device: torch.device) -> tuple[list[str], list[str]]:

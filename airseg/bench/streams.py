@@ -172,7 +172,13 @@ class Stream:
 
     @contextmanager
     def _context(self) -> Iterator[None]:
-        autocast = torch.autocast(self._device.type, self._dtype) if self._autocast else None
+        # A graph would go on reading rounded weights that autocast's cache has let go of.
+        keep = not self.setting.mode.endswith("graph")
+        autocast = (
+            torch.autocast(self._device.type, self._dtype, cache_enabled=keep)
+            if self._autocast
+            else None
+        )
         tf32 = _tf32(self.setting.precision == "tf32")
         with torch.inference_mode(), tf32, autocast or nullcontext():
             yield

@@ -38,6 +38,9 @@ def leaderboard(
 ) -> None:
     """Turn RESULTS, files or folders, into CSV, Markdown and one HTML page.
 
+    Speeds that `airseg bench speed` wrote into the same folders as NAME.speed.json have a section
+    of the page.
+
     Results of paper-table2, fair-table2, paper-fig7 and paper-fig8 also make that table and those
     figures of the founding paper, with ours beside them.
 
@@ -51,6 +54,7 @@ def leaderboard(
     from airseg.bench.report import page
     from airseg.bench.results import load_results
     from airseg.bench.seeds import merge_seeds
+    from airseg.bench.speed_study import load_studies
 
     rows = load_results(list(results))
     board.check_comparable([r for _, r in rows], _content_hash(dataset) if dataset else None)
@@ -62,7 +66,9 @@ def leaderboard(
     theirs = "\n" + board.published_markdown(papers) if papers else ""
     board.csv_table(only, papers).to_csv(out / "leaderboard.csv", index=False)
     (out / "leaderboard.md").write_text(text + theirs, encoding="utf-8")
-    (out / "leaderboard.html").write_text(page(rows, papers), encoding="utf-8")
+    (out / "leaderboard.html").write_text(
+        page(rows, papers, load_studies(results)), encoding="utf-8"
+    )
     for figure in paper_figures(only, papers):
         (out / f"{figure.name}.md").write_text(figure.markdown(), encoding="utf-8")
         for number, plot in enumerate(figure.plots, 1):

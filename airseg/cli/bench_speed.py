@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 @click.option("--streams", default=8, show_default=True, help="In a batch, for throughput.")
 @click.option("--threads", type=click.IntRange(1), help="For the CPU.  [default: torch's]")
 @click.option("--device", help="cuda, cuda:1, cpu.  [default: cuda where there is one]")
-@click.option("--out", type=click.Path(path_type=Path), help="JSON file to write.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="JSON file to write; NAME.speed.json beside results shows on the leaderboard.",
+)
 @click.option(
     "--show",
     multiple=True,
@@ -144,30 +148,33 @@ def _print(studies: list[SpeedStudy]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from airseg.bench.speed_study import FIGURES, WORDS, kind_cells, words
+    from airseg.bench.speed_study import cells as cells_of
+
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("mode", "precision", "BN", "layout", "to", "copies", "streams"):
+    for title in WORDS:
         table.add_column(title)
     many = len(studies) > 1
     for i in range(len(studies)):
         mark = f" [{chr(ord('A') + i)}]" if many else ""
-        for title in ("p50 ms", "p95", "p99", "FPS", "peak MB", "same %"):
+        for title in FIGURES:
             table.add_column(f"{title}{mark}".replace("[", "\\["), justify="right")
     rows: dict[tuple, list[Measurement | None]] = {}
     for i, study in enumerate(studies):
         for m in study.measurements:
-            rows.setdefault(_way(m), [None] * len(studies))[i] = m
+            rows.setdefault(words(m.setting), [None] * len(studies))[i] = m
     problems: dict[str, None] = {}
     for way, cells in rows.items():
         if all(c is None or c.problem for c in cells):
             problems.update({c.problem: None for c in cells if c})
             continue
-        table.add_row(*way, *(text for c in cells for text in _cells(c)))
+        table.add_row(*way, *(text for c in cells for text in cells_of(c)))
         keys = [c is not None and bool(c.key_ms) for c in cells]
         for kind in ("key_ms", "between_ms") if any(keys) else ():
             label = "  key frames" if kind == "key_ms" else "  between"
-            texts = [t for c in cells for t in _kind_cells(c, kind)]
+            texts = [t for c in cells for t in kind_cells(c, kind)]
             table.add_row(label, *[""] * 6, *texts)
-    Console(width=max(Console().width, 66 + 54 * len(studies))).print(table)
+    Console(width=max(Console().width, 66 + 60 * len(studies))).print(table)
     for i, study in enumerate(studies):
         mark = f"[{chr(ord('A') + i)}] " if many else ""
         options = "".join(f" {k}={v}" for k, v in study.options.items())
@@ -180,29 +187,3 @@ def _print(studies: list[SpeedStudy]) -> None:
             click.echo(f"{mark}{restless} rows never became steady: something else was running.")
     if problems:
         click.echo(f"Left out: {'; '.join(problems)}.")
-
-
-def _way(m: Measurement) -> tuple[str, ...]:
-    return (
-        m.mode,
-        m.precision,
-        "folded" if m.folded else "-",
-        "channels last" if m.channels_last else "-",
-        m.output,
-        "yes" if m.copies else "-",
-        str(m.streams),
-    )
-
-
-def _cells(m: Measurement | None) -> list[str]:
-    if m is None or m.frames_per_second is None:
-        return ["-"] * 6
-    times = [f"{m.milliseconds[q]:.2f}" for q in ("p50", "p95", "p99")]
-    same = "-" if m.agreement is None else f"{100 * m.agreement:.2f}"
-    return [*times, f"{m.frames_per_second:.1f}", f"{m.peak_memory_bytes / 1e6:.0f}", same]
-
-
-def _kind_cells(m: Measurement | None, kind: str) -> list[str]:
-    times = getattr(m, kind) if m is not None else {}
-    shown = [f"{times[q]:.2f}" if times else "-" for q in ("p50", "p95", "p99")]
-    return [*shown, "", "", ""]

@@ -9,6 +9,8 @@ from made_results import WIDTH, made_result, write_results
 from airseg.bench.published import load_published
 from airseg.bench.report import page, thinned
 from airseg.bench.results import load_results
+from airseg.bench.speed_study import BASE, Measurement, SpeedStudy, load_studies, save_study
+from airseg.bench.streams import Setting
 
 ROWS = (
     made_result("slow", label="FANet N=4", iou=0.6, p50=40),
@@ -97,6 +99,29 @@ def test_results_without_curves_samples_speed_or_command_still_render(tmp_path):
     assert "bare" in text
     assert 'id="training"' not in text
     assert 'id="published"' not in text
+
+
+def test_speeds_of_two_machines_have_a_table_each(tmp_path):
+    write_results(tmp_path, made_result("a"))
+    row = Measurement(
+        **vars(BASE),
+        milliseconds=dict.fromkeys(("p50", "p95", "p99"), 12.5),
+        frames_per_second=80.0,
+    )
+    absent = Measurement(**vars(Setting(mode="graph")), problem="CUDA graphs: CUDA only")
+    for machine in ("CPU A", "GPU B"):
+        study = SpeedStudy(
+            model="ssnet", num_classes=11, height=32, width=48, frames=2, machine=machine,
+            machine_facts={}, measurements=[row, absent],
+        )  # fmt: skip
+        save_study(tmp_path / f"{machine}.speed.json", study)
+    rows = load_results([tmp_path])
+    assert len(rows) == 1  # a speed is no row of the leaderboard
+    text = page(rows, None, load_studies([tmp_path]))
+    for machine in ("CPU A", "GPU B"):
+        assert text.count(f"<summary>ssnet, 32x48, {machine}</summary>") == 1
+    assert text.count("<td>12.50</td>") == 6
+    assert text.count("Left out: CUDA graphs: CUDA only.") == 2
 
 
 def test_parts_of_the_pixels_have_bars_of_their_own(tmp_path):
