@@ -51,7 +51,6 @@ _AXES = (
 )
 """Scores that can stand on the plot's upright axis; named in the script."""
 
-_RATE_HZ = 25.0
 
 _COLORS = (
     "#3b82c4",
@@ -172,8 +171,7 @@ def _page_data(rows: Sequence[tuple[Path, Result]]) -> dict[str, Any]:
     return {
         "rows": [_row_data(r, i) for i, (_, r) in enumerate(rows)],
         "flights": [
-            {"name": name, "rate": _RATE_HZ, "moments": [asdict(m) for m in found]}
-            for name, found in moments.items()
+            {"name": name, "moments": [asdict(m) for m in found]} for name, found in moments.items()
         ],
     }
 

@@ -93,10 +93,10 @@ def _print_table(results: list[Result]) -> None:
 
     from airseg.bench.leaderboard import columns, shown
 
-    chosen = columns(results)
+    chosen = [c for c in columns(results) if c.brief]
     printed = Table(box=None, header_style="bold", pad_edge=False)
     for c in chosen:
         printed.add_column(c.title, justify="left" if c.digits is None else "right", no_wrap=True)
     for result in results:
         printed.add_row(*(shown(c.value(result), c.digits) for c in chosen))
-    Console(width=max(Console().width, 132)).print(printed)
+    Console(width=max(Console().width, 44 + 11 * len(chosen))).print(printed)

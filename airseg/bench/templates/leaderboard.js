@@ -96,6 +96,7 @@ function logarithmic(low, high, from, to) {
   scale.ticks = [];
   for (let power = 10 ** Math.floor(Math.log10(low)); power <= high; power *= 10)
     for (const f of high / low > 60 ? [1] : [1, 2, 5]) if (power * f >= low && power * f <= high) scale.ticks.push(power * f);
+  if (scale.ticks.length < 3) scale.ticks = linear(low, high, from, to).ticks.filter(v => v > 0);
   return scale;
 }
 function frame(width, height, x, y, title, under) {
@@ -214,7 +215,7 @@ const flight = () => data.flights[Number($("flight").value)];
 function drawPictures() {
   if (!data.flights.length) return;
   const f = flight(), m = f.moments[Number($("time").value)];
-  $("moment").textContent = `frame ${m.index}, ${(m.index / f.rate).toFixed(2)} s`;
+  $("moment").textContent = `frame ${m.index}`;
   const wanted = [["", "frame", ""], ["label", "ground truth", m.label],
     ...shown.filter(r => m.predictions[r.run]).map(r => [r.run, r.label, m.predictions[r.run]])];
   const holder = $("pictures");
