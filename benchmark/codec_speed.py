@@ -153,7 +153,7 @@ def _row(path: Path, stream: str, frames: np.ndarray, way: Way, seconds: float) 
         array = file[f"sequences/a/{stream}"]
         plain = _clips_a_second(lambda i: array[i : i + _CLIP], frames, seconds)
         past = "-"
-        if way.name in ("none", "gzip 1", "LZ4") and stream != "depth":
+        if way.name in ("none", "gzip 1", "LZ4", "Zstd 1", "Zstd 3") and stream != "depth":
             reader = FrameFile(path, h5py.File(path))
             rate = _clips_a_second(
                 lambda i: reader.read("a", stream, range(i, i + _CLIP)), frames, seconds

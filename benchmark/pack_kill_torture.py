@@ -1,34 +1,39 @@
-"""Kill `airseg relabel` at random moments: what is left is the old file or the new one, whole.
+"""Kill packing at random moments: what is left is the old file or the new one, whole.
 
-A few made-up flights are relabelled again and again into the same file, by two label maps in turn,
-by one process or by two. Each run gets SIGKILL after a random while, from before the first frame to
-after the last, and is started again until it ends by itself. After every kill the file must verify
-and hold either what it held before or what the run was to write; no process may be left. When a run
-ends, the file must have the content of an undisturbed one, and nothing else may lie beside it.
+A few made-up flights are relabelled again and again into the same file, by two label maps in turn.
+Each packing is a process of its own that gets SIGKILL after a random while, from before the first
+frame to after the last, and is started again until it ends by itself. After every kill the file
+must verify and hold either what it held before or what was to be written, and no process may be
+left.
+When a packing ends, the file must have the content of an undisturbed one, and nothing else may lie
+beside it.
 
-Run it with: python benchmark/pack_kill_torture.py [--kills 50]
+Run it with: python benchmark/pack_kill_torture.py [--kills 50] [--jobs 2]
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import random
-import re
-import subprocess
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from airseg.dataset.reader import Dataset
+from airseg.dataset.preparation import prepare
 from airseg.dataset.verification import verify_dataset
+from airseg.dataset.writer import PackOptions, pack
 from airseg.flight.plan import FlightPlan
+from airseg.labels.label_map import LabelMap, load_label_map
 from airseg.recording.storage import ObjectGroup, RecordingInfo
 from airseg.recording.writer import Frame, RecordingWriter
 
@@ -46,14 +51,22 @@ _MARK = "AIRSEG_TORTURE"
 
 @dataclass
 class _Seen:
-    """What was counted."""
+    """What was counted.
 
+    Attributes:
+        wanted_kills: how many there shall be; chance: when.
+        kills, packings: so far; found: files found after a kill.
+        kept: frames that each finished packing had from killed ones.
+        whole_s: how long a packing takes that nobody disturbs.
+    """
+
+    wanted_kills: int
+    chance: random.Random
     kills: int = 0
-    old: int = 0
-    new: int = 0
-    runs: int = 0
-    resumed: int = 0
+    packings: int = 0
+    found: Counter[str] = field(default_factory=Counter)
     kept: list[int] = field(default_factory=list)
+    whole_s: float = 0.0
 
 
 def main() -> None:
@@ -61,92 +74,87 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--frames", type=int, default=150, help="of each of the flights")
+    parser.add_argument("--jobs", type=int, default=1, help="processes of each packing")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    chance = random.Random(arguments.seed)
+    seen = _Seen(arguments.kills, random.Random(arguments.seed))
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         for number in range(_FLIGHTS):
             _write_flight(work / "flights", number, arguments.frames)
         (work / "other.yaml").write_text(_OTHER_MAP)
-        maps = ["neighborhood", str(work / "other.yaml")]
-        wanted, whole_s = [], 0.0
-        for number, label_map in enumerate(maps):
-            began = time.monotonic()
-            path = work / f"whole{number}.h5"
-            subprocess.run(_command(work, label_map, path, 1), check=True, capture_output=True)
-            whole_s = time.monotonic() - began
-            wanted.append(Dataset(path).content_hash)
+        maps = [load_label_map("neighborhood"), load_label_map(work / "other.yaml")]
+        wanted = [_pack(work, work / f"whole{n}.h5", m, 1) for n, m in enumerate(maps)]
         path = work / "out" / "d.h5"
         path.parent.mkdir()
-        subprocess.run(_command(work, maps[1], path, 1), check=True, capture_output=True)
-        seen = _Seen()
-        while seen.kills < arguments.kills:
-            turn = seen.runs % 2
-            command = _command(work, maps[turn], path, chance.choice((1, 2)))
-            _torture(
-                command, path, wanted[turn], wanted[1 - turn], whole_s, chance, seen, arguments
-            )
+        began = time.monotonic()
+        _pack(work, path, maps[1], arguments.jobs)
+        seen.whole_s = time.monotonic() - began
+        while seen.kills < seen.wanted_kills:
+            turn = seen.packings % 2
+            job = partial(_pack, work, path, maps[turn], arguments.jobs)
+            _torture(job, path, {"new": wanted[turn], "old": wanted[1 - turn]}, seen)
     print(
-        f"{seen.kills} kills over {seen.runs} packings of {_FLIGHTS * arguments.frames} frames: "
-        f"{seen.old} times the old file was left, {seen.new} times the new one was there already, "
-        "each verified frame by frame; no process was left behind, and each packing ended with the "
-        f"content of an undisturbed one. {seen.resumed} packings used frames that killed runs "
-        f"had left, {round(float(np.mean(seen.kept or [0])))} on average"
+        f"{seen.kills} kills over {seen.packings} packings of {_FLIGHTS * arguments.frames} frames "
+        f"by {arguments.jobs} processes: {seen.found['old']} times the old file was left, "
+        f"{seen.found['new']} times the new one was there already, each verified frame by frame; "
+        "nobody was left behind, and each packing ended with the content of an undisturbed one, "
+        f"{sum(k > 0 for k in seen.kept)} of them with frames that killed ones had encoded "
+        f"({sum(seen.kept)} frames in all)"
     )
 
 
-def _torture(
-    command: list[str],
-    path: Path,
-    new: str,
-    old: str,
-    waits: Iterator[float],
-    seen: _Seen,
-    most: int,
-) -> None:
+def _pack(work: Path, path: Path, label_map: LabelMap, jobs: int) -> str:
+    """Relabel the flights; return the content hash. How much was kept is told beside the file."""
+    splits = ["val=flight2", "test=flight3"]
+    items = prepare([work / "flights"], label_map, splits).items
+    packed = pack(path, items, label_map, PackOptions(overwrite=True, jobs=jobs))
+    (work / "kept").write_text(str(packed.kept_frames))
+    return packed.content_hash
+
+
+def _torture(job: Callable[[], str], path: Path, allowed: dict[str, str], seen: _Seen) -> None:
     """Pack until it is done, killing on the way."""
     while True:
         mark = uuid.uuid4().hex
-        process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, _MARK: mark},
-        )
-        try:
-            out, err = process.communicate(timeout=next(waits) if seen.kills < most else None)
-        except subprocess.TimeoutExpired:
+        os.environ[_MARK] = mark  # workers, which are started anew, inherit it
+        began = time.monotonic()
+        process = multiprocessing.get_context("fork").Process(target=job)
+        process.start()
+        patience = seen.chance.uniform(0, 1.1 * seen.whole_s)
+        process.join(patience if seen.kills < seen.wanted_kills else None)
+        if process.is_alive():
             process.kill()
-            out, err = process.communicate()
+            process.join()
             seen.kills += 1
             _check_nobody_left(mark)
-            _check_file(path, new, old, seen)
+            seen.found[_check_file(path, allowed)] += 1
+            if not seen.kills % 10:
+                print(f"{seen.kills} kills", file=sys.stderr, flush=True)
             continue
-        if process.returncode:
-            raise SystemExit(f"packing failed by itself: {err[-500:]}")
-        seen.runs += 1
-        if kept := re.search(r"(\d+) were kept of a run that was stopped", out):
-            seen.resumed += 1
-            seen.kept.append(int(kept[1]))
-        if Dataset(path).content_hash != new or not verify_dataset(path).is_sound:
-            raise SystemExit("a packing that ended by itself has other content than an undisturbed")
+        if process.exitcode:
+            raise SystemExit("packing failed by itself")
+        seen.packings += 1
+        seen.kept.append(int((path.parents[1] / "kept").read_text()))
+        if not seen.kept[-1]:
+            seen.whole_s = time.monotonic() - began
+        if _check_file(path, allowed) != "new":
+            raise SystemExit("a packing that ended by itself left the old file")
         beside = [p.name for p in path.parent.iterdir() if p != path]
         if beside:
             raise SystemExit(f"left beside a whole file: {', '.join(beside)}")
         return
 
 
-def _check_file(path: Path, new: str, old: str, seen: _Seen) -> None:
-    """Hold the file against the only two that it may be."""
+def _check_file(path: Path, allowed: dict[str, str]) -> str:
+    """Verify the file; return which of the two it is that it may be."""
     report = verify_dataset(path)
     if not report.is_sound:
-        raise SystemExit(f"after {seen.kills} kills: {report.findings[0].message}")
-    if report.content_hash not in (new, old):
-        raise SystemExit(f"after {seen.kills} kills the file holds something else")
-    seen.new += report.content_hash == new
-    seen.old += report.content_hash == old
+        raise SystemExit(report.findings[0].message)
+    for name, content_hash in allowed.items():
+        if report.content_hash == content_hash:
+            return name
+    raise SystemExit("the file holds neither what it held nor what was to be written")
 
 
 def _check_nobody_left(mark: str) -> None:
@@ -165,12 +173,6 @@ def _environment(folder: Path) -> bytes:
         return (folder / "environ").read_bytes()
     except OSError:
         return b""
-
-
-def _command(work: Path, label_map: str, out: Path, jobs: int) -> list[str]:
-    split = ["--split", "val=flight2", "--split", "test=flight3"]
-    options = ["--map", label_map, "--out", str(out), "--overwrite", "--jobs", str(jobs)]
-    return [sys.executable, "-m", "airseg", "relabel", str(work / "flights"), *options, *split]
 
 
 def _write_flight(folder: Path, number: int, frames: int) -> None:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     "--codec",
     default="lz4",
     show_default=True,
-    help="Compression of colour frames: lz4, gzip, lzf or none.",
+    help="Compression of colour frames: lz4 (fast), zstd (a quarter smaller), gzip (opens "
+    "everywhere), lzf, or none (fastest to read).",
 )
 @click.option("--no-raw", is_flag=True, help="Drop raw ids; the file cannot be relabelled later.")
 @click.option("--no-depth", is_flag=True, help="Drop depth.")

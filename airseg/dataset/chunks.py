@@ -26,7 +26,8 @@ from airseg.dataset.files import Location, byte_source
 from airseg.dataset.schema import SEQUENCES_GROUP
 
 _CHECKSUM_BYTES = 4
-_GZIP, _FLETCHER, _LZ4 = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32, 32004
+_GZIP, _FLETCHER = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32
+_LZ4, _ZSTD = 32004, 32015
 _NOT_STORED = -1
 _UNDECODABLE = (cramjam.DecompressionError, deflate.DeflateError, struct.error, ValueError)
 
@@ -167,6 +168,7 @@ def _locate(array: h5py.Dataset) -> _Stream:
         (): None,
         (_GZIP,): _inflate,
         (_LZ4,): _decode_lz4,
+        (_ZSTD,): _decode_zstd,
     }
     if tuple(codec) not in decoders:
         return as_stored
@@ -219,6 +221,13 @@ def _decode_lz4(stored: memoryview, frame: np.ndarray) -> None:
         elif cramjam.lz4.decompress_block_into(block, part, part.size) != part.size:
             raise ChunkError("an LZ4 block is too short")
         place += 4 + size
+
+
+def _decode_zstd(stored: memoryview, frame: np.ndarray) -> None:
+    """Decode a chunk of HDF5's Zstandard filter, which is one frame of Zstandard."""
+    decoded = cramjam.zstd.decompress_into(stored, frame)
+    if decoded != frame.size:
+        raise ChunkError(f"{decoded} bytes where {frame.size} belong")
 
 
 def _compare_checksum(index: int, stored: np.ndarray, checksum: bytearray) -> None:

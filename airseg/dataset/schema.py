@@ -23,6 +23,7 @@ ATTRIBUTES_HASH = "attributes_hash"
 FLETCHER32 = 3
 CODEC_FILTERS: dict[str, tuple[int, ...]] = {
     "lz4": (32004,),
+    "zstd": (32015,),
     "gzip": (1,),
     "lzf": (32000,),
     "none": (),
@@ -78,9 +79,12 @@ STREAM_BY_NAME = {stream.name: stream for stream in STREAMS}
 def storage_options(stream: str, codec: str) -> dict[str, Any]:
     """Return h5py's arguments for the filters of one stream.
 
-    Measured on rendered 640x480 frames, writing / reading / size: colour in LZ4 1.5 ms / 0.5 ms /
-    342 KiB against gzip-1 5.7 ms / 2.2 ms / 254 KiB; labels in gzip-1 0.8 ms / 0.4 ms / 12 KiB
-    against gzip-4 1.0 ms / 0.6 ms / 9 KiB. LZ4 needs hdf5plugin, the other filters come with h5py.
+    Measured on the 18 flights (`benchmark/codec_speed.py`; a loaded machine, so ratios count): LZ4
+    writes colour 7 times as fast as gzip-1 and reads clips 4 times as fast, at 436 against 323 KiB
+    a frame; Zstd-3 takes 319 KiB, and writes and reads 3 times as fast as gzip-1. Bitshuffle and
+    Blosc2 are no smaller than LZ4 where they are as fast. Labels are 12 KiB in gzip-1, depth is 58
+    with shuffle; eight frames in a chunk save nothing, and clips come at two thirds of the speed or
+    less. LZ4 and Zstd need hdf5plugin, the other filters come with h5py.
     Fletcher-32 is on everywhere, because a flipped bit in an LZ4 chunk is silent without it.
 
     Args:
@@ -94,6 +98,8 @@ def storage_options(stream: str, codec: str) -> dict[str, Any]:
     if stream == "rgb":
         if codec == "lz4":
             options |= dict(hdf5plugin.LZ4())
+        elif codec == "zstd":
+            options |= dict(hdf5plugin.Zstd(clevel=3))
         elif codec == "gzip":
             options |= {"compression": "gzip", "compression_opts": 1}
         elif codec == "lzf":

@@ -20,12 +20,13 @@ STORED = {
     "gzip, no sum": {"compression": "gzip"},
     "lz4": {**hdf5plugin.LZ4(), "fletcher32": True},
     "lz4 in blocks": {**hdf5plugin.LZ4(nbytes=1000), "fletcher32": True},
+    "zstd": {**hdf5plugin.Zstd(clevel=3), "fletcher32": True},
     "lzf": {"compression": "lzf", "fletcher32": True},
     "shuffled": {"compression": "gzip", "shuffle": True},
     "several in a chunk": {"chunks": (4, *SHAPE[1:]), "compression": "gzip"},
     "parts in a chunk": {"chunks": (1, 8, 8, 3), "compression": "gzip"},
 }
-PAST_HDF5 = [name for name in STORED if name.startswith(("none", "gzip", "lz4"))]
+PAST_HDF5 = [name for name in STORED if name.startswith(("none", "gzip", "lz4", "zstd"))]
 
 
 def frames(kind: str) -> np.ndarray:

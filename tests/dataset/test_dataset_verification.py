@@ -56,7 +56,7 @@ def test_every_frame_is_told(packed):
     assert told == [(i, 18) for i in range(1, 19)]
 
 
-@pytest.mark.parametrize("codec", ["gzip", "none", "lzf"])
+@pytest.mark.parametrize("codec", ["gzip", "none", "lzf", "zstd"])
 def test_edges_codecs_and_subsets_are_sound_too(packed, tmp_path, codec):
     views = list(Dataset(packed))
     taken = [Taken(v, v.name, v.split, range(1, 6, 2)) for v in views]
