@@ -92,4 +92,5 @@ def _round_axis(low: float, high: float) -> tuple[float, float, float]:
 
 def _signed(value: float, step: float) -> str:
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
-    return f"{value:+.{digits}f}" if abs(value) > step / 1e3 else "0"
+    text = f"{value:+.{digits}f}".replace("-", "\u2212")
+    return text if abs(value) > step / 1e3 else "0"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -154,14 +154,40 @@ def find(gains: Gains, conditions: Sequence[str], rate_hz: float | None) -> list
         keys = [level_key(condition.name, level) for level in condition.levels]
         levels = [(t, k, k, _matrix) for t, k in zip(texts, keys, strict=True)]
         curves = [gains.curve(label, levels) for label in gains.groups if gains.has(label, keys[1])]
-        words = [_trend(c, condition.title.lower()) for c in curves]
-        found.append(
-            Finding(condition.name, condition.title, condition.axis, condition.how, curves, words)
-        )
+        shown = Finding(condition.name, condition.title, condition.axis, condition.how, curves, [])
+        found.append(replace(shown, sentences=[_trend(c, shown) for c in curves]))
     found += [_stratum(gains, *s) for s in _STRATA]
     if "depth" in conditions:
         found += [f for f in (_test_depth(gains), _training_depth(gains)) if f.curves]
     return [f for f in found if any(c.points for c in f.curves)]
+
+
+def headlines(findings: Sequence[Finding], flights: int, supervised_frames: int) -> list[str]:
+    """Return what to read first: the overall gain, what changes it, and how far to trust it.
+
+    Args:
+        findings: the overall one first.
+        flights: how many were tested on.
+        supervised_frames: of the network that was trained on fewest.
+    """
+    said = list(findings[0].sentences)
+    sure = [
+        _trend(curve, f)
+        for f in findings
+        if f.name in _HARDER
+        for curve in f.curves
+        if curve.change and (curve.change[1] > 0 or curve.change[2] < 0)
+    ]
+    said += sure or ["No condition changed what memory is worth by more than flights differ."]
+    if flights < _FEW_FLIGHTS:
+        count = "one flight has" if flights == 1 else f"{flights} flights have"
+        said.append(f"Only {count} been tested on: what is said here is true of them, not of all.")
+    if supervised_frames < _FEW_FRAMES:
+        said.append(
+            f"Trained on {supervised_frames} frames only: this shows that the way works, not what "
+            "memory is worth to a network that has learnt its task."
+        )
+    return said
 
 
 def verdict(point: Point) -> str:
@@ -173,9 +199,18 @@ def verdict(point: Point) -> str:
     return "makes no difference that these flights could show"
 
 
+def points_text(value: float) -> str:
+    """Return a number of points with its sign, a true minus.
+
+    A number so small that one digit would lose its sign gets two: it decides what is said.
+    """
+    digits = 2 if 0.005 <= abs(value) < 0.05 else 1
+    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "\u2212")
+
+
 def amount(gain: float, low: float, high: float) -> str:
-    """Return a gain with its interval: ``+1.2 points (0.4 to 2.0)``."""
-    return f"{gain:+.1f} points ({low:+.1f} to {high:+.1f})"
+    """Return a gain with its interval: ``+1.2 points (+0.4 to +2.0)``."""
+    return f"{points_text(gain)} points ({points_text(low)} to {points_text(high)})"
 
 
 def _matrix(counts: Counts) -> np.ndarray:
@@ -200,23 +235,31 @@ def _overall(gains: Gains) -> Finding:
     return Finding("overall", "As recorded", "", how, curves, words)
 
 
-def _trend(curve: Curve, what: str) -> str:
+def _trend(curve: Curve, finding: Finding) -> str:
     first, last = curve.points[0], curve.points[-1]
     begin = (
-        f"{curve.label}: {amount(first.gain, first.low, first.high)} at {first.level}, "
-        f"{amount(last.gain, last.low, last.high)} at {last.level}."
+        f"{curve.label}, {finding.title.lower()}: {amount(first.gain, first.low, first.high)} at "
+        f"\u201c{first.level}\u201d, {amount(last.gain, last.low, last.high)} at "
+        f"\u201c{last.level}\u201d."
     )
     if curve.change is None:
         return begin
     change, low, high = curve.change
+    harder = _HARDER[finding.name]
     if low > 0:
-        return f"{begin} Memory is worth more with this {what}: {amount(change, low, high)}."
+        return f"{begin} Memory is worth more {harder}: {amount(change, low, high)}."
     if high < 0:
-        return f"{begin} Memory is worth less with this {what}: {amount(change, low, high)}."
-    return (
-        f"{begin} Whether {what} changes what memory is worth stays open: {amount(*curve.change)}."
-    )
+        return f"{begin} Memory is worth less {harder}: {amount(change, low, high)}."
+    return f"{begin} Whether memory is worth more {harder} stays open: {amount(*curve.change)}."
 
+
+_HARDER = {
+    "rate": "at lower frame rates",
+    "noise": "in noise",
+    "fog": "in fog",
+    "darkness": "in the dark",
+}
+_FEW_FLIGHTS, _FEW_FRAMES = 5, 20_000
 
 _STRATA: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
     (

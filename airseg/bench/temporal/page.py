@@ -16,7 +16,7 @@ from airseg import __version__
 from airseg.bench.metrics.motion import focal_length
 from airseg.bench.temporal.charts import COLORS, gain_chart
 from airseg.bench.temporal.conditions import CONDITIONS, Picture
-from airseg.bench.temporal.findings import Finding
+from airseg.bench.temporal.findings import Finding, points_text
 from airseg.dataset.reader import Dataset
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -32,6 +32,7 @@ class Setting:
         sequences: frames used of each; split: theirs.
         dataset: its content hash.
         training: one line a network.
+        headlines: what to read first.
         left_out: conditions that could not be measured, and why.
         command: what to type to make it again.
     """
@@ -40,6 +41,7 @@ class Setting:
     split: str
     dataset: str
     training: list[str]
+    headlines: list[str]
     left_out: list[str]
     command: str
 
@@ -55,6 +57,7 @@ def page(findings: Sequence[Finding], setting: Setting, pictures: dict[str, list
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["points"] = points_text
     labels = list(dict.fromkeys(c.label for f in findings for c in f.curves))
     colors = {label: COLORS[i % len(COLORS)] for i, label in enumerate(labels)}
     shown = [

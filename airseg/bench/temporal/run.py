@@ -11,7 +11,7 @@ import torch
 
 from airseg.bench.results import load_result
 from airseg.bench.temporal.conditions import CONDITIONS
-from airseg.bench.temporal.findings import Finding, Gains, find
+from airseg.bench.temporal.findings import Finding, Gains, find, headlines
 from airseg.bench.temporal.page import Setting, condition_pictures, page
 from airseg.bench.temporal.pairs import Row, load_rows, pair_up
 from airseg.bench.temporal.study import Plan, measure, missing_streams
@@ -71,6 +71,11 @@ def run_study(
         split,
         dataset.content_hash,
         [_training(row) for row in used.values()],
+        headlines(
+            findings,
+            len(sequences),
+            min(row.result.supervised_frames for row in used.values()),
+        ),
         left_out,
         command,
     )
