@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from airseg.bench.recipe import DataRecipe
 from airseg.dataset.clips import Clip, ClipSampler
 from airseg.dataset.reader import Dataset
 
-_CACHE_BYTES = 3 * 1024**3
+_LEAST_CACHE_BYTES = 3 * 1024**3
 _READ_AT_ONCE = 16
 
 
@@ -42,20 +43,27 @@ class FrameStore:
         self._kept: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._bytes = 0
         self._lock = threading.Lock()
+        self._limit = _cache_bytes()
 
     def frames(self, sequence: str, index: range) -> tuple[np.ndarray, np.ndarray]:
         """Return (T, h, w, 3) uint8 RGB and (T, h, w) uint8 labels of some frames."""
-        with self._lock:
-            if sequence not in self._kept:
-                length = self._dataset.sequence(sequence).length
-                needed = length * self.size[0] * self.size[1] * 4
-                if self._bytes + needed > _CACHE_BYTES:
-                    return self._read(sequence, index)
-                self._kept[sequence] = self._read(sequence, range(length))
-                self._bytes += needed
+        if not self._keep(sequence):
+            return self._read(sequence, index)
         rgb, labels = self._kept[sequence]
         chosen = slice(index.start, index.stop, index.step)
         return rgb[chosen], labels[chosen]
+
+    def _keep(self, sequence: str) -> bool:
+        """Read a whole sequence where it fits; return whether it is kept."""
+        with self._lock:  # threads that read ahead must not read one twice
+            if sequence not in self._kept:
+                length = self._dataset.sequence(sequence).length
+                needed = length * self.size[0] * self.size[1] * 4
+                if self._bytes + needed > self._limit:
+                    return False
+                self._kept[sequence] = self._read(sequence, range(length))
+                self._bytes += needed
+            return True
 
     def _read(self, sequence: str, index: range) -> tuple[np.ndarray, np.ndarray]:
         view = self._dataset.sequence(sequence)
@@ -71,6 +79,15 @@ class FrameStore:
                     label, self.size[::-1], interpolation=cv2.INTER_NEAREST
                 )
         return rgb, labels
+
+
+def _cache_bytes() -> int:
+    """Return how much to keep in memory: a quarter of the machine's, where it says."""
+    try:
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not on every system
+        machine = 0
+    return max(machine // 4, _LEAST_CACHE_BYTES)
 
 
 def resize_frame(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:

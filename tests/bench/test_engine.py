@@ -183,6 +183,33 @@ def test_every_way_of_training_goes_on_exactly(recipe, dataset, tmp_path, settin
     assert whole.curves == resumed.curves
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp16"])
+def test_a_gpu_trains_and_goes_on_in_every_precision(recipe, dataset, tmp_path, precision):
+    if not torch.cuda.is_available():
+        pytest.skip("there is no GPU")
+    cuda = torch.device("cuda")
+    settings = {"train.precision": precision, "train.channels_last": True, "train.steps": 6}
+    chosen = apply_settings(recipe, settings, "test")
+    whole = train(chosen, dataset, tmp_path / "whole.pt", cuda, ignore)
+    with pytest.raises(KeyboardInterrupt):
+        train(chosen, dataset, tmp_path / "cut.pt", cuda, stop_at(3))
+    resumed = train(chosen, dataset, tmp_path / "cut.pt", cuda, ignore)
+    for (step, first), (again, second) in zip(whole.curves.loss, resumed.curves.loss, strict=True):
+        assert step == again
+        assert first == pytest.approx(second, rel=0.05)
+
+
+@pytest.mark.slow
+def test_a_compiled_network_trains_as_it_is(recipe, dataset, tmp_path):
+    plain = {"model.name": "ssnet", "model.options": {}, "train.steps": 2, "train.optimizer": "sgd"}
+    slow = train(apply_settings(recipe, plain, ""), dataset, tmp_path / "a.pt", CPU, ignore)
+    compiled = apply_settings(recipe, {**plain, "train.compile": True}, "")
+    fast = train(compiled, dataset, tmp_path / "b.pt", CPU, ignore)
+    for key, value in weights(slow).items():
+        torch.testing.assert_close(weights(fast)[key], value, atol=1e-4, rtol=1e-3)
+
+
 def test_the_average_of_weights_is_what_is_scored(recipe, dataset, tmp_path):
     averaged = apply_settings(
         recipe,
