@@ -8,6 +8,7 @@ the gradient of the whole.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -113,12 +114,15 @@ def _hard_pixels(
     return chosen.mean()
 
 
-def class_weights(recipe: LossRecipe, counts: np.ndarray) -> Tensor | None:
+def class_weights(
+    recipe: LossRecipe, classes: int, count: Callable[[], np.ndarray]
+) -> Tensor | None:
     """Return the weight of each class, or None where all count alike.
 
     Args:
         recipe: which weights.
-        counts: (C,) pixels of each class in the training frames.
+        classes: how many there are.
+        count: returns (C,) pixels of each class in the training frames; asked where it matters.
 
     Raises:
         RecipeError: the recipe lists weights for another number of classes.
@@ -126,14 +130,15 @@ def class_weights(recipe: LossRecipe, counts: np.ndarray) -> Tensor | None:
     chosen = recipe.class_weights
     if chosen == "none":
         return None
+    if isinstance(chosen, list):
+        if len(chosen) != classes:
+            raise RecipeError(
+                f"loss.class_weights: {len(chosen)} weights, and the dataset has {classes} classes."
+            )
+        return torch.tensor(chosen, dtype=torch.float32)
+    counts = count()
     share = counts / max(counts.sum(), 1)
     if chosen == "root":
         weights = 1 / np.sqrt(np.maximum(share, 1e-3))
         return torch.tensor(weights / weights.mean(), dtype=torch.float32)
-    if chosen == "enet":
-        return torch.tensor(1 / np.log(1.10 + share), dtype=torch.float32)
-    if len(chosen) != len(counts):
-        raise RecipeError(
-            f"loss.class_weights: {len(chosen)} weights, and the dataset has {len(counts)} classes."
-        )
-    return torch.tensor(chosen, dtype=torch.float32)
+    return torch.tensor(1 / np.log(1.10 + share), dtype=torch.float32)

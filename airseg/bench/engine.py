@@ -145,7 +145,7 @@ class _Training:
             ahead=_BATCHES_AHEAD if self._device.type == "cuda" else 0,
         )
         self._steps, self._validate_every = _lengths(recipe, len(self._batches))
-        self._weights = class_weights(recipe.loss, protocol.class_counts())
+        self._weights = class_weights(recipe.loss, dataset.num_classes, protocol.class_counts)
         self._augment = _augmentation(recipe.data.augment)
         self._optimizer = build_optimizer(recipe.train, self._model)
         self._average = running_average(self._model, recipe.train.ema)

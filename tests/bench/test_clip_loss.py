@@ -85,13 +85,13 @@ def test_auxiliary_outputs_count_by_their_share_at_their_own_size():
 
 
 def test_class_weights_of_each_kind():
-    counts = np.array([900, 100, 0])
-    assert class_weights(LossRecipe(), counts) is None
-    root = class_weights(LossRecipe(class_weights="root"), counts)
-    assert float(root[1] / root[0]) == pytest.approx(3.0)
-    enet = class_weights(LossRecipe(class_weights="enet"), counts)
-    assert enet.tolist() == pytest.approx([1 / math.log(1.1 + s) for s in (0.9, 0.1, 0.0)])
-    own = class_weights(LossRecipe(class_weights=[1.0, 0.0, 2.0]), counts)
-    assert own.tolist() == [1.0, 0.0, 2.0]
+    def weights(kind):
+        return class_weights(LossRecipe(class_weights=kind), 3, lambda: np.array([900, 100, 0]))
+
+    assert weights("none") is None
+    assert float(weights("root")[1] / weights("root")[0]) == pytest.approx(3.0)
+    expected = [1 / math.log(1.1 + share) for share in (0.9, 0.1, 0.0)]
+    assert weights("enet").tolist() == pytest.approx(expected)
+    assert weights([1.0, 0.0, 2.0]).tolist() == [1.0, 0.0, 2.0]
     with pytest.raises(RecipeError, match="2 weights, and the dataset has 3 classes"):
-        class_weights(LossRecipe(class_weights=[1.0, 2.0]), counts)
+        weights([1.0, 2.0])
