@@ -1,6 +1,7 @@
 """Exports are read back by programs that nobody here wrote, with equal pixels where lossless."""
 
 import ast
+import hashlib
 import io
 import json
 import os
@@ -16,6 +17,7 @@ from small_dataset import build_dataset
 from airseg.classes import CLASS_NAMES, CLASSES
 from airseg.cli import main
 from airseg.dataset.reader import Dataset
+from airseg.dataset.shards import write_index
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -202,6 +204,27 @@ def test_mlcroissant_validates_the_file_itself(sparse, tmp_path, capsys):
     assert [row["sequences/frames"] for row in rows] == [4, 4, 4]
     about = json.loads((out / "croissant.json").read_text())["distribution"][0]
     assert about["contentSize"] == f"{sparse.stat().st_size} B"
+
+
+def test_a_dataset_of_many_files_is_exported_as_one(small, tmp_path, capsys):
+    for split in ("train", "test"):
+        code, _, err = run(capsys, "dataset", "subset", small, "--in", split,
+                           "--out", tmp_path / f"{split}.h5")  # fmt: skip
+        assert code == 0, err
+    files = [Dataset(tmp_path / f"{split}.h5") for split in ("train", "test")]
+    write_index(tmp_path / "all.json", files)
+    out = exported(capsys, "vspw", tmp_path / "all.json", tmp_path / "vspw")
+    assert len(list(out.rglob("mask/*.png"))) == 34
+    out = exported(capsys, "croissant", tmp_path / "all.json", tmp_path / "meta")
+    told = json.loads((out / "croissant.json").read_text())["distribution"]
+    assert [entry["name"] for entry in told] == ["all.json", "train.h5", "test.h5"]
+    for entry in told:
+        content = (tmp_path / entry["name"]).read_bytes()
+        assert entry["sha256"] == hashlib.sha256(content).hexdigest()
+    code, _, err = run(capsys, "dataset", "card", tmp_path / "all.json", "--out", tmp_path / "card")
+    assert code == 0, err
+    card = json.loads((tmp_path / "card" / "card.json").read_text())
+    assert card["megabytes"] * 1e6 == sum(f.path.stat().st_size for f in files)
 
 
 def test_foreign_folders_are_never_replaced(small, tmp_path, capsys):

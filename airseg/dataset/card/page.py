@@ -80,7 +80,7 @@ def card_data(dataset: Dataset, figures: Sequence[SequenceFigures], facts: Facts
         "licence": facts.licence,
         "url": facts.url,
         "file": dataset.path.name,
-        "megabytes": dataset.path.stat().st_size / 1e6,
+        "megabytes": sum(file.path.stat().st_size for file in dataset.files) / 1e6,
         "content_hash": dataset.content_hash,
         "airseg_version": __version__,
         "frames": len(dataset),

@@ -10,6 +10,7 @@ from typing import Any
 
 from airseg import __version__
 from airseg.dataset.exporting.common import ExportOptions, Facts, Progress, class_table
+from airseg.dataset.files import Location
 from airseg.dataset.reader import Dataset
 
 _CONTEXT: dict[str, Any] = {
@@ -95,11 +96,16 @@ def describe_parquet(
 def export_croissant(
     dataset: Dataset, folder: Path, facts: Facts, options: ExportOptions, progress: Progress | None
 ) -> None:
-    """Write ``croissant.json`` about the dataset file itself: size, SHA-256, classes, splits."""
-    size = dataset.path.stat().st_size
-    if progress:
-        progress("hashing", 0, size)
-    about = _file(dataset.path, Path(dataset.path.name), "application/x-hdf5", progress)
+    """Write ``croissant.json`` about the dataset file itself: size, SHA-256, classes, splits.
+
+    Of a dataset of many files each is described, and the index that joins them.
+    """
+    files = [
+        _file(file.path, _name(file.path, dataset.path), "application/x-hdf5", progress)
+        for file in dataset.files
+    ]
+    if dataset.files != [dataset]:
+        files.insert(0, _file(dataset.path, Path(dataset.path.name), "application/json"))
     sequences = _table(
         "sequences",
         "Which sequence is in which split.",
@@ -114,7 +120,7 @@ def export_croissant(
             for view in dataset
         ],
     )
-    description = _dataset(dataset, facts, [about], [_classes(facts), sequences])
+    description = _dataset(dataset, facts, files, [_classes(facts), sequences])
     (folder / "croissant.json").write_text(json.dumps(description, indent=1), encoding="utf-8")
 
 
@@ -136,7 +142,7 @@ def _dataset(
         "version": "1.0.0",
         "keywords": ["video", "semantic segmentation"],
         "identifier": f"airseg:{dataset.content_hash}",
-        "datePublished": date.fromtimestamp(dataset.path.stat().st_mtime).isoformat(),
+        "datePublished": _written_on(dataset.path).isoformat(),
         "citeAs": f"{facts.title}, dataset of airseg {__version__}, "
         f"content {dataset.content_hash[:12]}",
         "rai:dataCollection": f"Made from {sources}.",
@@ -146,16 +152,32 @@ def _dataset(
     return {key: value for key, value in described.items() if value != ""}
 
 
+def _written_on(location: Location) -> date:
+    """Return when a file was written; of a URL nobody knows, so it is today."""
+    if isinstance(location, Path):
+        return date.fromtimestamp(location.stat().st_mtime)
+    return date.today()
+
+
+def _name(location: Location, index: Location) -> Path:
+    """Return what a file is called from beside the index."""
+    if isinstance(location, Path) and isinstance(index, Path):
+        folder = index.resolve().parent
+        resolved = location.resolve()
+        return resolved.relative_to(folder) if resolved.is_relative_to(folder) else resolved
+    return Path(location.name)
+
+
 def _file(
-    path: Path, name: Path, encoding: str, progress: Progress | None = None
+    location: Location, name: Path, encoding: str, progress: Progress | None = None
 ) -> dict[str, Any]:
-    digest, done, size = hashlib.sha256(), 0, path.stat().st_size
-    with path.open("rb") as file:
+    digest, done, size = hashlib.sha256(), 0, location.stat().st_size
+    with location.open("rb") if isinstance(location, Path) else location.open() as file:
         while block := file.read(_HASHED_AT_ONCE):
             digest.update(block)
             done += len(block)
             if progress:
-                progress("hashing", done, size)
+                progress(f"hashing {name}", done, size)
     return {
         "@type": "cr:FileObject",
         "@id": str(name),
