@@ -35,7 +35,7 @@ import numpy as np
 
 CLIP = 5
 BATCH = 8
-WAYS = ("memmap", "none", "lz4", "gzip", "png", "ram")
+WAYS = ("memmap", "none", "lz4", "zstd", "gzip", "png", "ram")
 BATCHES = ("torch-memmap", "loader-none", "loader-lz4")
 
 
@@ -72,9 +72,10 @@ def main() -> None:
             f"{'':14s} {'MB':>8s} {'1 process':>10s} {'2':>7s} {'CPU ms':>7s} "
             f"{'1':>11s} {'allocated':>12s} {'with mapped':>12s}"
         )
-        rows = {way: measure_way(way, work, arguments) for way in arguments.ways}
-        for way, row in rows.items():
-            print(format_row(way, row))
+        rows = {}
+        for way in arguments.ways:
+            rows[way] = measure_way(way, work, arguments)
+            print(format_row(way, rows[way]), flush=True)
         judge(rows)
 
 
@@ -137,7 +138,7 @@ def prepare(dataset: Path, work: Path, frames: int) -> int:
     view = max(source, key=lambda v: v.length)
     count = min(frames, view.length)
     taken = Taken(view, view.name, view.split, range(count))
-    codecs = ("none", "lz4", "gzip")
+    codecs = ("none", "lz4", "zstd", "gzip")
     options = {c: CombineOptions(codec=c, keep_depth=False, keep_raw=False) for c in codecs}
     for codec in codecs:
         combine(work / f"{codec}.h5", [taken], options[codec])
