@@ -26,6 +26,7 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -283,6 +284,7 @@ def batches_of(way: str, work: Path, workers: int) -> tuple[Any, int]:
     from airseg.dataset.loading import ClipDataset, ClipLoader
 
     torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", message="This DataLoader will create")
     if way == "torch-memmap":
         dataset = MemmapClips(work)
         loader = torch.utils.data.DataLoader(

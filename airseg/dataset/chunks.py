@@ -1,7 +1,7 @@
 """Read frames past HDF5: one positioned read and one decoder for each chunk.
 
 HDF5 looks every chunk up again, copies it twice, sums it up slowly and holds one lock for the whole
-process meanwhile. Here the places of a stream's chunks are listed once (13 bytes a frame), after
+process meanwhile. Here the places of a stream's chunks are listed once (17 bytes a frame), after
 which a frame is one `pread` and one call of a decoder that writes into the caller's array. Both let
 other threads run. `benchmark/loader_speed.py` has the figures.
 
@@ -49,7 +49,7 @@ class _Stream:
         dtype: type of its values.
         offsets: (T,) int64 first byte of each frame in the file; -1: left to h5py, as all are
             where there are no offsets.
-        sizes: (T,) int32 bytes in the file.
+        sizes: (T,) int64 bytes in the file.
         checked: (T,) bool, whether this process has compared the checksum.
         decode: of compressed chunks; None: stored as they are.
         has_checksum: whether a chunk ends with its Fletcher-32.
@@ -173,12 +173,14 @@ def _locate(array: h5py.Dataset) -> _Stream:
     if tuple(codec) not in decoders:
         return as_stored
     offsets = np.full(len(array), _NOT_STORED, np.int64)
-    sizes = np.zeros(len(array), np.int32)
+    sizes = np.zeros(len(array), np.int64)
     raw_bytes = int(np.prod(array.shape[1:])) + _CHECKSUM_BYTES * has_checksum
 
     def note(chunk: h5py.h5d.StoreInfo) -> None:
         # A mask says that a filter was skipped for this chunk, as when it would not have shrunk.
-        usual = not chunk.filter_mask and chunk.size > _CHECKSUM_BYTES * has_checksum
+        # No codec enlarges a frame much; a file that says so is not believed here.
+        is_sized = _CHECKSUM_BYTES * has_checksum < chunk.size <= 2 * raw_bytes + 4096
+        usual = not chunk.filter_mask and is_sized
         if usual and (codec or chunk.size == raw_bytes) and chunk.byte_offset is not None:
             offsets[chunk.chunk_offset[0]] = chunk.byte_offset
             sizes[chunk.chunk_offset[0]] = chunk.size

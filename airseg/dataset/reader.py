@@ -208,7 +208,7 @@ class Dataset:
             return owner.read(sequence, stream, start, stop, step, out)
         try:
             return self._opened().read(sequence, stream, range(start, stop, step), out)
-        except (OSError, KeyError, ChunkError) as cause:
+        except (OSError, KeyError, RuntimeError, ChunkError) as cause:
             raise DatasetError(
                 f"{self.path}: {sequence}: {stream} of frames {start} to {stop - 1} cannot be "
                 f"read: the file is damaged, or changed since it was opened "
