@@ -227,8 +227,9 @@ def ray_cluster(address: str, *, per_gpu: bool = False) -> Any:
         ) from None
     try:
         ray.init(address=address, include_dashboard=False, log_to_driver=False)
-    except (ConnectionError, ValueError, RuntimeError) as cause:
-        raise AirsegError(f"--ray {address}: no Ray cluster answers ({cause}).") from None
+    except Exception as cause:  # Ray raises plain ones, such as for a node that starts too slowly
+        reason = str(cause).strip().splitlines()[0]
+        raise AirsegError(f"--ray {address}: no Ray cluster answers ({reason}).") from None
     try:
         has_gpus = per_gpu and ray.cluster_resources().get("GPU", 0) >= 1
         needs = {"num_cpus": 1 if per_gpu else 0, "num_gpus": 1 if has_gpus else 0}
