@@ -143,8 +143,8 @@ def _curves_by_depth(
         name=f"paper-fig7{ending}",
         title=f"Figure 7 of the founding paper: N earlier frames{_size(ending, results)}",
         text="Ours, under the paper's protocol, whose validation windows lie between training "
-        "windows of the same flight. The paper draws its curves and prints no numbers along them: "
-        "dotted are the ends it prints in its Table 2.",
+        "windows of the same flight. Of the paper's curves no numbers are at hand: dotted are the "
+        "ends that its Table 2 prints.",
         plots=_kept(
             panel("training_jaccard", "train", "training Eq. 1-2, %"),
             panel("validation_jaccard", "val", "validation Eq. 1-2, % (leaks)"),
@@ -175,7 +175,7 @@ def _curves_by_batching(ending: str, results: Sequence[Result]) -> Figure:
         name=f"paper-fig8{ending}",
         title="Figure 8 of the founding paper: homogeneous batches, of one flight, against mixed "
         f"ones, of clips of many{_size(ending, results)}",
-        text="Ours, under the paper's protocol. The paper draws this figure without numbers, so "
+        text="Ours, under the paper's protocol. Of the paper's curves no numbers are at hand, so "
         "only ours stand here.",
         heads=("row", "train", "val", "test", "mIoU"),
         rows=rows,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-_WIDTH, _HEIGHT = 520, 300
+_WIDTH, _HEIGHT = 440, 270
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 30, 38
 _INK, _SOFT, _RULE = "var(--ink,#777)", "var(--soft,#777)", "var(--rule,#9994)"
 
@@ -123,7 +123,7 @@ def _key(lines: Sequence[Line]) -> list[str]:
 def _key_places(lines: Sequence[Line]) -> list[tuple[float, float]]:
     places, x, row = [], 0.0, 0
     for line in lines:
-        width = 44 + 6.7 * len(line.label)
+        width = 46 + 7.2 * len(line.label)
         if x and x + width > _WIDTH:
             x, row = 0.0, row + 1
         places.append((x, _HEIGHT + 16 + 20 * row))
