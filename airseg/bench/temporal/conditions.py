@@ -142,7 +142,8 @@ CONDITIONS: tuple[Condition, ...] = (
         "standard deviation, of 255",
         (0.0, 10.0, 20.0, 40.0),
         ("none", "10", "20", "40"),
-        "Gaussian noise on each value of the camera's picture, new in every frame.",
+        "Gaussian noise on each value of the camera's picture, new in every frame. A network that "
+        "sees a smaller picture sees less of it: shrinking averages.",
         add_noise,
     ),
     Condition(
@@ -161,7 +162,8 @@ CONDITIONS: tuple[Condition, ...] = (
         "share of the light",
         (1.0, 1 / 4, 1 / 16, 1 / 64),
         ("full", "1/4", "1/16", "1/64"),
-        "Fewer photons, counted and amplified to the same brightness: shot noise and read noise.",
+        "Fewer photons, counted and amplified to the same brightness: shot noise and read noise. A "
+        "network that sees a smaller picture sees less of it: shrinking averages.",
         darken,
     ),
 )
