@@ -182,7 +182,7 @@ def test_the_command_trains_measures_and_makes_the_page(dataset, trained, tmp_pa
     recipe = tmp_path / "small.yaml"
     recipe.write_text(
         "name: small\nmodel: {name: fanet18}\n"
-        "data: {height: 32, width: 48, clips_per_batch: 1, targets: 1, max_context: 1}\n"
+        "data: {height: 32, width: 48, clips_per_batch: 2, targets: 2, max_context: 1}\n"
         "train: {steps: 1, optimizer: adam, learning_rate: 0.001}\n"
         "evaluate: {samples: 1, speed_frames: 1}\n"
         "variants:\n"
