@@ -47,6 +47,7 @@ rules:
   - {class: fence, names: car}
 """
 _MARK = "AIRSEG_TORTURE"
+_PATIENCE_S = 120  # a worker notices when it has started, which takes long on a busy machine
 
 
 @dataclass
@@ -159,7 +160,7 @@ def _check_file(path: Path, allowed: dict[str, str]) -> str:
 
 def _check_nobody_left(mark: str) -> None:
     """Wait until no process is left that a killed run had started."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + _PATIENCE_S
     wanted = f"{_MARK}={mark}".encode()
     while time.monotonic() < deadline:
         if not any(wanted in _environment(folder) for folder in Path("/proc").glob("[0-9]*")):
