@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -44,10 +43,11 @@ def command(
     from airseg.cli.display import progress_bar
     from airseg.dataset.appending import append
     from airseg.dataset.selection import tell
+    from airseg.dataset.workers import usable_jobs
     from airseg.labels.label_map import load_label_map
 
     label_map = load_label_map(map_name) if map_name else None
-    jobs = jobs or min(len(os.sched_getaffinity(0)), 8)
+    jobs = jobs or usable_jobs()
     with progress_bar("frames") as update:
         combined, taken = append(
             dataset, inputs, splits, label_map=label_map, jobs=jobs, progress=update

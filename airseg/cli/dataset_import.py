@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,11 +92,12 @@ def command(
     from airseg.dataset.importing.found import ImportOptions
     from airseg.dataset.importing.layouts import LAYOUTS, find, prepare_import
     from airseg.dataset.preparation import check_labels
+    from airseg.dataset.workers import usable_jobs
     from airseg.dataset.writer import PackOptions, check_options, pack
     from airseg.errors import DatasetError
     from airseg.labels.label_map import load_label_map
 
-    jobs = jobs or min(len(os.sched_getaffinity(0)), 8)
+    jobs = jobs or usable_jobs()
     options = PackOptions(codec=codec, overwrite=overwrite, jobs=jobs)
     check_options(out, options)
     found = find(layout, folder, ImportOptions(before, after, palette))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,12 +105,13 @@ def command(
     from airseg.dataset.label_folder import FolderOptions, write_labels
     from airseg.dataset.preparation import check_labels, prepare
     from airseg.dataset.shares import missing_classes, shares_of, to_csv
+    from airseg.dataset.workers import usable_jobs
     from airseg.dataset.writer import PackOptions, check_options, count_pixels, pack, split_pixels
     from airseg.labels.boundaries import EdgeOptions
     from airseg.labels.label_map import load_label_map
     from airseg.labels.resolution import check_seen
 
-    jobs = jobs or min(len(os.sched_getaffinity(0)), 8)
+    jobs = jobs or usable_jobs()
     edges = EdgeOptions(min_region, edge_band)
     options = PackOptions(codec, not no_raw, not no_depth, overwrite, allow_unmapped, edges, jobs)
     folder_options = FolderOptions(kind or "npy", edges, overwrite, allow_unmapped, jobs)

@@ -12,6 +12,15 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any, Self
 
 _CALLS_AHEAD = 2
+_MOST_USEFUL = 8
+
+
+def usable_jobs() -> int:
+    """Return how many processes a command starts unless it is told: one a core, at most 8."""
+    # macOS cannot say which cores a process may use.
+    has_affinity = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    return min(cores, _MOST_USEFUL)
 
 
 class Workers:
