@@ -18,6 +18,7 @@ import numpy as np
 
 from airseg.dataset.assembly import attributes_hash, filters_of
 from airseg.dataset.attributes import DAMAGE, Attributes
+from airseg.dataset.probe import refuse_endless
 from airseg.dataset.reader import Dataset, SequenceView
 from airseg.dataset.schema import (
     ATTRIBUTES_HASH,
@@ -104,6 +105,7 @@ def verify_dataset(
     Raises:
         DatasetError: no dataset that this airseg can read.
     """
+    refuse_endless(Path(path))
     dataset = Dataset(path)
     done = 0
 
