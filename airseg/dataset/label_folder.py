@@ -8,11 +8,13 @@ Threads take a sequence each: reading, looking up and writing all happen outside
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -147,16 +149,26 @@ def _write_sequence(
 
 def _save(path: Path, labels: np.ndarray) -> None:
     beside = path.with_name(path.name + ".partial")
+    if path.suffix == ".npy":
+        # Written at once: np.save takes twice as long, which is a fifth of relabelling.
+        data = _npy_header(labels.shape) + labels.tobytes()
+    else:
+        data = cv2.imencode(".png", labels)[1].tobytes()
     try:
-        with beside.open("wb") as file:
-            if path.suffix == ".npy":
-                np.save(file, labels)
-            else:
-                file.write(cv2.imencode(".png", labels)[1].tobytes())
+        beside.write_bytes(data)
         beside.replace(path)
     except OSError as cause:
         beside.unlink(missing_ok=True)
         raise DatasetError(f"{path}: cannot be written ({cause.strerror}).") from None
+
+
+@cache
+def _npy_header(shape: tuple[int, ...]) -> bytes:
+    """Return what stands before the bytes of an array of labels in a .npy file."""
+    header = io.BytesIO()
+    fields = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, fields)
+    return header.getvalue()
 
 
 def _claim(folder: Path, label_map: LabelMap, options: FolderOptions) -> None:
