@@ -82,3 +82,21 @@ def test_pictures_of_airsims_recorder_are_read_in_each_form(tmp_path):
 def test_depth_beyond_half_floats_is_far_not_infinite(tmp_path):
     np.save(tmp_path / "d.npy", np.array([[1e9, 2.0]], np.float32))
     assert list(read_depth(tmp_path / "d.npy")[0]) == [65504, 2]
+
+
+@pytest.mark.parametrize("dtype", ["u1", "<u2", ">u2", "<i8"])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+def test_numpy_files_read_as_numpy_reads_them(tmp_path, dtype, order, version):
+    ids = np.asarray(np.arange(12).reshape(3, 4), dtype, order=order)
+    with (tmp_path / "x.npy").open("wb") as file:
+        np.lib.format.write_array(file, ids, version)
+    found = read_labels(tmp_path / "x.npy")
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, np.load(tmp_path / "x.npy"))
+
+
+def test_a_pickle_in_a_numpy_file_is_never_opened(tmp_path):
+    np.save(tmp_path / "x.npy", np.array([[print]], object), allow_pickle=True)
+    with pytest.raises(DatasetError, match="not a whole NumPy file of numbers"):
+        read_labels(tmp_path / "x.npy")
