@@ -9,11 +9,13 @@ there, and later runs find them there.
 
 from __future__ import annotations
 
+import gc
 import mmap
 import os
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -155,7 +157,7 @@ def open_hdf5(location: Location) -> h5py.File:
         copy = location.local_copy()
         if copy is None:
             try:
-                return h5py.File(location.open(), "r")
+                return h5py.File(_HdfHandle(location.open()), "r")
             except OSError as cause:
                 raise _not_readable(location, "is no HDF5 file, or cut off", cause) from None
         location = copy
@@ -171,6 +173,42 @@ def open_hdf5(location: Location) -> h5py.File:
             raise DatasetError(f"{location}: may not be read (permissions).") from None
         what = "is damaged or cut off" if h5py.is_hdf5(location) else "is no HDF5 file"
         raise _not_readable(location, what, cause) from None
+
+
+class _HdfHandle:
+    """A remote file as h5py reads it, inside HDF5's lock: no garbage is collected meanwhile.
+
+    fsspec reads in a thread of its own. Were Python to collect an old h5py object there, that
+    thread would wait for HDF5's lock, and the one that holds it for that thread, for ever.
+    """
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
+
+    def read(self, count: int = -1) -> bytes:
+        with _no_collection():
+            return self._handle.read(count)
+
+    def readinto(self, buffer: Any) -> int:
+        with _no_collection():
+            return self._handle.readinto(buffer)
+
+    def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
+        return self._handle.seek(place, whence)
+
+    def tell(self) -> int:
+        return self._handle.tell()
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class ByteSource(Protocol):

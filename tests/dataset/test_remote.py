@@ -1,5 +1,6 @@
 """Datasets at URLs: the same frames, copies where they are asked for, one line when it fails."""
 
+import gc
 import http.server
 import multiprocessing
 import re
@@ -7,9 +8,11 @@ import threading
 from pathlib import Path
 
 import fsspec
+import h5py
 import numpy as np
 import pytest
 from command_line import run, said
+from fsspec.implementations.memory import MemoryFile
 from recording_folders import write_recording
 
 from airseg.dataset.combining import CombineOptions
@@ -136,6 +139,38 @@ def test_a_folder_named_in_the_environment_keeps_copies(folder, web, tmp_path, m
     RangeHandler.asked.clear()
     assert same(Dataset(f"{web}/s/index.json"), Dataset(folder / "d.h5"))
     assert {one.split()[0] for one in RangeHandler.asked} <= {"index.json"}
+
+
+def test_collecting_garbage_in_fsspecs_thread_does_not_lock_hdf5(folder, memory, monkeypatch):
+    """An h5py object that dies in another thread waits for the lock that the reading one holds."""
+    waiting = []
+
+    class Old:
+        def __del__(self) -> None:
+            with h5py._objects.phil:  # as every h5py object does
+                pass
+
+    def read_beside_a_collector(self, buffer) -> int:
+        def collect() -> None:
+            litter = [Old()]
+            litter.append(litter)
+            del litter
+            _ = [[] for _ in range(5_000)]  # enough for Python to look for garbage
+
+        if not any(waiting):
+            thread = threading.Thread(target=collect, daemon=True)
+            thread.start()
+            thread.join(timeout=10)
+            waiting.append(thread.is_alive())
+        content = self.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    monkeypatch.setattr(MemoryFile, "readinto", read_beside_a_collector, raising=False)
+    Dataset(f"{memory}/d.h5")
+    assert waiting
+    assert not any(waiting)
+    assert gc.isenabled()
 
 
 def read_all(dataset: Dataset, queue) -> None:
