@@ -93,9 +93,12 @@ function linear(low, high, from, to) {
 function logarithmic(low, high, from, to) {
   const span = Math.log(high / low) || 1;
   const scale = v => from + (to - from) * Math.log(v / low) / span;
-  scale.ticks = [];
-  for (let power = 10 ** Math.floor(Math.log10(low)); power <= high; power *= 10)
-    for (const f of high / low > 60 ? [1] : [1, 2, 5]) if (power * f >= low && power * f <= high) scale.ticks.push(power * f);
+  for (const factors of [[1], [1, 3], [1, 2, 5]]) {
+    scale.ticks = [];
+    for (let power = 10 ** Math.floor(Math.log10(low)); power <= high; power *= 10)
+      scale.ticks.push(...factors.map(f => power * f).filter(v => v >= low && v <= high));
+    if (scale.ticks.length >= 4) break;
+  }
   if (scale.ticks.length < 3) scale.ticks = linear(low, high, from, to).ticks.filter(v => v > 0);
   return scale;
 }
