@@ -183,6 +183,13 @@ function placedName(label, cx, cy, width, taken) {
   return "";
 }
 
+// A loss that begins a hundred times too high would press the rest of its curve onto the floor.
+function upright(values, from, to) {
+  const sorted = [...values].sort((a, b) => a - b), highest = sorted.at(-1) * 1.05;
+  const isSteep = sorted[0] > 0 && highest > 20 * sorted[Math.floor(sorted.length / 2)];
+  return isSteep ? logarithmic(sorted[0], highest, from, to) : linear(0, highest, from, to);
+}
+
 function drawCurves(id, key, title) {
   const holder = $(id);
   const curves = shown.filter(r => r[key].length);
@@ -191,7 +198,7 @@ function drawCurves(id, key, title) {
   const points = curves.flatMap(r => r[key]);
   const { left, right, top, bottom } = SVG_MARGIN;
   const x = linear(0, Math.max(...points.map(p => p[0])), left, width - right);
-  const y = linear(0, Math.max(...points.map(p => p[1])) * 1.05, height - bottom, top);
+  const y = upright(points.map(p => p[1]), height - bottom, top);
   let inside = frame(width, height, x, y, title, "step");
   for (const r of curves) {
     const line = r[key].map(p => `${x(p[0]).toFixed(1)},${y(p[1]).toFixed(1)}`);
