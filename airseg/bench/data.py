@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import cv2
@@ -124,6 +124,10 @@ class Batch:
         for index in np.array_split(np.arange(len(self.clips)), min(count, len(self.clips))):
             chosen = slice(int(index[0]), int(index[-1]) + 1)
             yield Batch(self.frames[chosen], self.labels[chosen], self.clips[chosen], self.size)
+
+    def without_labels(self) -> Batch:
+        """Return the batch with nothing to supervise."""
+        return replace(self, labels=torch.full_like(self.labels, 255))
 
 
 class Batches:

@@ -230,8 +230,10 @@ class _Training:
         """Add up the gradients of the batch's parts; return the loss of the batch of all."""
         total = torch.zeros((), device=self._device)
         whole: list[Tensor] | None = None
-        parts = list(batch.parts(self._train.accumulate))
-        world = self._fabric.world_size
+        parts, world = list(batch.parts(self._train.accumulate)), self._fabric.world_size
+        # Shared normalisation waits for all processes in every part: with fewer clips, take part.
+        while len(parts) < min(self._train.accumulate, -(-batch.size // world)):
+            parts.append(parts[-1].without_labels())
         for number, part in enumerate(parts):
             last = number == len(parts) - 1
             with nullcontext() if last else self._fabric.no_backward_sync(self._learner):

@@ -117,6 +117,14 @@ def test_two_processes_train_what_one_trains_with_the_same_batch(tiny, dataset_p
     )
 
 
+def test_processes_with_different_numbers_of_clips_take_as_many_parts(tiny, dataset_path, tmp_path):
+    """Two clips and one, in parts of one clip: normalisation is shared in each part."""
+    more = ["--set=data.clips_per_batch=3", "--set=train.accumulate=2", "--set=train.steps=3"]
+    done = torchrun(2, bench(tiny, dataset_path, tmp_path, *more))
+    assert done.returncode == 0, done.stderr
+    assert outcome(tmp_path)["supervised_frames"] > 0
+
+
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
 @pytest.mark.slow
 def test_rows_made_on_ray_are_those_of_a_local_run(tiny, dataset_path, tmp_path):
