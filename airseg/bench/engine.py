@@ -199,12 +199,14 @@ class _Training:
         torch.manual_seed(self._seed_of_step())
         self._model.train()
         self._stepper.zero_grad(set_to_none=True)
+        value = None
         try:
             value = self._gradients(batch)
         except Exception as cause:
             if not is_out_of_memory(cause):
                 raise
-            raise self._out_of_memory(batch) from None
+        if value is None:  # outside of the handler, whose traceback holds on to activations
+            raise self._out_of_memory(batch)
         norm = 0.0
         if self._train.clip_gradient:
             norm = float(

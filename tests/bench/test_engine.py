@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import weakref
 
 import numpy as np
 import pytest
@@ -140,6 +141,29 @@ def test_too_little_memory_is_told_with_what_would_fit(recipe, dataset, tmp_path
     assert "train.accumulate=3" in str(caught.value)
     cut = apply_settings(large, {"train.accumulate": 3, "train.steps": 1}, "test")
     train(cut, dataset, tmp_path / "c.pt", CPU, ignore)
+
+
+def test_what_did_not_fit_is_given_back_before_looking_for_what_does(
+    recipe, dataset, tmp_path, monkeypatch
+):
+    forward, held = Learner.forward, []
+
+    def small_machine(self, frames):
+        held.append((len(frames), any(alive() is not None for _, alive in kept)))
+        activations = forward(self, frames)
+        kept.append((len(frames), weakref.ref(activations[0][1])))
+        if len(frames) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return activations
+
+    kept = []
+    monkeypatch.setattr(Learner, "forward", small_machine)
+    large = apply_settings(
+        recipe, {"data.clips_per_batch": 7, "model.name": "ssnet", "model.options": {}}, "test"
+    )
+    with pytest.raises(RecipeError, match="3 fit"):
+        train(large, dataset, tmp_path / "c.pt", CPU, ignore)
+    assert held[:2] == [(7, False), (3, False)]
 
 
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(recipe, dataset, tmp_path):
