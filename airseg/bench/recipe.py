@@ -193,7 +193,8 @@ def _label(recipe: Recipe, variant: Variant, row: Recipe, swept: dict[str, Any])
 
 
 def _slug(text: str) -> str:
-    kept = "".join(c if c.isalnum() else "-" for c in text.lower())
+    # Runs are names of files, folders and of elements of the page: ASCII alone.
+    kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in text.lower())
     return "-".join(part for part in kept.split("-") if part) or "row"
 
 

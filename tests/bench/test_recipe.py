@@ -1,6 +1,7 @@
 """Recipes: checked before any work begins, and told what is wrong on one line."""
 
 import json
+import re
 
 import pytest
 import torch
@@ -82,6 +83,13 @@ def test_a_label_may_name_fields(tmp_path):
     text = GOOD + 'label: "N={model.options.tca_depth} at {data.height}"\n'
     found = rows(load_recipe(write(tmp_path, text), (), ["model.options.tca_depth=[0, 3]"]))
     assert [r.label for r in found] == ["N=0 at 480", "N=3 at 480"]
+
+
+def test_a_run_is_named_in_ascii_whatever_its_label_is(tmp_path):
+    text = GOOD + "label: 'Größe N² {train.seed}'\n"
+    (row,) = rows(load_recipe(str(write(tmp_path, text))))
+    assert row.label.startswith("Größe N² ")
+    assert re.fullmatch(r"[A-Za-z0-9_.-]+", row.run), row.run
 
 
 def test_a_row_runs_again_from_what_its_result_stores(tmp_path):
