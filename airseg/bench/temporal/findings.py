@@ -155,7 +155,7 @@ def find(gains: Gains, conditions: Sequence[str], rate_hz: float | None) -> list
         levels = [(t, k, k, _matrix) for t, k in zip(texts, keys, strict=True)]
         curves = [gains.curve(label, levels) for label in gains.groups if gains.has(label, keys[1])]
         shown = Finding(condition.name, condition.title, condition.axis, condition.how, curves, [])
-        found.append(replace(shown, sentences=[_trend(c, shown) for c in curves]))
+        found.append(replace(shown, sentences=[_trend(c, shown) for c in curves if c.points]))
     found += [_stratum(gains, *s) for s in _STRATA]
     if "depth" in conditions:
         found += [f for f in (_test_depth(gains), _training_depth(gains)) if f.curves]

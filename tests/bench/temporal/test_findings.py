@@ -120,6 +120,14 @@ def test_strata_without_pixels_are_left_out():
     assert "unknown" not in [p.level for p in found["visibility"].curves[0].points]
 
 
+def test_a_condition_without_labelled_frames_is_left_out():
+    counts = measured(0.1)
+    for run in counts:
+        for key in ("noise/0", "noise/10", "noise/20", "noise/40"):
+            counts[run][key] = {s: {"matrix": c["matrix"] * 0} for s, c in counts[run][key].items()}
+    assert "noise" not in findings(counts)
+
+
 def test_seeds_are_averaged_and_their_spread_is_told():
     one, two = measured(0.0, clean_gain=0.02), measured(0.0, clean_gain=0.04)
     counts = {**one, "base1": two["base"], "memory1": two["memory"]}
