@@ -50,12 +50,13 @@ def temporal(
     loaded = load_recipe(recipe, settings)
     from airseg.bench.engine import pick_device
     from airseg.bench.run import run_recipe
-    from airseg.bench.temporal.run import NAMES, run_study
+    from airseg.bench.temporal.run import NAMES, check_conditions, run_study
     from airseg.cli.display import progress_bar
     from airseg.dataset.reader import Dataset
 
     typed = "airseg " + shlex.join(sys.argv[1:])
     names = NAMES if conditions is None else tuple(n.strip() for n in conditions.split(","))
+    check_conditions(names)
     with Dataset(dataset) as data:
         with progress_bar("steps") as progress:
             results = run_recipe(loaded, data, out, progress, device_name=device, command=typed)

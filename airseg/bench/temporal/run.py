@@ -52,10 +52,7 @@ def run_study(
     sequences = dataset.split(split)
     if not sequences:
         raise RecipeError(f"{dataset.path}: has no sequence in its {split} split.")
-    for name in conditions:
-        if name not in NAMES:
-            hint = did_you_mean(name, NAMES) or f" Conditions: {', '.join(NAMES)}."
-            raise RecipeError(f"there is no condition '{name}'.{hint}")
+    check_conditions(conditions)
     rows = load_rows(results, [load_result(p) for p in results])
     _check_training(rows, dataset)
     pairs = pair_up(rows)
@@ -85,6 +82,14 @@ def run_study(
     content = {"format": 1, "setting": asdict(setting), "findings": [asdict(f) for f in findings]}
     _write(out / "temporal.json", json.dumps(content, indent=1) + "\n")
     return findings
+
+
+def check_conditions(names: Sequence[str]) -> None:
+    """Raise RecipeError where a condition is unknown; to be asked before anything is trained."""
+    for name in names:
+        if name not in NAMES:
+            hint = did_you_mean(name, NAMES) or f" Conditions: {', '.join(NAMES)}."
+            raise RecipeError(f"there is no condition '{name}'.{hint}")
 
 
 def _possible(

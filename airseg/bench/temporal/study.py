@@ -307,9 +307,13 @@ def _load(row: Row, plan: Plan, depth: int | None = None) -> VideoSegmenter:
         content["model"]["options"][DEPTH_OPTION] = depth
     model = build(Recipe.model_validate(content), plan.dataset.num_classes)
     state = torch.load(row.checkpoint, map_location="cpu", weights_only=True)
+    named = state["model"]
     if "average" in state:  # where a running average was trained, it is what was scored
         prefix = "module."
         named = {k.removeprefix(prefix): v for k, v in state["average"].items() if prefix in k}
+    if depth == 0:  # along motion there is nothing to move, and no flow network
+        named = {k: v for k, v in named.items() if not k.startswith("flow.")}
+    if depth == 0 or "average" in state:
         model.load_state_dict(named)
     else:
         load_weights(model, str(row.checkpoint))

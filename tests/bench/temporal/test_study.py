@@ -124,6 +124,23 @@ def test_another_depth_at_test_is_another_network_from_the_third_frame_on(rows, 
     assert measured["depth/0"]["d"]["matrix"].tolist() != whole.tolist()
 
 
+def test_a_memory_that_moves_is_tested_without_one_too(dataset, tmp_path):
+    """Of depth 0 it has no flow network, whose weights the checkpoint has."""
+    recipe = Recipe.model_validate(
+        {
+            "name": "moving",
+            "model": {"name": "fanet18", "options": {"tca_depth": 1, "reduction": "motion"}},
+            "data": {"height": 32, "width": 48, "clips_per_batch": 2, "targets": 2},
+            "train": {"steps": 1},
+            "evaluate": {"samples": 0, "speed_frames": 1},
+        }
+    )
+    paths = run_recipe(recipe, dataset, tmp_path, lambda *told: None, device_name="cpu")
+    (row,) = load_rows(paths, [load_result(p) for p in paths])
+    model = study._load(row, plan(dataset, tmp_path, "depth"), 0)
+    assert model.memory_depth == 0
+
+
 def test_what_was_measured_is_not_measured_again(rows, dataset, tmp_path, monkeypatch):
     first = measure(plan(dataset, tmp_path, "noise"), rows)
     passes = []
@@ -216,6 +233,10 @@ def test_mistakes_are_told_in_one_line(dataset, trained, tmp_path, capsys):
     assert "Did you mean 'noise'?" in told(conditions=["nose"])
     with pytest.raises(RecipeError, match="its own per-frame version"):
         run_study(trained[:1], dataset, tmp_path)
+    options = ["--out", tmp_path / "none", "--conditions", "noise,nose"]
+    code, _, err = run(capsys, "bench", "temporal", "temporal", "--dataset", dataset.path, *options)
+    assert (code, (tmp_path / "none").exists()) == (2, False)
+    assert "Did you mean 'noise'?" in said(err)
     recipe = tmp_path / "alone.yaml"
     recipe.write_text("name: alone\nmodel: {name: nosuch}\n")
     arguments = ["bench", "temporal", recipe, "--dataset", dataset.path, "--out", tmp_path]
