@@ -104,7 +104,8 @@ def export_model(
             "change_threshold."
         )
     model = model.eval()
-    frames = torch.rand(1, 8, 3, height, width, generator=torch.Generator().manual_seed(0))
+    count = max(8, _count(model) + 1, model.period + 1)  # enough to run every program
+    frames = torch.rand(1, count, 3, height, width, generator=torch.Generator().manual_seed(0))
     folder.mkdir(parents=True, exist_ok=True)
     programs, memory = [], None
     with torch.no_grad():
@@ -190,7 +191,7 @@ def _check(model: VideoSegmenter, frames: Tensor, paths: list[Path], kind: str) 
     memory: Any = None
     state: list[np.ndarray] = []
     worst = 0.0
-    for t in range(min(max(len(paths) + 1, model.period + 1), frames.shape[1])):
+    for t in range(max(len(paths), model.period) + 1):
         index = _program_of(model, t)
         given = [] if index == 0 else state
         logits, *state = runners[index]([frames[:, t].numpy(), *given])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from airseg.bench import export
 from airseg.bench.export import export_model, flatten_memory
 from airseg.errors import RecipeError
 from airseg.models.conv_lstm import ESPNetConvLSTM
@@ -79,6 +80,38 @@ def test_an_onnx_file_streams_as_the_network_does(name, tmp_path):
     written = export_model(MODELS[name][0](), *SIZE, tmp_path / "out", "onnx")
     assert written.difference is not None
     assert written.difference < 1e-3
+
+
+def test_every_program_of_a_deep_memory_is_checked(tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "_write_program", lambda program, frame, path: None)
+    runs, expected = [], []
+
+    def runner(path):
+        def answer(given):
+            runs.append(path.name)
+            return expected.pop(0)
+
+        return answer
+
+    monkeypatch.setattr(export, "_torch_runner", runner)
+    for depth in (8, 10):
+        model = fanet(depth)
+        expected += streamed(model.eval(), depth + 2)
+        export_model(model, *SIZE, tmp_path, "exported-program")
+        assert runs.count(f"frame{depth}.pt2") == 2
+        runs.clear()
+
+
+def streamed(model, count):
+    """Return what the programs of the checked stream answer, frame by frame."""
+    shape = (1, max(8, count), 3, *SIZE)
+    frames = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    memory, found = None, []
+    with torch.no_grad():
+        for t in range(count):
+            logits, memory = model.step(frames[:, t], memory)
+            found.append([logits.numpy()])
+    return found
 
 
 def test_the_description_says_what_goes_in_and_in_which_order(tmp_path):
