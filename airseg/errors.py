@@ -50,6 +50,12 @@ class SettingsError(AirsegError):
     """A simulator's settings.json cannot be used."""
 
 
+def first_line(cause: BaseException, most: int = 200) -> str:
+    """Return the first line of what an exception of a library says; its kind if it says nothing."""
+    lines = str(cause).strip().splitlines() or [type(cause).__name__]
+    return lines[0][:most]
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the nearest known name, or an empty string.
 

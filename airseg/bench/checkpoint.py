@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from airseg.errors import RecipeError
+from airseg.errors import RecipeError, first_line
 
 Points = list[tuple[int, float]]
 
@@ -57,7 +57,7 @@ def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:
         state = torch.load(path, map_location="cpu", weights_only=True)
         found = state["fingerprint"]
     except Exception as cause:  # torch raises many kinds for damaged files
-        reason = str(cause).strip().splitlines()[0][:120]
+        reason = first_line(cause, 120)
         raise RecipeError(
             f"{path}: the checkpoint is damaged ({reason}). Delete it to train anew."
         ) from None

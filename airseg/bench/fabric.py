@@ -18,6 +18,7 @@ from airseg.errors import RecipeError
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
+_DEVICES = ("cuda", "cpu", "mps")
 _PRECISIONS = {"fp32": "32-true", "tf32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
@@ -39,16 +40,20 @@ def is_torchrun() -> bool:
 def pick_device(name: str | None = None) -> torch.device:
     """Return the device of a name, or CUDA where there is one, else the CPU.
 
-    Under torchrun, ``cuda`` is the process's own GPU.
+    Under torchrun, ``cuda`` is the process's own GPU. A GPU becomes the current one.
 
     Raises:
         RecipeError: the name is no device, or there is no such device here.
     """
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        if device.type not in _DEVICES:
+            raise RuntimeError(f"expected one of {', '.join(_DEVICES)}")
         if device.type == "cuda" and device.index is None and is_torchrun():
             device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.empty(1, device=device)
+        if device.type == "cuda":  # events, graphs and Triton's kernels take the current one
+            torch.cuda.set_device(device)
     except (RuntimeError, AssertionError) as cause:
         reason = str(cause).strip().splitlines()[0]
         raise RecipeError(f"--device {name}: cannot be used here ({reason}).") from None

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from airseg.bench.recipe import Recipe
 from airseg.bench.run import BASELINE, choose_rows
-from airseg.errors import RecipeError
+from airseg.errors import RecipeError, first_line
 
 Submit = Callable[[list[str]], "Future[tuple[int, str]]"]
 """Runs a command somewhere; the future gives its exit code and the last line it said."""
@@ -59,7 +59,7 @@ def trials_of(
         changes: more arguments of the command.
     """
     found = Path(name)
-    given = str(found.resolve()) if found.exists() else name
+    given = str(found.resolve()) if found.is_file() else name  # as the recipe was found
     base = [sys.executable, "-m", "airseg", "bench", "run", given]
     base += ["--dataset", str(dataset.resolve()), "--out", str(out.resolve()), *(changes or [])]
     chosen = choose_rows(recipe, only)
@@ -121,4 +121,4 @@ def _outcome(future: Future[tuple[int, str]]) -> tuple[int, str]:
     try:
         return future.result()
     except Exception as cause:  # Ray raises many kinds when a node or a worker dies
-        return 1, str(cause).strip().splitlines()[0][:200]
+        return 1, first_line(cause)

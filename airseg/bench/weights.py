@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from airseg.errors import RecipeError
+from airseg.errors import RecipeError, first_line
 from airseg.models.base import VideoSegmenter
 
 
@@ -69,7 +69,7 @@ def _load_file(model: VideoSegmenter, path: Path) -> None:
     except FileNotFoundError:
         raise RecipeError(f"weights: {path}: there is no such file.") from None
     except Exception as cause:  # torch raises many kinds for files that are no checkpoints
-        reason = str(cause).strip().splitlines()[0][:200]
+        reason = first_line(cause)
         raise RecipeError(f"weights: {path}: cannot be loaded ({reason}).") from None
     for key in ("model_state", "state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):

@@ -178,6 +178,13 @@ def test_every_row_is_a_trial_that_runs_the_command_for_it_alone(tiny, tmp_path)
     assert only.result.name == "tiny-tiny-seed-1.json"
 
 
+def test_a_folder_of_a_shipped_recipes_name_is_no_recipe(tmp_path, monkeypatch):
+    (tmp_path / "demo").mkdir()
+    monkeypatch.chdir(tmp_path)
+    made = trials_of("demo", load_recipe("demo"), tmp_path / "d.h5", tmp_path / "out")
+    assert {t.command[5] for t in made} == {"demo"}
+
+
 def test_a_trial_that_fails_is_tried_again_and_a_lost_machine_counts_as_failure(tiny, tmp_path):
     answers = iter([(1, "killed"), (0, ""), RuntimeError("node died"), (0, "")])
     told = []
