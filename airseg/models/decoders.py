@@ -121,13 +121,19 @@ class _AlignFlow(nn.Module):
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
         joined = torch.cat([_resize(self.coarse(coarse), fine), self.fine(fine)], 1)
         flow = self.flow(joined)
+        # Places in half precision would be off by parts of a pixel.
+        kind = torch.promote_types(flow.dtype, torch.float32)
+        flow = flow.to(kind)
         height, width = fine.shape[-2:]
-        rows = torch.linspace(-1, 1, height, device=flow.device, dtype=flow.dtype)
-        columns = torch.linspace(-1, 1, width, device=flow.device, dtype=flow.dtype)
+        rows = torch.linspace(-1, 1, height, device=flow.device, dtype=kind)
+        columns = torch.linspace(-1, 1, width, device=flow.device, dtype=kind)
         x = columns + flow[:, 0] / width
         y = rows[:, None] + flow[:, 1] / height
         grid = torch.stack([x, y], -1)
-        return functional.grid_sample(coarse, grid, "bilinear", "zeros", align_corners=True)
+        moved = functional.grid_sample(
+            coarse.to(kind), grid, "bilinear", "zeros", align_corners=True
+        )
+        return moved.to(coarse.dtype)
 
 
 class SFNet(nn.Module):

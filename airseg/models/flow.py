@@ -51,12 +51,16 @@ def warp(features: Tensor, flow: Tensor) -> Tensor:
         (B, C, h, w); bilinear, and neighbours outside of the map count as zero.
     """
     height, width = flow.shape[-2:]
-    rows = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None]
-    columns = torch.arange(width, device=flow.device, dtype=flow.dtype)
+    # Places in half precision would be rounded to half pixels from the 64th column on.
+    kind = torch.promote_types(torch.promote_types(flow.dtype, features.dtype), torch.float32)
+    flow = flow.to(kind)
+    rows = torch.arange(height, device=flow.device, dtype=kind)[:, None]
+    columns = torch.arange(width, device=flow.device, dtype=kind)
     x = (columns + flow[:, 0]) * (2 / max(width - 1, 1)) - 1
     y = (rows + flow[:, 1]) * (2 / max(height - 1, 1)) - 1
     grid = torch.stack([x, y], -1)
-    return functional.grid_sample(features, grid, "bilinear", "zeros", align_corners=True)
+    moved = functional.grid_sample(features.to(kind), grid, "bilinear", "zeros", align_corners=True)
+    return moved.to(features.dtype)
 
 
 class _Head(nn.Module):
