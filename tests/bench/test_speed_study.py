@@ -199,6 +199,18 @@ def test_agreement_is_lost_where_the_answer_is():
     assert bench.measure(Setting(folded=True)).agreement < 0.9
 
 
+def test_the_peak_of_memory_is_that_of_the_way_that_is_measured(monkeypatch):
+    """What eager fp32 takes, which a way is compared with, is no part of it."""
+    happened = []
+    plain = speed_study.Stream
+    monkeypatch.setattr(speed_study, "reset_peak_memory", lambda device: happened.append("reset"))
+    monkeypatch.setattr(
+        speed_study, "Stream", lambda *of: (happened.append("stream"), plain(*of))[1]
+    )
+    SpeedBench(fanet(0), *SIZE, CPU, 1).measure(Setting(folded=True))
+    assert happened == ["stream", "reset", "stream"]
+
+
 def test_the_fastest_is_that_of_one_stream_that_worked():
     rows = [
         Measurement(**vars(BASE), frames_per_second=10),
