@@ -121,7 +121,7 @@ def markdown(results: Sequence[Result]) -> str:
     lines += ["", f"Class IoU %, {split_text(results[0])}:", ""]
     lines += [_row(["system", *classes.columns]), _row(["---"] + ["---:"] * len(classes.columns))]
     for label, values in zip(classes.index, classes.to_numpy(), strict=True):
-        lines.append(_row([label, *(shown(float(v), 1) for v in values)]))
+        lines.append(_row([shown(label, None), *(shown(float(v), 1) for v in values)]))
     known = machines(results)
     if known:
         named = known if len(known) == 1 else [f"{_letter(i)}: {m}" for i, m in enumerate(known)]

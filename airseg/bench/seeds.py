@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from airseg.bench.metrics.intervals import spread
-from airseg.bench.results import Result, ScoreResult, rank, recipe_hash
+from airseg.bench.results import Result, ScoreResult, StratumResult, rank, recipe_hash
 
 
 class MeanResult(Result):
@@ -66,6 +66,8 @@ def _mean(results: Sequence[Result]) -> MeanResult:
             scores[name], deviation[name] = found.mean, found.deviation
         elif name in ("class_iou", "class_boundary_f"):
             scores[name] = {key: _mean_known([v.get(key) for v in values]) for key in values[0]}
+        elif name in ("by_motion", "by_visibility", "by_class_area"):
+            scores[name] = {key: _mean_stratum([v.get(key) for v in values]) for key in values[0]}
     first = results[0]
     content = {name: getattr(first, name) for name in Result.model_fields}
     content["scores"] = first.scores.model_copy(update={**scores, "intervals": {}})
@@ -75,6 +77,12 @@ def _mean(results: Sequence[Result]) -> MeanResult:
         seeds=[seed_of(r) for r in results],
         deviation=deviation,
     )
+
+
+def _mean_stratum(values: list[StratumResult | None]) -> StratumResult:
+    known = [v for v in values if v is not None]
+    mean = _mean_known([v.mean_iou for v in known])
+    return StratumResult(pixels=known[0].pixels, mean_iou=mean)
 
 
 def _mean_known(values: list[float | None]) -> float | None:

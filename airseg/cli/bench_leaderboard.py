@@ -89,6 +89,7 @@ def _content_hash(path: Path) -> str:
 def _print_table(results: list[Result]) -> None:
     """Print the leaderboard for people; long ones scroll in the HTML page."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from airseg.bench.leaderboard import columns, shown
@@ -98,5 +99,5 @@ def _print_table(results: list[Result]) -> None:
     for c in chosen:
         printed.add_column(c.title, justify="left" if c.digits is None else "right", no_wrap=True)
     for result in results:
-        printed.add_row(*(shown(c.value(result), c.digits) for c in chosen))
+        printed.add_row(*(escape(shown(c.value(result), c.digits)) for c in chosen))
     Console(width=max(Console().width, 44 + 11 * len(chosen))).print(printed)

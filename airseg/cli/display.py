@@ -80,7 +80,7 @@ def _rich_bar(unit: str) -> Iterator[Update]:
     )
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),  # labels may have brackets
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]} " + unit + "/s"),

@@ -128,6 +128,21 @@ def test_seeds_become_one_row_with_their_spread(tmp_path):
     assert set(table["± seeds"]) == {"10.0 (3)", ""}
 
 
+def test_parts_of_the_pixels_are_means_over_seeds_too(tmp_path):
+    rows = []
+    for seed, iou in enumerate((0.4, 0.6)):
+        parts = {"by_motion": {"below 1 px": {"pixels": 10, "mean_iou": iou}}}
+        rows.append(seeded(seed, iou, scores=parts))
+    write_results(tmp_path, *rows)
+    ((_, merged),) = merge_seeds(load_results([tmp_path]))
+    assert merged.scores.by_motion["below 1 px"].mean_iou == pytest.approx(0.5)
+
+
+def test_a_label_with_a_bar_stays_one_cell():
+    lines = board.markdown([made_result("a", label="a|b")]).splitlines()
+    assert sum(line.startswith("| a/b |") for line in lines) == 2
+
+
 def test_rows_of_one_label_that_differ_by_more_than_the_seed_stay_apart(tmp_path):
     other = made_result("other", label="net", network="y", train={"seed": 1})
     write_results(tmp_path, seeded(0, 0.4), other)

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from command_line import run, said
+from made_results import made_result, write_results
 from small_dataset import build_dataset
 
 from airseg.bench import leaderboard
@@ -124,6 +125,13 @@ def test_no_results_are_told(capsys, tmp_path):
     assert "no results in" in said(err)
 
 
+def test_a_label_with_brackets_is_printed_as_it_is(capsys, tmp_path):
+    write_results(tmp_path, made_result("a", label="net [ours] [/x]"))
+    code, out, _ = run(capsys, "bench", "leaderboard", tmp_path, "--out", tmp_path / "page")
+    assert code == 0
+    assert "net [ours] [/x]" in out
+
+
 def test_a_file_without_markers_is_left_alone(folder, capsys, tmp_path):
     plain = tmp_path / "plain.md"
     plain.write_text("nothing here")
@@ -172,6 +180,8 @@ def test_mistakes_in_asking_for_a_network_are_told(capsys):
         (["models", "fanet81"], "Did you mean 'fanet18'"),
         (["models", "--set", "tca_depth=4"], "goes with the name"),
         (["models", "fanet18", "--set", "tca_depth"], "expected OPTION=VALUE"),
+        (["models", "fanet18", "--set", "tca_depth=2024-13-40"], "expected OPTION=VALUE"),
+        (["models", "fanet18", "--set", "tca_depth=two"], "found 'two'"),
         (["export", "fanet18", "--out", "x", "--weights", "no.pt"], "there is no such file"),
         (["export", "fanet18", "--out", "x", "--set", "depth=4"], "no option 'depth'"),
     ):
