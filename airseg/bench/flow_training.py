@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from airseg.bench.data import resize_frame, to_model
+from airseg.bench.metrics.motion import focal_length
 from airseg.dataset.reader import Dataset, SequenceView
 from airseg.errors import RecipeError
 from airseg.geometry import rotation_matrix
@@ -80,10 +81,10 @@ def pretrain_flow(
         RecipeError: the network has no flow that learns, or the dataset no depth.
     """
     flow = getattr(model, "flow", None)
-    if not isinstance(flow, nn.Module) or not any(True for _ in flow.parameters()):
+    if not isinstance(flow, nn.Module) or not any(p.requires_grad for p in flow.parameters()):
         raise RecipeError("this network has no flow that could learn.")
     views = [dataset.sequence(n) for n in dataset.split("train")]
-    views = [v for v in views if v.has_depth and v.length > 1 and v.details.get("camera")]
+    views = [v for v in views if v.has_depth and v.length > 1 and _focal(v) is not None]
     if not views:
         raise RecipeError(
             "no training sequence has depth, poses and a camera, which exact flow is made from. "
@@ -122,11 +123,14 @@ def _pairs(
     return current, before, flow
 
 
+def _focal(view: SequenceView) -> float | None:
+    return focal_length(view.details.get("camera", {}), view.width)
+
+
 def _pair(
     view: SequenceView, index: int, key: int, size: tuple[int, int]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    camera = view.details["camera"]
-    focal = camera.get("fx") or view.width / 2 / np.tan(np.radians(camera["fov_deg"]) / 2)
+    focal = _focal(view)
     scaled = (focal * size[1] / view.width, focal * size[0] / view.height)
     rows = (np.arange(size[0]) + 0.5) * view.height / size[0]
     columns = (np.arange(size[1]) + 0.5) * view.width / size[1]

@@ -27,7 +27,7 @@ def parse_options(texts: tuple[str, ...]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         try:
             options[name.removeprefix("model.options.")] = yaml.safe_load(value)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError):
             equals = ""
         if not equals or not name:
             raise RecipeError(f"--set {text}: expected OPTION=VALUE, such as tca_depth=4.")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
 
 from airseg.errors import RecipeError, did_you_mean
 from airseg.models.base import VideoSegmenter
@@ -50,7 +52,8 @@ def build_model(name: str, num_classes: int, **options: object) -> VideoSegmente
         options: what the network's builder takes, such as ``tca_depth``.
 
     Raises:
-        RecipeError: no such network, or it has no such option; the message names the nearest.
+        RecipeError: no such network, or it has no such option, and the message names the nearest;
+            or an option's value is of another type.
     """
     _load()
     if name not in _BUILDERS:
@@ -62,7 +65,26 @@ def build_model(name: str, num_classes: int, **options: object) -> VideoSegmente
         if option not in known:
             hint = did_you_mean(option, known) or f" Options: {', '.join(known)}."
             raise RecipeError(f"model {name} has no option '{option}'.{hint}")
-    return builder(num_classes=num_classes, **options)
+    return builder(num_classes=num_classes, **_checked(name, builder, options))
+
+
+def _checked(
+    name: str, builder: Callable[..., VideoSegmenter], options: dict[str, object]
+) -> dict[str, object]:
+    """Return options in the types that a builder names for them.
+
+    Raises:
+        RecipeError: a value is of another type.
+    """
+    kinds = get_type_hints(builder)
+    found = {}
+    for option, value in options.items():
+        try:
+            found[option] = TypeAdapter(kinds.get(option, Any)).validate_python(value)
+        except ValidationError as cause:
+            said = cause.errors()[0]["msg"]
+            raise RecipeError(f"model {name}: {option}: {said}, found {value!r}.") from None
+    return found
 
 
 def _load() -> None:

@@ -10,6 +10,7 @@ from airseg.errors import RecipeError
 from airseg.geometry import quaternion_from_euler, rotation_matrix
 from airseg.models.conv_lstm import SSNet
 from airseg.models.fanet import FANet
+from airseg.models.feature_flow import DeepFeatureFlow, FeatureNetwork
 from airseg.models.flow import FlowNetS
 from airseg.models.resnet import ResNet
 
@@ -106,3 +107,10 @@ def test_a_flow_network_learns_and_the_rest_of_the_network_stays():
     after = model.state_dict()
     changed = {k.split(".")[0] for k, v in before.items() if not torch.equal(v, after[k])}
     assert changed == {"flow"}
+
+
+def test_a_flow_network_that_is_kept_as_it_is_is_refused():
+    features = FeatureNetwork((1, 1, 1, 1), 8, 24)
+    model = DeepFeatureFlow(features, FlowNetS(1 / 16, 24), 5, train="fix_f")
+    with pytest.raises(RecipeError, match="no flow that could learn"):
+        pretrain_flow(model, Corridor(), (64, 96), CPU, steps=1)

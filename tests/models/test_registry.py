@@ -29,6 +29,20 @@ def test_impossible_options_are_told(options):
         build_model("fanet18", 11, **options)
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("fanet18", {"tca_depth": "two"}, "model fanet18: tca_depth: .* found 'two'"),
+        ("fanet18", {"tca_depth": 1.5}, "found 1.5"),
+        ("fanet18", {"strides": [2, 2]}, "strides"),
+        ("espnet_convlstm", {"state_size": 5}, "state_size"),
+    ],
+)
+def test_options_of_another_type_are_told(name, options, said):
+    with pytest.raises(RecipeError, match=said):
+        build_model(name, 11, **options)
+
+
 def test_no_two_networks_share_a_name():
     def fanet18(num_classes):
         return None
