@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import colorsys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,16 +48,27 @@ CLASS_NAMES: tuple[str, ...] = tuple(c.name for c in CLASSES)
 CLASS_INDEX: dict[str, int] = {c.name: c.index for c in CLASSES}
 
 
-def class_palette() -> np.ndarray:
+def class_palette(names: Sequence[str] | None = None) -> np.ndarray:
     """Return the color of every label value.
+
+    Args:
+        names: of another dataset's classes, by label value; those of ours keep their color, and
+            the others get hues far from their neighbours'. Ours, unless given.
 
     Returns:
         (256, 3) uint8, RGB. Values without a class, `IGNORE_INDEX` among them, are black.
     """
     palette = np.zeros((256, 3), np.uint8)
-    for c in CLASSES:
-        palette[c.index] = c.color
+    for index, name in enumerate(CLASS_NAMES if names is None else names):
+        known = CLASS_INDEX.get(name)
+        palette[index] = _spread_color(index) if known is None else CLASSES[known].color
     return palette
+
+
+def _spread_color(index: int) -> tuple[int, ...]:
+    """Return RGB of the index's turn of the golden angle, in three brightnesses."""
+    hue, value = index * 0.618034 % 1, (0.95, 0.75, 0.55)[index % 3]
+    return tuple(round(255 * v) for v in colorsys.hsv_to_rgb(hue, 0.65, value))
 
 
 def colorize(labels: np.ndarray) -> np.ndarray:

@@ -21,6 +21,13 @@ def test_colorize_paints_each_class_in_its_color():
     assert tuple(class_palette()[IGNORE_INDEX]) == (0, 0, 0)
 
 
+def test_other_datasets_classes_have_colors_of_their_own():
+    palette = class_palette([f"class {i}" for i in range(124)])
+    assert len({tuple(c) for c in palette[:124]}) == 124
+    assert not palette[124:].any()
+    assert tuple(class_palette(["void of ours", "sky"])[1]) == CLASSES[5].color
+
+
 def test_overlay_leaves_ignored_pixels_alone():
     rgb = np.full((2, 2, 3), 200, np.uint8)
     labels = np.array([[0, IGNORE_INDEX], [5, IGNORE_INDEX]], np.uint8)

@@ -36,6 +36,7 @@ from airseg.bench.optimization import build_optimizer, learning_rate
 from airseg.bench.protocol import Protocol, protocol_of
 from airseg.bench.recipe import Recipe
 from airseg.bench.recipe_parts import AugmentRecipe
+from airseg.classes import IGNORE_INDEX
 from airseg.dataset.augmentation import AugmentOptions, augment, draw_changes
 from airseg.dataset.reader import Dataset
 from airseg.errors import RecipeError
@@ -301,9 +302,11 @@ class _Training:
         if not self._protocol.leaks:
             return
         truth = truths_of(outputs[:1], labels, self._recipe.loss)[0]
-        right = outputs[0][1][:, -labels.shape[1] :].argmax(2) == truth
-        accuracy = right.flatten(2).float().mean(-1)
-        self._state.jaccards += (accuracy / (2 - accuracy)).flatten().tolist()
+        known = (truth != IGNORE_INDEX).flatten(2)
+        right = (outputs[0][1][:, -labels.shape[1] :].argmax(2) == truth).flatten(2) & known
+        accuracy = right.sum(-1) / known.sum(-1)
+        accuracy = accuracy[known.any(-1)]
+        self._state.jaccards += (accuracy / (2 - accuracy)).tolist()
 
     def _validate(self) -> None:
         if self._fabric.is_global_zero:

@@ -50,16 +50,18 @@ def collect_moments(rows: Sequence[tuple[Path, Result]]) -> dict[str, list[Momen
             stem = path.parent / result.run / f"{name}-{index:06d}"
             wanted.setdefault((turn, name, index), []).append((result.run, stem))
     flights: dict[str, list[Moment]] = {}
+    palette = class_palette(list(rows[0][1].scores.class_iou)) if rows else class_palette()
     spent = 0
     for _, name, index in sorted(wanted):
-        moment = _read_moment(index, wanted[_, name, index]) if spent < _BUDGET_BYTES else None
+        found = wanted[_, name, index]
+        moment = _read_moment(index, found, palette) if spent < _BUDGET_BYTES else None
         if moment is not None:
             flights.setdefault(name, []).append(moment)
             spent += sum(map(len, [moment.frame, moment.label, *moment.predictions.values()]))
     return {name: sorted(m, key=lambda m: m.index) for name, m in sorted(flights.items())}
 
 
-def _read_moment(index: int, runs: list[tuple[str, Path]]) -> Moment | None:
+def _read_moment(index: int, runs: list[tuple[str, Path]], palette: np.ndarray) -> Moment | None:
     moment: Moment | None = None
     for run, stem in runs:
         if not Path(f"{stem}-prediction.png").exists():
@@ -70,25 +72,24 @@ def _read_moment(index: int, runs: list[tuple[str, Path]]) -> Moment | None:
         if frame is None or label is None or guess is None:
             continue
         if moment is None:
-            moment = Moment(index, _jpeg(frame), classes_png(label))
-        moment.predictions[run] = classes_png(guess)
+            moment = Moment(index, _jpeg(frame), classes_png(label, palette))
+        moment.predictions[run] = classes_png(guess, palette)
     return moment
 
 
-def classes_png(labels: np.ndarray, width_px: int = _WIDTH_PX) -> str:
+def classes_png(labels: np.ndarray, palette: np.ndarray, width_px: int = _WIDTH_PX) -> str:
     """Return labels in class colours as the data URL of a PNG; what has no class is transparent.
 
     Args:
         labels: (H, W) uint8 class indices.
+        palette: (256, 3) uint8 RGB by class index.
         width_px: of the picture, at most; pixels are taken, never mixed.
     """
     height, width = labels.shape
     if width > width_px:
         size = (width_px, max(1, round(height * width_px / width)))
         labels = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST)
-    image = np.dstack(
-        [class_palette()[labels][..., ::-1], (labels != IGNORE_INDEX) * np.uint8(255)]
-    )
+    image = np.dstack([palette[labels][..., ::-1], (labels != IGNORE_INDEX) * np.uint8(255)])
     return _url("image/png", cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1])
 
 

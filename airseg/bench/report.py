@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
@@ -29,7 +30,7 @@ from airseg.bench.pictures import collect_moments
 from airseg.bench.published import PublishedNumbers
 from airseg.bench.results import Result
 from airseg.bench.speed_study import FIGURES, WORDS, SpeedStudy, cells, kind_cells, words
-from airseg.classes import CLASSES
+from airseg.classes import class_palette
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _CURVE_POINTS = 150
@@ -93,7 +94,7 @@ def page(
         class_bars=_class_bars(results),
         strata=_strata(results),
         kinds=[k for k in _KINDS if any(r.kind == k[0] for r in results)],
-        legend=[(c.name.replace("_", " "), _css(c.color)) for c in CLASSES],
+        legend=_classes(results),
         published=_published_context(published) if published else None,
         figures=[(f, [Markup(p) for p in f.plots]) for f in paper_figures(results, published)],
         studies=[_study_context(s) for s in studies],
@@ -213,11 +214,19 @@ def _known(curve: Sequence[tuple[int, float | None]]) -> list[tuple[int, float]]
 
 def _class_bars(results: Sequence[Result]) -> list[dict[str, Any]]:
     """Return for each class its name, its colour, and each row's bar."""
+    names = results[0].scores.class_iou
     return [
-        {"name": c.name.replace("_", " "), "color": _css(c.color), "rows": bars}
-        for c in CLASSES
-        if (bars := _bars(results, [r.scores.class_iou.get(c.name) for r in results]))
+        {"name": shown_name, "color": color, "rows": bars}
+        for name, (shown_name, color) in zip(names, _classes(results), strict=True)
+        if (bars := _bars(results, [r.scores.class_iou.get(name) for r in results]))
     ]
+
+
+def _classes(results: Sequence[Result]) -> list[tuple[str, str]]:
+    """Return name and colour of each class that the rows, all of one dataset, are scored on."""
+    names = list(results[0].scores.class_iou)
+    colors = class_palette(names)
+    return [(name.replace("_", " "), _css(colors[i])) for i, name in enumerate(names)]
 
 
 def _strata(results: Sequence[Result]) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -269,5 +278,5 @@ def _json(data: object) -> Markup:
     return Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"))
 
 
-def _css(color: tuple[int, int, int]) -> str:
+def _css(color: np.ndarray) -> str:
     return "#{:02x}{:02x}{:02x}".format(*color)

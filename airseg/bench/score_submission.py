@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from airseg.bench.evaluate import score_predictions
-from airseg.bench.results import DatasetResult, Result, recipe_hash, save_result
+from airseg.bench.results import DatasetResult, Result, load_result, recipe_hash, save_result
 from airseg.bench.run import choose_samples, score_result
 from airseg.bench.submission import Submission, open_submission
 from airseg.dataset.reader import Dataset
@@ -49,6 +49,8 @@ def score_submission(
     if not sequences:
         raise RecipeError(f"{dataset.path}: has no sequence in its {split} split.")
     run = _run_name(label)
+    if out:
+        _refuse_name_of_another(out / f"{run}.json", label)
     submission = open_submission(path, dataset, sequences)
     lengths = {name: dataset.sequence(name).length for name in sequences}
     done = 0
@@ -77,6 +79,15 @@ def score_submission(
         _save_samples(out / run, submission, dataset, kept)
         save_result(out, result)
     return result
+
+
+def _refuse_name_of_another(path: Path, label: str) -> None:
+    """Raise RecipeError where a row that was trained here has the submission's name."""
+    if path.is_file() and load_result(path).kind != "submission":
+        raise RecipeError(
+            f"{path}: is a row that was trained here, and '{label}' would replace it. Choose "
+            "another --name."
+        )
 
 
 def _save_samples(

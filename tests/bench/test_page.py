@@ -278,6 +278,15 @@ def test_nothing_is_cut_off_and_text_stands_out(tab, address, width, theme):
     assert dark == (theme == "dark")
 
 
+def test_classes_of_another_dataset_have_bars_and_a_legend(tmp_path):
+    found = {"sky": 0.7, "rider": 0.4}
+    write_results(tmp_path, made_result("city", scores={"class_iou": found}))
+    text = page(load_results([tmp_path]))
+    for name in ("sky", "rider"):
+        assert len(re.findall(rf'<span style="--c: #[0-9a-f]{{6}}">{name}</span>', text)) == 1
+    assert "40.0" in text
+
+
 @pytest.mark.browser
 def test_the_theme_can_be_switched_and_is_remembered(board):
     color = "getComputedStyle(document.body).backgroundColor"

@@ -7,9 +7,10 @@ import h5py
 import numpy as np
 import pytest
 from command_line import run, said
+from made_results import made_result
 from PIL import Image
 
-from airseg.bench.results import load_result
+from airseg.bench.results import load_result, save_result
 from airseg.bench.score_submission import score_submission
 from airseg.bench.submission import open_submission
 from airseg.errors import RecipeError
@@ -222,6 +223,14 @@ def test_the_command_prints_scores_and_writes_a_row(folder, dataset, tmp_path, c
     code, _, _ = run(capsys, "bench", "leaderboard", out, "--out", board)
     assert code == 0
     assert "My Network 2" in (board / "leaderboard.md").read_text()
+
+
+def test_a_submission_does_not_take_the_place_of_a_trained_row(folder, dataset, tmp_path):
+    save_result(tmp_path, made_result("mine"))
+    before = (tmp_path / "mine.json").read_bytes()
+    with pytest.raises(RecipeError, match="another --name"):
+        score_submission(folder, dataset, "test", "Mine", out=tmp_path)
+    assert (tmp_path / "mine.json").read_bytes() == before
 
 
 def test_the_command_tells_mistakes_in_one_line(folder, dataset, capsys):
