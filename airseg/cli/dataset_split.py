@@ -30,7 +30,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Frames for train, val and test, with --stratified.",
 )
-@click.option("--seed", default=0, show_default=True, help="Among equally good splits.")
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Among equally good splits.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a file that is already there.")
 def command(
     dataset: Path,

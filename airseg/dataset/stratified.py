@@ -75,7 +75,7 @@ def stratify(
         DatasetError: impossible shares, or fewer sequences than splits.
     """
     wanted = np.array(shares, float)
-    if wanted.shape != (3,) or (wanted < 0).any() or wanted[0] <= 0:
+    if wanted.shape != (3,) or not np.isfinite(wanted).all() or min(wanted) < 0 or wanted[0] == 0:
         raise DatasetError(
             "shares of train, val and test should be three numbers, that of train above 0; found "
             f"{', '.join(f'{share:g}' for share in shares)}."

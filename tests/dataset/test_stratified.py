@@ -101,10 +101,19 @@ def test_a_split_without_a_share_stays_empty():
     assert sorted(found.by_sequence.values()) == ["test"] * 3 + ["train"] * 3
 
 
-@pytest.mark.parametrize("shares", [(0, 0.5, 0.5), (1, -1, 1), (1, 1)])
+@pytest.mark.parametrize(
+    "shares", [(0, 0.5, 0.5), (1, -1, 1), (1, 1), (np.nan, 1, 1), (np.inf, 1, 1)]
+)
 def test_impossible_shares_are_refused(shares):
     with pytest.raises(DatasetError, match="should be three numbers"):
         split([[1]] * 5, shares=shares)
+
+
+def test_a_seed_below_zero_is_told(tmp_path, capsys):
+    arguments = ("--stratified", "--seed", "-1", "--out", tmp_path / "x.h5")
+    code, _, err = run(capsys, "dataset", "split", tmp_path / "d.h5", *arguments)
+    assert code == 2
+    assert "--seed" in said(err)
 
 
 def test_too_few_sequences_are_told():
