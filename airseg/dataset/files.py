@@ -15,7 +15,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -142,8 +142,9 @@ def locate(path: str | Path | RemoteFile) -> Location:
     if not _URL.match(text):
         return Path(path)
     if isinstance(path, Path):
-        slashes = "///" if text.startswith("file:") else "//"
-        text = re.sub(r":/(?!/)", f":{slashes}", text, count=1)
+        # The scheme that lost its slash may follow that of a cache: simplecache::file:/a.h5.
+        text = re.sub(r"\bfile:/(?!/)", "file:///", text, count=1)
+        text = re.sub(r":/(?!/)", "://", text, count=1)
     return RemoteFile(text)
 
 
@@ -251,7 +252,9 @@ class _LocalBytes:
 
     def close(self) -> None:
         del self._content
-        self._map.close()
+        # After Ctrl-C the interrupted read still looks at the map, which goes when nobody does.
+        with suppress(BufferError):
+            self._map.close()
         self._file.close()
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from airseg.dataset.assembly import attributes_hash, filters_of
 from airseg.dataset.attributes import DAMAGE, Attributes
+from airseg.dataset.files import locate
 from airseg.dataset.probe import refuse_endless
 from airseg.dataset.reader import Dataset, SequenceView
 from airseg.dataset.schema import (
@@ -105,8 +106,9 @@ def verify_dataset(
     Raises:
         DatasetError: no dataset that this airseg can read.
     """
-    refuse_endless(Path(path))
-    dataset = Dataset(path)
+    local = Path(locate(path))  # of a file at a URL a copy, which HDF5 can open
+    refuse_endless(local)
+    dataset = Dataset(local)
     done = 0
 
     def tick() -> None:
@@ -115,7 +117,7 @@ def verify_dataset(
         progress(done, len(dataset))
 
     reports = []
-    with h5py.File(path, "r") as file:
+    with h5py.File(local, "r") as file:
         for view in dataset:
             report = _Report(view.name)
             with _damage_reported(report, path):

@@ -10,6 +10,7 @@ import pytest
 from recording_folders import GROUPS, HEIGHT, WIDTH, synthetic_frame, write_recording
 
 from airseg.classes import CLASS_NAMES
+from airseg.dataset import files
 from airseg.dataset.preparation import prepare
 from airseg.dataset.reader import Dataset
 from airseg.dataset.writer import pack
@@ -115,6 +116,16 @@ def test_closed_dataset_opens_again_when_read(packed):
         view = dataset.sequence("a")
         view.rgb(0, 1)
     assert view.label(0, 1).shape == (1, HEIGHT, WIDTH)
+
+
+def test_a_read_that_is_interrupted_says_so_and_not_that_the_map_is_in_use(packed, monkeypatch):
+    def interrupted(self, buffers, place):
+        part = self._content[place:]  # the traceback keeps it
+        raise KeyboardInterrupt(part.size)
+
+    monkeypatch.setattr(files._LocalBytes, "read_into", interrupted)
+    with pytest.raises(KeyboardInterrupt), Dataset(packed) as dataset:
+        dataset.sequence("a").rgb(0, 1)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.98])
