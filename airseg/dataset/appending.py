@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
 
-import h5py
-
+from airseg.dataset.attributes import Attributes
 from airseg.dataset.combining import Combined, CombineOptions, Taken, combine
+from airseg.dataset.files import open_hdf5
 from airseg.dataset.preparation import check_labels
 from airseg.dataset.reader import Dataset
 from airseg.dataset.schema import CODEC_ATTRIBUTE, CODECS, SEQUENCES_GROUP
+from airseg.dataset.shards import check_file_name
 from airseg.dataset.sources import SequenceSource, open_sources
 from airseg.dataset.splits import parse_split_options
 from airseg.dataset.ticker import Progress
@@ -54,6 +55,7 @@ def append(
     Raises:
         AirsegError: an input cannot be used, its classes differ, or a name is there already.
     """
+    check_file_name(path)
     dataset = Dataset(path)
     files = [Dataset(p) for p in inputs if p.suffix in DATASET_SUFFIXES]
     folders = [p for p in inputs if p.suffix not in DATASET_SUFFIXES]
@@ -67,6 +69,11 @@ def append(
             "with 'airseg dataset merge --prefix'."
         )
     label_map = label_map or parse_label_map(dataset.label_map_text, f"{path}: label_map")
+    if sources and list(label_map.class_names) != dataset.class_names:
+        raise DatasetError(
+            f"{path}: its classes ({', '.join(dataset.class_names)}) are not those of label map "
+            f"{label_map.name} ({', '.join(label_map.class_names)}). Give another map."
+        )
     splits = _splits(own, split_options, label_map)
     packed = path.with_name(path.name + _PACKED_SUFFIX)
     if sources:
@@ -106,16 +113,28 @@ def _pack(
     """Pack new sequences as those of the dataset are packed."""
     items = [PackItem(s, splits[s.name], resolve(label_map, s.object_table)) for s in sources]
     first = dataset.sequence(dataset.sequences[0])
-    with h5py.File(dataset.path, "r") as file:
+    with open_hdf5(dataset.path) as file:
         codec = str(file[f"{SEQUENCES_GROUP}/{first.name}/rgb"].attrs.get(CODEC_ATTRIBUTE, ""))
-        edges = json.loads(file.attrs.get("label_edges", "{}"))
+        edges = _edges(Attributes(dataset.path, "/", file.attrs))
     options = PackOptions(
         codec=codec if codec in CODECS else PackOptions().codec,
         keep_raw=first.has_raw_label,
         keep_depth=first.has_depth,
         overwrite=True,
-        edges=EdgeOptions(**edges),
+        edges=edges,
         jobs=jobs,
     )
     check_labels(items, label_map, allow_unmapped=False, progress=progress)
     pack(out, items, label_map, options, progress)
+
+
+def _edges(attributes: Attributes) -> EdgeOptions:
+    """Return what the dataset leaves out at edges; nothing where it does not say."""
+    told = attributes.json("label_edges", dict) if "label_edges" in attributes else {}
+    pixels = [told.get(field.name, 0) for field in fields(EdgeOptions)]
+    if not all(type(value) is int and value >= 0 for value in pixels):
+        raise DatasetError(
+            "attribute 'label_edges' of the dataset should hold whole numbers of pixels, found "
+            f"{str(told)[:40]!a}. Give recordings to 'airseg relabel', and merge."
+        )
+    return EdgeOptions(*pixels)

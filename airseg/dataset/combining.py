@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from airseg.dataset.assembly import (
     write_digests,
     write_root,
 )
+from airseg.dataset.attributes import check_sequence_name
 from airseg.dataset.publishing import check_free_space, check_output, check_room_for, published
 from airseg.dataset.reader import Dataset, SequenceView
 from airseg.dataset.schema import (
@@ -34,6 +35,7 @@ from airseg.dataset.schema import (
     SEQUENCES_GROUP,
     STREAMS,
 )
+from airseg.dataset.shards import check_file_name
 from airseg.dataset.ticker import Progress, Ticker
 from airseg.errors import DatasetError, did_you_mean
 
@@ -128,11 +130,13 @@ def combine(
     options = options or CombineOptions()
     _check(path, taken, options)
     check_output(path, overwrite=options.overwrite)
+    for one in taken:
+        one.view.dataset.compare_with_index()
     check_free_space(path, _expected_bytes(taken))
     total = sum(len(one.frames) for one in taken)
     with published(path) as unfinished:
-        with open_quietly(unfinished, "w") as file, ExitStack() as inputs:
-            _write_file(file, taken, options, inputs, Ticker("copying", total, progress))
+        with open_quietly(unfinished, "w") as file:
+            _write_file(file, taken, options, Ticker("copying", total, progress))
         with open_quietly(unfinished, "r+") as file:
             content_hash = _seal(path, file, taken, Ticker("checking", total, progress))
     return Combined(path, total, path.stat().st_size, content_hash, _warnings(taken))
@@ -140,6 +144,7 @@ def combine(
 
 def _check(path: Path, taken: Sequence[Taken], options: CombineOptions) -> None:
     """Refuse what cannot become one dataset."""
+    check_file_name(path)
     if not taken:
         raise DatasetError(f"{path}: a dataset needs at least one sequence, found none.")
     if options.codec is not None and options.codec not in CODECS:
@@ -157,6 +162,7 @@ def _check(path: Path, taken: Sequence[Taken], options: CombineOptions) -> None:
                 f"{first.path} ({', '.join(first.class_names)}). Relabel one of them with the "
                 "other's label map."
             )
+        check_sequence_name(one.name, path)
         if one.name in places:
             raise DatasetError(
                 f"sequence {one.name} is in {places[one.name]} and in {other.path}. Names must "
@@ -177,17 +183,17 @@ def _write_file(
     file: h5py.File,
     taken: Sequence[Taken],
     options: CombineOptions,
-    inputs: ExitStack,
     ticker: Ticker,
 ) -> None:
     datasets = {one.view.dataset.path: one.view.dataset for one in taken}
-    files = {path: inputs.enter_context(h5py.File(path, "r")) for path in datasets}
-    root = plain_attributes(files[taken[0].view.dataset.path])
-    write_root(file, root, _history(datasets, options))
+    with h5py.File(taken[0].view.dataset.path, "r") as source:
+        write_root(file, plain_attributes(source), _history(datasets, options))
     parent = file.create_group(SEQUENCES_GROUP)
-    for one in taken:
-        source = files[one.view.dataset.path]
-        _write_sequence(parent.create_group(one.name), one, source, options, ticker)
+    # One at a time: an index may name more files than a process may have open.
+    for path, neighbours in groupby(taken, key=lambda one: one.view.dataset.path):
+        with h5py.File(path, "r") as source:
+            for one in neighbours:
+                _write_sequence(parent.create_group(one.name), one, source, options, ticker)
 
 
 def _history(datasets: Mapping[Path, Dataset], options: CombineOptions) -> list[dict[str, Any]]:

@@ -220,17 +220,18 @@ class Dataset:
         if self._open_files is not None:
             self._open_files.used(self)
         if self._frames is None or self._frames.process != os.getpid():
-            if not self._is_compared:
-                self.compare_with_index()
+            self.compare_with_index()
             self._frames = FrameFile(self.path, open_hdf5(self.path))
         return self._frames
 
     def compare_with_index(self) -> None:
-        """Compare the file with what the index says that it was opened by.
+        """Compare the file with what the index says that it was opened by, once.
 
         Raises:
             DatasetError: it holds other sequences, or other frames of them.
         """
+        if self._is_compared:
+            return
         found = read_structure(self.path)
         told = self._structure
         if found.content_hash != told.content_hash or found.sequences != told.sequences:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from airseg.dataset.combining import CombineOptions, Taken, combine
+from airseg.dataset.files import open_hdf5
 from airseg.dataset.reader import Dataset, SequenceView
+from airseg.dataset.schema import CODEC_ATTRIBUTE, SEQUENCES_GROUP
 from airseg.dataset.shards import ShardIndex, write_index
 from airseg.dataset.ticker import Progress
 from airseg.errors import DatasetError
@@ -64,24 +66,30 @@ def write_shards(
     groups = plan_shards([view for dataset in datasets for view in dataset], megabytes)
     paths = [folder / f"part-{number:04d}.h5" for number in range(len(groups))]
     for path, group in zip(paths, groups, strict=True):
-        if not _is_finished(path, group):
+        if not _is_finished(path, group, options.codec):
             combine(path, [Taken.whole(view) for view in group], options, progress)
     return write_index(
         folder / INDEX_NAME, [Dataset(path) for path in paths], overwrite=options.overwrite
     )
 
 
-def _is_finished(path: Path, group: Sequence[SequenceView]) -> bool:
-    """Whether a file is there and holds these sequences; `combine` refuses any other."""
+def _is_finished(path: Path, group: Sequence[SequenceView], codec: str | None) -> bool:
+    """Whether a file is there and holds these sequences so; `combine` refuses any other."""
     if not path.exists():
         return False
     try:
         held = Dataset(path)
     except DatasetError:
         return False
-    return [(v.name, v.split, v.content_hash) for v in held] == [
-        (v.name, v.split, v.content_hash) for v in group
-    ]
+    facts = [[(v.name, v.split, v.content_hash) for v in views] for views in (held, group)]
+    return facts[0] == facts[1] and (codec is None or _codecs(held) == {codec})
+
+
+def _codecs(dataset: Dataset) -> set[str]:
+    """Return how the colour frames of a file are compressed."""
+    with open_hdf5(dataset.path) as file:
+        arrays = [file[f"{SEQUENCES_GROUP}/{name}/rgb"] for name in dataset.sequences]
+        return {str(array.attrs.get(CODEC_ATTRIBUTE)) for array in arrays}
 
 
 def _megabytes(view: SequenceView) -> float:

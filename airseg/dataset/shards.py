@@ -79,6 +79,19 @@ def is_index(location: Location) -> bool:
     return location.suffix == INDEX_SUFFIX
 
 
+def check_file_name(path: Path) -> None:
+    """Refuse to write a dataset file under the name of an index, as which it would be read.
+
+    Raises:
+        DatasetError: the suffix is that of an index.
+    """
+    if is_index(path):
+        raise DatasetError(
+            f"{path}: names an index, which a dataset file must not replace. Give a name such as "
+            f"{path.stem}.h5; 'airseg dataset index' makes an index of files."
+        )
+
+
 def read_index(location: Location) -> ShardIndex:
     """Read and check an index.
 

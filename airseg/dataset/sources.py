@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from airseg.dataset.files import RemoteFile, locate
 from airseg.dataset.reader import Dataset, SequenceView
 from airseg.errors import DatasetError, RecordingError, did_you_mean
 from airseg.labels.resolution import MeshGroup
@@ -207,7 +208,7 @@ def open_sources(inputs: Sequence[Path], palette: Path | None = None) -> list[Se
     Raises:
         RecordingError, DatasetError: nothing is there, it is damaged, or a name occurs twice.
     """
-    files = [path for path in inputs if path.is_file()]
+    files = [path for path in inputs if isinstance(locate(path), RemoteFile) or path.is_file()]
     if files and len(inputs) > 1:
         raise DatasetError(
             f"{files[0]}: a dataset is relabelled alone; found {len(inputs)} inputs. Give one "
@@ -215,6 +216,8 @@ def open_sources(inputs: Sequence[Path], palette: Path | None = None) -> list[Se
         )
     if files:
         dataset = Dataset(files[0])
+        for file in dataset.files:
+            file.compare_with_index()
         return [DatasetSource(dataset, dataset.sequence(name)) for name in dataset.sequences]
     sources = [source for path in inputs for source in _sources_in(path, palette)]
     places: dict[str, str] = {}

@@ -57,6 +57,7 @@ from airseg.dataset.schema import (
     STREAM_BY_NAME,
     storage_options,
 )
+from airseg.dataset.shards import check_file_name
 from airseg.dataset.ticker import Progress, Ticker
 from airseg.dataset.workers import Workers
 from airseg.errors import DatasetError, did_you_mean
@@ -113,6 +114,7 @@ def check_options(path: Path, options: PackOptions) -> None:
             f"codec '{options.codec}': expected one of {', '.join(CODECS)}."
             f"{did_you_mean(options.codec, CODECS)}"
         )
+    check_file_name(path)
     check_output(path, overwrite=options.overwrite)
 
 

@@ -184,6 +184,29 @@ def test_names_that_collide_need_a_prefix_and_twins_are_told(packed, tmp_path, c
     )
 
 
+def test_a_prefix_that_makes_no_name_is_told_before_anything_is_written(packed, tmp_path, capsys):
+    long = tmp_path / f"{'x' * 199}.h5"
+    long.write_bytes(packed.read_bytes())
+    out = tmp_path / "x.h5"
+    code, _, err = run(capsys, "dataset", "merge", long, "--prefix", "--out", out)
+    assert code == 2
+    assert "cannot name a sequence" in said(err)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("dataset", "subset", "{d}"), ("relabel", "{d}", "--map", "neighborhood")],
+    ids=["subset", "relabel"],
+)
+def test_a_dataset_file_is_not_named_like_an_index(packed, tmp_path, capsys, command):
+    out = tmp_path / "x.json"
+    code, _, err = run(capsys, *(part.format(d=packed) for part in command), "--out", out)
+    assert code == 2
+    assert "names an index" in said(err)
+    assert not out.exists()
+
+
 def test_other_classes_do_not_mix(packed, tmp_path, capsys):
     camvid = load_label_map("camvid11")
     with h5py.File(packed) as file, h5py.File(tmp_path / "c.h5", "w") as other:
@@ -215,6 +238,35 @@ def test_append_relabels_recordings_as_the_others_were(packed, more, tmp_path, c
         assert streams(new.sequence(view.name)) == streams(view)
     assert verify_dataset(path).is_sound
     assert sorted(p.name for p in tmp_path.iterdir()) == ["d.h5", "m.h5", "more"]
+
+
+def test_append_by_a_map_of_other_classes_leaves_nothing_behind(packed, more, tmp_path, capsys):
+    path = tmp_path / "d.h5"
+    path.write_bytes(packed.read_bytes())
+    arguments = ("--split", "test=e", "--map", "camvid11")
+    code, _, err = run(capsys, "dataset", "append", path, more, *arguments)
+    assert code == 2
+    assert "are not those of label map camvid11" in said(err)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["d.h5", "more"]
+
+
+@pytest.mark.parametrize("edges", ["[1]", "{", '{"band_px": "1"}', '{"min_region_px": -1}'])
+def test_append_tells_of_damaged_edges(packed, more, tmp_path, capsys, edges):
+    path = tmp_path / "d.h5"
+    path.write_bytes(packed.read_bytes())
+    with h5py.File(path, "r+") as file:
+        file.attrs["label_edges"] = edges
+    code, _, err = run(capsys, "dataset", "append", path, more, "--split", "test=e")
+    assert code == 2
+    assert "label_edges" in said(err)
+
+
+def test_append_ignores_edge_fields_it_does_not_know(packed, more, tmp_path, capsys):
+    path = tmp_path / "d.h5"
+    path.write_bytes(packed.read_bytes())
+    with h5py.File(path, "r+") as file:
+        file.attrs["label_edges"] = '{"band_px": 0, "of_tomorrow": 1}'
+    assert run(capsys, "dataset", "append", path, more, "--split", "test=e")[0] == 0
 
 
 def test_append_of_what_is_there_is_refused(packed, tmp_path, capsys):

@@ -218,6 +218,11 @@ def test_urls_survive_the_command_line(memory, tmp_path, capsys):
     )
     assert code == 0
     assert Dataset(out).sequences == ["b"]
+    code, printed, _ = run(capsys, "verify", f"{memory}/d.h5")
+    assert (code, "all sound" in printed) == (0, True)
+    arguments = ("--map", "neighborhood", "--out", tmp_path / "r.h5")
+    assert run(capsys, "relabel", f"{memory}/d.h5", *arguments)[0] == 0
+    assert Dataset(tmp_path / "r.h5").content_hash == Dataset(f"{memory}/d.h5").content_hash
     code, _, err = run(capsys, "info", f"{memory}/none.h5")
     assert (code, f"{memory}/none.h5" in said(err)) == (2, True)
 
@@ -232,6 +237,7 @@ def test_urls_survive_the_command_line(memory, tmp_path, capsys):
         (Path("s3://b/d.h5"), RemoteFile("s3://b/d.h5")),
         (Path("blockcache::s3://b/d.h5"), RemoteFile("blockcache::s3://b/d.h5")),
         (Path("file:///b/d.h5"), RemoteFile("file:///b/d.h5")),
+        (Path("simplecache::file:///b/d.h5"), RemoteFile("simplecache::file:///b/d.h5")),
     ],
 )
 def test_urls_are_told_from_paths(path, expected):

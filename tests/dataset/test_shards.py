@@ -7,11 +7,13 @@ import pickle
 import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from command_line import run, said
 from recording_folders import write_recording
 
+from airseg.dataset import combining
 from airseg.dataset.clips import ClipSampler, EveryClip
 from airseg.dataset.combining import CombineOptions, Taken, combine
 from airseg.dataset.loading import ClipDataset, ClipLoader
@@ -119,6 +121,59 @@ def test_a_file_with_other_frames_is_told_at_its_first_read(whole, index):
     assert dataset.sequence("d").rgb(0, 1).shape[0] == 1
     with pytest.raises(DatasetError, match=r"part-0000\.h5: holds other frames than the index"):
         dataset.sequence("a").rgb(0, 1)
+
+
+@pytest.mark.parametrize("command", ["split", "relabel"])
+def test_nothing_is_made_of_files_that_are_not_what_the_index_says(
+    whole, index, tmp_path, capsys, command
+):
+    taken = [Taken(v, v.name, v.split, range(2)) for v in Dataset(whole) if v.name in "ab"]
+    combine(index.parent / "part-0000.h5", taken, CombineOptions(overwrite=True))
+    arguments = {
+        "split": ("dataset", "split", index, "--split", "test=a"),
+        "relabel": ("relabel", index, "--map", "neighborhood"),
+    }[command]
+    code, _, err = run(capsys, *arguments, "--out", tmp_path / "x.h5")
+    assert code == 2
+    assert "holds other frames than the index says" in said(err)
+    assert not (tmp_path / "x.h5").exists()
+
+
+def test_an_index_is_not_replaced_by_a_file(whole, index, tmp_path, capsys):
+    combine(tmp_path / "more.h5", [Taken(Dataset(whole).sequence("a"), "e", "train", range(3))])
+    before = index.read_bytes()
+    code, _, err = run(capsys, "dataset", "append", index, tmp_path / "more.h5")
+    assert code == 2
+    assert "names an index" in said(err)
+    assert index.read_bytes() == before
+
+
+def test_another_codec_makes_the_files_anew(whole, index, capsys):
+    size = ("--megabytes", whole.stat().st_size / 1e6 / 2.2, "--out", index.parent, "--overwrite")
+    for _ in range(2):
+        assert run(capsys, "dataset", "shard", whole, *size, "--codec", "gzip")[0] == 0
+        with h5py.File(index.parent / "part-0000.h5") as file:
+            assert file["sequences/a/rgb"].attrs["codec"] == "gzip"
+    age = (index.parent / "part-0000.h5").stat().st_mtime_ns
+    assert run(capsys, "dataset", "shard", whole, *size)[0] == 0
+    assert (index.parent / "part-0000.h5").stat().st_mtime_ns == age
+
+
+def test_joining_holds_one_file_open_at_a_time(whole, tmp_path, monkeypatch):
+    view = Dataset(whole).sequence("a")
+    paths = [tmp_path / f"{number}.h5" for number in range(5)]
+    for path in paths:
+        combine(path, [Taken(view, path.stem, "train", range(1))])
+    most = []
+    write = combining._write_sequence
+
+    def counting(*arguments):
+        most.append(len(held_open(tmp_path)))
+        write(*arguments)
+
+    monkeypatch.setattr(combining, "_write_sequence", counting)
+    combine(tmp_path / "x.h5", [Taken.whole(v) for path in paths for v in Dataset(path)])
+    assert max(most) == 2  # the source and what is written
 
 
 def held_open(folder: Path) -> set[str]:
