@@ -39,7 +39,7 @@ def _check_class(name: str, info: ValidationInfo) -> str:
 def _check_pattern(pattern: str) -> str:
     try:
         re.compile(pattern, re.IGNORECASE)
-    except re.error as cause:
+    except (re.error, OverflowError, RecursionError) as cause:
         raise ValueError(f"'{pattern}' is not a regular expression: {cause}") from None
     return pattern
 

@@ -92,16 +92,12 @@ class LabelMap:
         return {name: label for label, name in enumerate(self.class_names)}
 
     @cached_property
-    def _compiled(self) -> tuple[tuple[re.Pattern[str] | None, str], ...]:
-        # Each pattern in its own group, so that "a|b" does not leak into its neighbours.
+    def _compiled(self) -> tuple[tuple[re.Pattern[str], str], ...]:
+        # Each by itself: joined, flags stand in the middle, and groups get other numbers.
         return tuple(
-            (
-                re.compile("|".join(f"(?:{p})" for p in rule.names), re.IGNORECASE)
-                if rule.names
-                else None,
-                rule.class_name,
-            )
+            (re.compile(text, re.IGNORECASE), rule.class_name)
             for rule in self.rules
+            for text in rule.names
         )
 
     def class_of_name(self, mesh: str) -> str | None:
@@ -113,7 +109,7 @@ class LabelMap:
             return next((r.class_name for r in self.rules if mesh.lower() in r.colors), None)
         base = base_name(mesh)
         for pattern, class_name in self._compiled:
-            if pattern and (pattern.fullmatch(mesh) or pattern.fullmatch(base)):
+            if pattern.fullmatch(mesh) or pattern.fullmatch(base):
                 return class_name
         return None
 

@@ -227,3 +227,16 @@ def test_any_text_gives_a_map_or_one_error(tmp_path, text):
         load_label_map(path)
     except LabelMapError as error:
         assert "\n" not in str(error)  # noqa: PT017
+
+
+def test_each_expression_stands_by_itself(tmp_path):
+    rule = "- {class: tree, names: ['(f)ir', '(?i:o)ak', '(a|b)\\1', '(?i)elm']}\n"
+    label_map = load_label_map(write_map(tmp_path, RULES + rule))
+    assert [label_map.class_of_name(name) for name in ("Elm_2", "aa", "fa", "oak")] == [
+        "tree", "tree", None, "tree"
+    ]  # fmt: skip
+
+
+def test_an_expression_that_counts_too_far_is_told(tmp_path):
+    rule = f"- {{class: tree, names: ['a{{{'9' * 30}}}']}}\n"
+    assert "is not a regular expression" in complaint(write_map(tmp_path, RULES + rule))
