@@ -168,6 +168,9 @@ def _names_by_id(
         entry = entries.setdefault(
             group.group, LabelEntry(group.group, meshes, len(meshes), [], [], [])
         )
+        # Another flight may see other meshes of the family, which the map may treat otherwise.
+        entry.meshes += sorted(set(meshes) - set(entry.meshes))
+        entry.mesh_count = len(entry.meshes)
         if group.group.startswith("#"):
             entry.colors = [group.group]
         else:

@@ -114,14 +114,23 @@ def count_sequences(
 def count_sequence(
     source: AuditSource, tick: Callable[[], bool] | None = None
 ) -> SequenceStatistics:
-    """Count all frames of one sequence; `tick` is called after each, and stops it by True."""
+    """Count all frames of one sequence; `tick` is called after each, and stops it by True.
+
+    Frames that are context without labels are left out: their ids mean nothing.
+    """
     sums = SequenceStatistics()
     before, before_counts = None, np.zeros(256, np.int64)
+    labelled = getattr(source, "labelled", None)
     for index in range(source.length):
+        if labelled is not None and not labelled[index]:
+            before, before_counts = None, np.zeros(256, np.int64)
+            if tick and tick():
+                break
+            continue
         ids = source.read_ids(index)
         counts = np.bincount(ids.ravel(), minlength=256)
         rgb = None
-        if index % COLOUR_EVERY == 0 or ((counts > 0) & (sums.coloured == 0)).any():
+        if sums.frames_read % COLOUR_EVERY == 0 or ((counts > 0) & (sums.coloured == 0)).any():
             rgb = source.read(index, with_depth=False).rgb  # type: ignore[attr-defined]
         add_frame(sums, ids, counts, rgb, before, before_counts, index)
         if tick and tick():

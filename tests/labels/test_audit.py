@@ -225,3 +225,26 @@ def test_class_chosen_on_the_page_changes_the_dataset(audited, capsys):
     assert (before.label(0, 4)[was_car] == CLASS_INDEX["vehicle"]).all()
     assert (after.label(0, 4)[was_car] == CLASS_INDEX["fence"]).all()
     assert np.array_equal(before.label(0, 4)[~was_car], after.label(0, 4)[~was_car])
+
+
+def test_context_without_labels_is_not_counted():
+    ids, rgb = noise(frames=9)
+    some = Sequence(ids, rgb)
+    some.labelled = np.arange(9) % 4 == 2
+    sums = count_sequence(some)
+    assert sums.frames_read == 2
+    assert np.array_equal(sums.pixels, np.bincount(ids[[2, 6]].ravel(), minlength=256))
+    assert sums.coloured.any()
+    assert not sums.either.any()  # the frame before was none of its neighbours
+
+
+def test_a_family_has_the_meshes_of_all_sequences():
+    label_map = parse_label_map("format: 1\nname: x\nrules:\n- {class: tree, names: Oak_1}", "x")
+    ids, rgb = np.ones((1, 4, 4), np.uint8), np.zeros((1, 4, 4, 3), np.uint8)
+    sources = [
+        Sequence(ids, rgb, (Group(1, "Oak", (mesh,)),), name)
+        for name, mesh in (("a", "Oak_1"), ("b", "Oak_2"))
+    ]
+    (entry,) = join(sources, [count_sequence(s) for s in sources], label_map).entries
+    assert (entry.meshes, entry.mesh_count) == (["Oak_1", "Oak_2"], 2)
+    assert entry.state == "unmapped"
