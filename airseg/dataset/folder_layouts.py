@@ -84,11 +84,18 @@ def load_palette(path: Path) -> LabelPalette:
         table = json.loads(path.read_text(encoding="utf-8"))["object_table"]
         objects = tuple(NamedId(int(g["id"]), str(g["group"]), tuple(g["meshes"])) for g in table)
         red_green_blue = {int(g["id"]): tuple(int(v) for v in g["color"]) for g in table}
+        if wrong := [n for n, rgb in red_green_blue.items() if not _is_drawn(n, rgb)]:
+            raise ValueError(f"id {wrong[0]} or its colour does not fit bytes")
     except (OSError, ValueError, KeyError, TypeError) as cause:
         raise DatasetError(
             f"{path}: expected a recording.json with an object_table ({cause})."
         ) from None
     return LabelPalette({0: (0, 0, 0), **red_green_blue}, objects)  # type: ignore[dict-item]
+
+
+def _is_drawn(number: int, color: tuple[int, ...]) -> bool:
+    """Whether an id and its colour can stand in images of bytes."""
+    return len(color) == 3 and all(0 <= value <= 255 for value in (number, *color))
 
 
 def _folders(path: Path, depth: int = 0) -> Iterator[Path]:
@@ -174,10 +181,10 @@ def _airsim(folder: Path, root: Path, palette: LabelPalette | None) -> FolderSou
     for number, line in enumerate(lines[1:], 2):
         row = dict(zip(header, (value.strip() for value in line), strict=False))
         try:
-            times_ns.append(int(row["TimeStamp"]) * 1_000_000)
+            times_ns.append(np.int64(int(row["TimeStamp"]) * 1_000_000))
             poses.append([float(row[column]) for column in _AIRSIM_POSE])
             frames.append(_airsim_files(folder / "images", row["ImageFile"]))
-        except (ValueError, KeyError) as cause:
+        except (ValueError, KeyError, OverflowError) as cause:
             raise DatasetError(
                 f"{log}:{number}: damaged line ({cause}). Cut it and what follows."
             ) from None

@@ -140,8 +140,10 @@ class FolderSource:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Changes when a file does: size and time of each."""
+        """Changes when a file does, by size and time of each, or what its colours mean."""
         digest = hashlib.blake2b(digest_size=16)
+        if self._palette:
+            digest.update(f"{sorted(self._palette.colors.items())}\n".encode())
         for frame in self._frames:
             for path in (frame.rgb, frame.labels, frame.depth):
                 if path is not None and path.is_file():
@@ -212,6 +214,8 @@ def _size_of(rgb: Path | Picture) -> tuple[int, int]:
         try:
             with Image.open(rgb) as image:
                 return image.height, image.width
+        except Image.DecompressionBombError as cause:
+            raise DatasetError(f"{rgb}: is larger than airseg reads ({cause}).") from None
         except (OSError, UnidentifiedImageError, ValueError, SyntaxError):
             return read_color(rgb).shape[:2]  # says what is wrong with it
     return rgb.read().shape[:2]

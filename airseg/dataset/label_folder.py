@@ -74,7 +74,7 @@ def write_labels(
         DatasetError: the folder holds labels of another map, or cannot be written.
         LabelMapError: a seen mesh has no class.
     """
-    _claim(folder, label_map, options)
+    _claim(folder, items, label_map, options)
     ticker = _Ticker(sum(item.source.length for item in items), progress)
     if options.jobs == 1 or len(items) == 1:
         pixels = [_write_sequence(folder, item, options, ticker) for item in items]
@@ -173,8 +173,10 @@ def _npy_header(shape: tuple[int, ...]) -> bytes:
     return header.getvalue()
 
 
-def _claim(folder: Path, label_map: LabelMap, options: FolderOptions) -> None:
-    """Say in the folder which map its labels come from, and refuse those of another one."""
+def _claim(
+    folder: Path, items: Sequence[PackItem], label_map: LabelMap, options: FolderOptions
+) -> None:
+    """Say in the folder which map and frames its labels come from, and refuse those of others."""
     text = label_map.text.encode()
     wanted = {
         "format": 1,
@@ -188,6 +190,7 @@ def _claim(folder: Path, label_map: LabelMap, options: FolderOptions) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        noted = found.pop("sequences", {}) if found else {}
         is_other = found != wanted and (found is not None or any(folder.iterdir()))
         if found is not None and is_other and not options.overwrite:
             raise DatasetError(
@@ -202,6 +205,32 @@ def _claim(folder: Path, label_map: LabelMap, options: FolderOptions) -> None:
         if found is not None and options.overwrite:
             for old in [p for kind in KINDS for p in folder.glob(f"*/[0-9]*.{kind}")]:
                 old.unlink()
-        path.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
-    except (OSError, ValueError, AttributeError) as cause:
+            noted = {}
+        for item in items:
+            noted[item.source.name] = _origin(folder, item, noted.get(item.source.name))
+        beside = path.with_name(path.name + ".partial")
+        beside.write_text(json.dumps(wanted | {"sequences": noted}, indent=1), encoding="utf-8")
+        beside.replace(path)
+    except (OSError, ValueError, AttributeError, KeyError, TypeError) as cause:
         raise DatasetError(f"{folder}: cannot hold labels ({cause}).") from None
+
+
+def _origin(folder: Path, item: PackItem, noted: dict[str, str] | None) -> dict[str, str]:
+    """Return where a sequence's labels come from; remove those of frames that have changed since.
+
+    Raises:
+        DatasetError: the labels are those of another sequence of the same name.
+    """
+    name, place = item.source.name, str(Path(item.source.location).absolute())
+    own = {"location": place, "fingerprint": getattr(item.source, "fingerprint", "")}
+    if noted is None or noted["fingerprint"] == own["fingerprint"] != "":
+        return own
+    if noted["location"] != place:
+        raise DatasetError(
+            f"{folder}: holds labels of another sequence {name}, {noted['location']}. Choose "
+            "another --out, or pass --overwrite to write all labels anew."
+        )
+    if noted["fingerprint"] != own["fingerprint"]:
+        for old in [p for kind in KINDS for p in (folder / name).glob(f"[0-9]*.{kind}")]:
+            old.unlink()
+    return own

@@ -170,6 +170,8 @@ def _palette_indices(data: bytes, path: Path) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(data)) as image:
             return np.asarray(image, np.uint8).copy()
+    except Image.DecompressionBombError as cause:
+        raise DatasetError(f"{path}: is larger than airseg reads ({cause}).") from None
     except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as cause:
         raise DatasetError(f"{path}: a damaged or cut off PNG ({cause}). Copy it again.") from None
 
@@ -177,7 +179,10 @@ def _palette_indices(data: bytes, path: Path) -> np.ndarray:
 def _decode(data: bytes, path: Path) -> np.ndarray:
     if data.startswith(_PNG_MAGIC):
         _check_png(data, path)
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    except cv2.error:  # such as more pixels than OpenCV believes in
+        image = None
     if image is None:
         what = "is no image, or damaged" if data else "is empty"
         raise DatasetError(f"{path}: {what}. Copy or record it again.")

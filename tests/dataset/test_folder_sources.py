@@ -287,6 +287,7 @@ def test_swapped_red_and_blue_are_recognised(here, capsys):
     [
         (lambda t: t.replace("TimeStamp", "Time"), "columns TimeStamp are missing"),
         (lambda t: t.replace("1050", "1o50"), "airsim_rec.txt:3: damaged line"),
+        (lambda t: t.replace("1050", "9" * 20), "airsim_rec.txt:3: damaged line"),
         (lambda t: t.replace("img_Drone1_0_5_1701.png", "x.png"), ":3: 'x.png' is no image name"),
         (lambda t: t.replace(";img_Drone1_0_5_1701.png", ""), ":3: no camera has both"),
         (lambda t: t.splitlines()[0], "has no frames"),
@@ -322,3 +323,34 @@ def test_map_with_classes_of_its_own_names_them_in_the_dataset(here, capsys):
     assert dataset.num_classes == 19
     assert dataset.sequence("aachen").label(0, 1)[0, 0, :4].tolist() == [0, 1, 2, 13]
     assert "sidewalk" in out
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"id": 1, "color": [1, 2]},
+        {"id": 1, "color": [300, 0, 0]},
+        {"id": 1, "color": [-1, 0, 0]},
+        {"id": 99999, "color": [1, 2, 3]},
+    ],
+)
+def test_palette_of_a_recording_that_fits_no_bytes_is_one_line(here, capsys, entry):
+    airsim(here / "rec")
+    table = [{"group": "Oak", "meshes": ["Oak_1"], **entry}]
+    (here / "recording.json").write_text(json.dumps({"object_table": table}))
+    err = refusal(capsys, "rec", "--map", "neighborhood", "--palette", "recording.json")
+    assert "recording.json: expected a recording.json with an object_table" in err
+
+
+def test_other_meanings_of_colours_are_other_pixels(here):
+    def fingerprint(colors):
+        table = [
+            {"id": n, "group": f"g{n}", "meshes": [], "color": c} for n, c in enumerate(colors, 1)
+        ]
+        (here / "recording.json").write_text(json.dumps({"object_table": table}))
+        return open_sources([here / "rec"], here / "recording.json")[0].fingerprint
+
+    airsim(here / "rec")
+    first = fingerprint([[1, 2, 3], [3, 2, 1]])
+    assert first == fingerprint([[1, 2, 3], [3, 2, 1]])
+    assert first != fingerprint([[3, 2, 1], [1, 2, 3]])

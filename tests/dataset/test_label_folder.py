@@ -64,3 +64,25 @@ def test_folder_of_other_things_is_left_alone(here, capsys):
         assert code == 2
         assert "holds no labels of ours" in said(err)
     assert [p.name for p in (here / "out").iterdir()] == ["thesis.tex"]
+
+
+def test_labels_of_another_sequence_of_the_same_name_are_not_taken_for_its_own(here, capsys):
+    write(capsys, "npy")
+    write_recording(here / "other", "a", 4, seed=9)
+    arguments = ("relabel", "other", "--map", "neighborhood", "--as", "npy", "--out", "out")
+    code, _, err = run(capsys, *arguments)
+    assert code == 2
+    assert "holds labels of another sequence a" in said(err)
+    code, out, _ = run(capsys, *arguments, "--overwrite")
+    assert (code, "(4 new)" in out) == (0, True)
+
+
+def test_a_sequence_recorded_anew_gets_new_labels(here, capsys):
+    write(capsys, "npy")
+    write_recording(here / "rec", "a", 3, seed=9)
+    code, out, _ = write(capsys, "npy")
+    assert (code, "6 label images (3 new)" in out) == (0, True)
+    run(capsys, "relabel", "rec", "--map", "neighborhood", "--out", "d.h5")
+    for index, label in enumerate(Dataset(here / "d.h5").sequence("a").label(0, 3)):
+        assert np.array_equal(np.load(here / f"out/a/{index:06d}.npy"), label)
+    assert not (here / "out/a/000003.npy").exists()

@@ -1,6 +1,8 @@
 """Whatever bytes a label file holds, reading it gives labels or one line that names the file."""
 
 import io
+import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -9,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from airseg.dataset.folder_sources import FolderFacts, FolderSource, FrameFiles
 from airseg.dataset.label_images import read_color, read_depth, read_labels
 from airseg.errors import DatasetError
 
@@ -100,3 +103,25 @@ def test_a_pickle_in_a_numpy_file_is_never_opened(tmp_path):
     np.save(tmp_path / "x.npy", np.array([[print]], object), allow_pickle=True)
     with pytest.raises(DatasetError, match="not a whole NumPy file of numbers"):
         read_labels(tmp_path / "x.npy")
+
+
+def claiming(side, colour_type):
+    """Return a PNG that claims more pixels than anybody has."""
+
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, colour_type, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"PLTE", bytes(6)), (b"IDAT", zlib.compress(bytes(9)))]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*c) for c in [*chunks, (b"IEND", b"")])
+
+
+@pytest.mark.parametrize(("side", "colour_type"), [(30_000, 3), (60_000, 2)])
+def test_pictures_that_claim_too_many_pixels_are_told(tmp_path, side, colour_type):
+    path = tmp_path / "x.png"
+    path.write_bytes(claiming(side, colour_type))
+    with pytest.raises(DatasetError, match=r"x\.png: is"):
+        read_labels(path)
+    with pytest.raises(DatasetError, match=r"x\.png: is larger than airseg reads"):
+        FolderSource(FolderFacts("s", "s", "e"), [FrameFiles(path, path)], None)
