@@ -33,7 +33,11 @@ _STORED_BYTES_PER_PIXEL = 2
 
 
 class Picture(Protocol):
-    """A frame that lies in no file of its own, such as one of a film."""
+    """A frame that lies in no file of its own, such as one of a film; its text names it."""
+
+    @property
+    def path(self) -> Path:
+        """The file it is part of."""
 
     def read(self) -> np.ndarray:
         """Return (H, W, 3) uint8 RGB."""
@@ -145,10 +149,11 @@ class FolderSource:
         if self._palette:
             digest.update(f"{sorted(self._palette.colors.items())}\n".encode())
         for frame in self._frames:
-            for path in (frame.rgb, frame.labels, frame.depth):
+            for source in (frame.rgb, frame.labels, frame.depth):
+                path = source if source is None or isinstance(source, Path) else source.path
                 if path is not None and path.is_file():
                     found = path.stat()
-                    digest.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
+                    digest.update(f"{source} {found.st_size} {found.st_mtime_ns}\n".encode())
         return digest.hexdigest()
 
     def read_ids(self, index: int) -> np.ndarray:

@@ -6,12 +6,18 @@ published before stays untouched until then.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 from airseg.errors import DatasetError
 
@@ -81,14 +87,13 @@ def published(path: Path, removing: Path | None = None) -> Iterator[Path]:
         DatasetError: another run writes the same file, or the disk is full.
     """
     unfinished = path.with_name(path.name + _UNFINISHED_SUFFIX)
-    descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    try:
-        _lock(descriptor, path)
+    with _locked(unfinished, path):
         try:
             yield unfinished
             _flush_to_disk(unfinished)
             unfinished.replace(path)
-            _flush_to_disk(path.parent)
+            if fcntl:  # Windows opens no folders
+                _flush_to_disk(path.parent)
             if removing is not None:
                 shutil.rmtree(removing, ignore_errors=True)
         except OSError as cause:
@@ -97,17 +102,33 @@ def published(path: Path, removing: Path | None = None) -> Iterator[Path]:
         except BaseException:
             unfinished.unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def _locked(unfinished: Path, path: Path) -> Iterator[None]:
+    """Keep other writers away; a killed one does not."""
+    taken = DatasetError(
+        f"{path}: another run is writing this file. Wait for it, or choose another --out."
+    )
+    if fcntl is None:
+        # Windows renames no file that is open, so the lock is a file of its own.
+        lock = FileLock(f"{unfinished}.lock", timeout=0)
+        try:
+            with lock:
+                yield
+        except Timeout:
+            raise taken from None
+        Path(lock.lock_file).unlink(missing_ok=True)
+        return
+    descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise taken from None
+        yield
     finally:
         os.close(descriptor)
-
-
-def _lock(descriptor: int, path: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise DatasetError(
-            f"{path}: another run is writing this file. Wait for it, or choose another --out."
-        ) from None
 
 
 def _reason(cause: OSError) -> str:
@@ -117,7 +138,7 @@ def _reason(cause: OSError) -> str:
 
 
 def _flush_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -78,6 +78,14 @@ class FilmFrame:
     film: Film
     number: int
 
+    def __str__(self) -> str:
+        return f"{self.path}, frame {self.number}"
+
+    @property
+    def path(self) -> Path:
+        """The film."""
+        return self.film.path
+
     def read(self) -> np.ndarray:
         """Return (H, W, 3) uint8 RGB."""
         return self.film.read(self.number)
