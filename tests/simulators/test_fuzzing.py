@@ -124,14 +124,17 @@ def test_ten_thousand_mutated_messages_harm_nobody(server):
     send_and_drain(server.port, [mutated(chance) for _ in range(A_CONNECTION)])
     neighbour = Neighbour(server.port)
     neighbour.start()
-    before = memory_bytes()
-    for _ in range(MESSAGES // A_CONNECTION):
-        send_and_drain(server.port, [mutated(chance) for _ in range(A_CONNECTION)])
+    held = []
+    for _ in range(2):
+        for _ in range(MESSAGES // A_CONNECTION // 2):
+            send_and_drain(server.port, [mutated(chance) for _ in range(A_CONNECTION)])
+        held.append(memory_bytes())
     neighbour.stopping.set()
     neighbour.join(20)
     assert neighbour.wrong == []
     assert neighbour.answers > 20
-    assert memory_bytes() - before < 150e6
+    # What threads and caches take once, the first half has taken; what is lost grows for ever.
+    assert held[1] - held[0] < 100e6
     fresh = RawClient(server.port)
     fresh.call("reset")
     images = fresh.call("simGetImages", [request(0)], "", False)
