@@ -9,7 +9,13 @@ from airseg.bench.recipe import load_recipe, rows
 from airseg.models import list_models
 
 PAPERS = {"fanet18", "dff_resnet50", "ma_resnet50", "tv3s", "espnet_convlstm"}
-SMALL = ["train.steps=2", "data.height=64", "data.width=64", "evaluate.speed_frames=1"]
+SMALL = [
+    "train.warmup_steps=0",
+    "train.steps=2",
+    "data.height=64",
+    "data.width=64",
+    "evaluate.speed_frames=1",
+]
 
 
 def test_every_paper_stands_beside_its_network_without_memory():
