@@ -50,7 +50,7 @@ class SettingsError(AirsegError):
     """A simulator's settings.json cannot be used."""
 
 
-def first_line(cause: BaseException, most: int = 200) -> str:
+def first_line(cause: object, most: int = 200) -> str:
     """Return the first line of what an exception of a library says; its kind if it says nothing."""
     lines = str(cause).strip().splitlines() or [type(cause).__name__]
     return lines[0][:most]

@@ -25,7 +25,7 @@ import hdf5plugin  # noqa: F401  # registers the LZ4 filter with HDF5
 import numpy as np
 
 from airseg.dataset.attributes import PACK_AGAIN
-from airseg.errors import DatasetError, did_you_mean
+from airseg.errors import DatasetError, did_you_mean, first_line
 
 _URL = re.compile(r"^(?:[a-z][a-z0-9+.-]+::)*[a-z][a-z0-9+.-]+:/{1,3}", re.IGNORECASE)
 _COPIES_WHOLE = ("simplecache::", "filecache::")
@@ -305,8 +305,3 @@ def _fsspec() -> Any:
 
 def _not_readable(location: Location, what: str, cause: OSError) -> DatasetError:
     return DatasetError(f"{location}: {what} ({first_line(cause)}). {PACK_AGAIN}")
-
-
-def first_line(cause: object) -> str:
-    """Return the first line of a message."""
-    return str(cause).strip().split("\n")[0]

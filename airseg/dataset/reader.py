@@ -19,7 +19,7 @@ import numpy as np
 
 from airseg.dataset.attributes import PACK_AGAIN, Attributes
 from airseg.dataset.chunks import ChunkError, FrameFile
-from airseg.dataset.files import Location, RemoteFile, first_line, locate, open_hdf5
+from airseg.dataset.files import Location, RemoteFile, locate, open_hdf5
 from airseg.dataset.schema import DIGEST_ATTRIBUTE, SEQUENCES_GROUP, STREAMS
 from airseg.dataset.shards import (
     MAKE_AGAIN,
@@ -31,7 +31,7 @@ from airseg.dataset.shards import (
     shard_structure,
 )
 from airseg.dataset.structure import SequenceFacts, Structure, read_structure
-from airseg.errors import DatasetError, did_you_mean
+from airseg.errors import DatasetError, did_you_mean, first_line
 from airseg.labels.label_map import SPLITS
 
 

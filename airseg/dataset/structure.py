@@ -13,9 +13,9 @@ from typing import Any
 import h5py
 
 from airseg.dataset.attributes import DAMAGE, PACK_AGAIN, Attributes, check_sequence_name
-from airseg.dataset.files import Location, first_line, open_hdf5
+from airseg.dataset.files import Location, open_hdf5
 from airseg.dataset.schema import FORMAT_VERSION, SEQUENCES_GROUP, STREAMS
-from airseg.errors import DatasetError
+from airseg.errors import DatasetError, first_line
 from airseg.labels.label_map import SPLITS
 
 _MOST_PIXELS = 1 << 28
