@@ -24,12 +24,12 @@ from pathlib import Path
 import numpy as np
 from relabel_speed import record_frames
 
-from airseg.dataset.sources import open_sources
+from airseg.dataset.packing.sources import open_sources
 from airseg.labels.audit import join
 from airseg.labels.audit_page import write_audit
 from airseg.labels.judgement import add_remarks
+from airseg.labels.label_counts import count_sequences
 from airseg.labels.label_map import load_label_map
-from airseg.labels.statistics import count_sequences
 
 
 def main() -> None:

@@ -2,8 +2,8 @@
 
 For each stream and each way of storing it: milliseconds to write a frame, its size, and how many
 clips of five consecutive frames at random places are read in a second, by h5py and, where airseg
-reads past HDF5 (`airseg.dataset.chunks`), by airseg. One process, warm page cache; every frame that
-is read is compared with what was written.
+reads past HDF5 (`airseg.dataset.format.chunks`), by airseg. One process, warm page cache; every
+frame that is read is compared with what was written.
 
 Run it with: python benchmark/codec_speed.py --dataset dataset.h5 [--frames 100] [--quick]
 """
@@ -24,8 +24,8 @@ import h5py
 import hdf5plugin
 import numpy as np
 
-from airseg.dataset.chunks import FrameFile
-from airseg.dataset.reader import Dataset
+from airseg.dataset.format.chunks import FrameFile
+from airseg.dataset.reading.reader import Dataset
 
 _CLIP = 5
 _SECONDS = 1.5

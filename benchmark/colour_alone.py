@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from airseg.bench.results import load_results
-from airseg.dataset.reader import Dataset, SequenceView
+from airseg.bench.results.result import load_results
+from airseg.dataset.reading.reader import Dataset, SequenceView
 
 _BITS = 6
 _EVERY = 5

@@ -17,9 +17,9 @@ from airseg.classes import CLASSES
 from airseg.geometry import quaternion_from_euler
 from airseg.labels.label_map import load_label_map
 from airseg.simulators.embedded.clock import START_NS
-from airseg.simulators.embedded.renderer import Atmosphere, CameraView, Renderer
+from airseg.simulators.embedded.rendering.renderer import Atmosphere, CameraView, Renderer
 from airseg.simulators.embedded.simulation import sun_direction
-from airseg.simulators.embedded.worlds import build_world
+from airseg.simulators.embedded.worlds.catalogue import build_world
 
 _LATITUDE = 47.64
 _GAP = 6

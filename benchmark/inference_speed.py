@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from airseg.bench.machine import describe_machine, inspect_machine
-from airseg.bench.speed_study import BASE, SpeedBench, default_ways, fastest, settings_of
-from airseg.bench.streams import Setting, Stream
-from airseg.bench.timing import time_stream
+from airseg.bench.speed.machine import describe_machine, inspect_machine
+from airseg.bench.speed.speed_study import BASE, SpeedBench, default_ways, fastest, settings_of
+from airseg.bench.speed.streams import Setting, Stream
+from airseg.bench.speed.timing import time_stream
 from airseg.models import build_model
 
 CLASSES = 11

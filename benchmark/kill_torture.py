@@ -21,9 +21,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from airseg.recording.storage import Recording, frame_file
-from airseg.recording.verification import verify_recording
-from airseg.simulators.embedded.segmentation import palette
+from airseg.recording.stored.recording_verification import verify_recording
+from airseg.recording.stored.storage import Recording, frame_file
+from airseg.simulators.embedded.sensing.segmentation_ids import palette
 
 _PLAN = """\
 description: a short flight to be killed on

@@ -133,7 +133,7 @@ def judge(rows: dict[str, dict[str, Any]]) -> None:
 def prepare(dataset: Path, work: Path, frames: int) -> int:
     """Write the first frames of a dataset in every form; return how many there are."""
     from airseg.dataset import Dataset
-    from airseg.dataset.combining import CombineOptions, Taken, combine
+    from airseg.dataset.editing.combining import CombineOptions, Taken, combine
 
     source = Dataset(dataset)
     view = max(source, key=lambda v: v.length)
@@ -282,8 +282,8 @@ def batches_of(way: str, work: Path, workers: int) -> tuple[Any, int]:
     import torch
 
     from airseg.dataset import Dataset
-    from airseg.dataset.clips import ClipSampler, EveryClip
-    from airseg.dataset.loading import ClipDataset, ClipLoader
+    from airseg.dataset.reading.clips import ClipSampler, EveryClip
+    from airseg.dataset.reading.loading import ClipDataset, ClipLoader
 
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", message="This DataLoader will create")

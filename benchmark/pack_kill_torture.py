@@ -29,13 +29,13 @@ from pathlib import Path
 
 import numpy as np
 
-from airseg.dataset.preparation import prepare
-from airseg.dataset.verification import verify_dataset
-from airseg.dataset.writer import PackOptions, pack
+from airseg.dataset.checking.dataset_verification import verify_dataset
+from airseg.dataset.packing.preparation import prepare
+from airseg.dataset.packing.writer import PackOptions, pack
 from airseg.flight.plan import FlightPlan
 from airseg.labels.label_map import LabelMap, load_label_map
-from airseg.recording.storage import ObjectGroup, RecordingInfo
-from airseg.recording.writer import Frame, RecordingWriter
+from airseg.recording.stored.frame_writer import Frame, RecordingWriter
+from airseg.recording.stored.storage import ObjectGroup, RecordingInfo
 
 _FLIGHTS, _HEIGHT, _WIDTH = 4, 120, 160
 _MESHES = ("Road", "Car", "Oak", "SkySphere")

@@ -28,8 +28,8 @@ from relabel_speed import record_frames
 
 from airseg.labels.label_map import load_label_map
 from airseg.labels.resolution import resolve
-from airseg.recording.preview import PreviewArtist, write_preview
-from airseg.recording.storage import Recording
+from airseg.recording.stored.preview import PreviewArtist, write_preview
+from airseg.recording.stored.storage import Recording
 
 _REPEATS = 3
 _OPAQUE = 0.6  # as in the film

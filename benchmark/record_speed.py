@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from airseg.flight.plan import FlightPlan, load_plan
-from airseg.recording import writer as writer_module
 from airseg.recording.embedded_process import EmbeddedProcess
-from airseg.recording.recorder import Recorder, RecordOptions
-from airseg.recording.segmentation import Palette
-from airseg.recording.storage import Recording
+from airseg.recording.flying.mesh_ids import Palette
+from airseg.recording.flying.recorder import Recorder, RecordOptions
+from airseg.recording.stored import frame_writer as writer_module
+from airseg.recording.stored.storage import Recording
 from airseg.simulators.client import SimulatorClient
 
 _LOOP = """

@@ -29,13 +29,13 @@ import cv2
 import numpy as np
 
 from airseg.classes import CLASS_INDEX, CLASS_NAMES, IGNORE_INDEX
-from airseg.dataset.label_folder import FolderOptions, write_labels
-from airseg.dataset.preparation import prepare
-from airseg.dataset.writer import pack
+from airseg.dataset.packing.label_folder import FolderOptions, write_labels
+from airseg.dataset.packing.preparation import prepare
+from airseg.dataset.packing.writer import pack
 from airseg.labels.label_map import LabelMap, load_label_map
 from airseg.labels.relabel import apply_table
 from airseg.labels.resolution import resolve
-from airseg.recording.storage import Recording
+from airseg.recording.stored.storage import Recording
 
 _REPEATS = 5
 

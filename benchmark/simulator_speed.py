@@ -24,13 +24,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from airseg.bench.speed import describe_machine
+from airseg.bench.speed.streaming_speed import describe_machine
 from airseg.simulators.client import SimulatorClient
-from airseg.simulators.embedded.encoding import fill_response
-from airseg.simulators.embedded.renderer import CameraView, Renderer
-from airseg.simulators.embedded.rpc import encode
-from airseg.simulators.embedded.segmentation import SegmentationIds
-from airseg.simulators.embedded.worlds import build_world
+from airseg.simulators.embedded.rendering.renderer import CameraView, Renderer
+from airseg.simulators.embedded.rpc.rpc_server import encode
+from airseg.simulators.embedded.sensing.encoding import fill_response
+from airseg.simulators.embedded.sensing.segmentation_ids import SegmentationIds
+from airseg.simulators.embedded.worlds.catalogue import build_world
 from airseg.simulators.protocol import (
     ImageRequest,
     ImageResponse,

@@ -22,12 +22,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from airseg.bench.data import FrameStore
-from airseg.bench.engine import train
-from airseg.bench.fabric import pick_device
-from airseg.bench.recipe import Recipe
-from airseg.bench.speed import describe_machine
-from airseg.dataset.reader import Dataset
+from airseg.bench.frames import FrameStore
+from airseg.bench.recipes.recipe import Recipe
+from airseg.bench.speed.streaming_speed import describe_machine
+from airseg.bench.training.engine import train
+from airseg.bench.training.fabric import pick_device
+from airseg.dataset.reading.reader import Dataset
 from airseg.models import build_model
 
 FOUNDING_CLIPS = 16

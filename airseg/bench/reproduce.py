@@ -10,11 +10,11 @@ from typing import Literal
 import numpy as np
 from pydantic import ValidationError
 
-from airseg.bench.recipe import Recipe
-from airseg.bench.results import Result, load_result
+from airseg.bench.recipes.recipe import Recipe
+from airseg.bench.results.result import Result, load_result
+from airseg.bench.results.seeds import identity
 from airseg.bench.run import BASELINE, run_recipe
-from airseg.bench.seeds import identity
-from airseg.dataset.reader import Dataset
+from airseg.dataset.reading.reader import Dataset
 from airseg.errors import RecipeError
 
 Verdict = Literal["same", "within spread", "different"]

@@ -12,31 +12,30 @@ import cv2
 import numpy as np
 import torch
 
-from airseg.bench.data import FrameStore
-from airseg.bench.engine import Trained, train
-from airseg.bench.evaluate import (
-    Scores,
-    commonest_class,
-    score_constant,
-    stream_predictions,
-)
-from airseg.bench.fabric import pick_device, rank
-from airseg.bench.journal import Journal
-from airseg.bench.protocol import Protocol, protocol_of
-from airseg.bench.recipe import Recipe, Row, rows
-from airseg.bench.results import (
+from airseg.bench.frames import FrameStore
+from airseg.bench.recipes.recipe import Recipe, Row, rows
+from airseg.bench.results.result import (
     CurveResult,
     DatasetResult,
     Result,
-    ScoreResult,
     SpeedResult,
     load_result,
     number,
     save_result,
 )
-from airseg.bench.scoring import describe_matrices, describe_scores, motion_source
-from airseg.bench.speed import measure_speed
-from airseg.dataset.reader import Dataset
+from airseg.bench.scoring.evaluate import (
+    choose_samples,
+    commonest_class,
+    score_constant,
+    score_result,
+    stream_predictions,
+)
+from airseg.bench.speed.streaming_speed import measure_speed
+from airseg.bench.training.engine import Trained, train
+from airseg.bench.training.fabric import pick_device, rank
+from airseg.bench.training.journal import Journal
+from airseg.bench.training.training_protocol import Protocol, protocol_of
+from airseg.dataset.reading.reader import Dataset
 from airseg.errors import RecipeError, did_you_mean
 from airseg.models.base import VideoSegmenter
 
@@ -237,25 +236,6 @@ def _baseline(recipe: Recipe, dataset: Dataset, out: Path, command: str) -> Path
         command=command,
     )
     return save_result(out, result)
-
-
-def score_result(scores: Scores, dataset: Dataset) -> ScoreResult:
-    """Return scores in the form a result has them."""
-    if scores.counts:
-        views = [dataset.sequence(name) for name in scores.counts]
-        return describe_scores(scores.counts, dataset.class_names, motion_source(views))
-    return describe_matrices(scores.total, scores.by_sequence, dataset.class_names)
-
-
-def choose_samples(dataset: Dataset, sequences: list[str], count: int) -> list[tuple[str, int]]:
-    """Return frames to show, spread evenly over the sequences: (sequence, frame number)."""
-    samples = []
-    for i in range(count):
-        name = sequences[i % len(sequences)]
-        length = dataset.sequence(name).length
-        turn, turns = i // len(sequences), -(-count // len(sequences))
-        samples.append((name, min(int(length * (turn + 0.5) / turns), length - 1)))
-    return samples
 
 
 def _save_predictions(

@@ -45,8 +45,8 @@ def _recording_rows(path: Path, map_name: str | None, every: int) -> list[dict[s
     from airseg.labels.label_map import load_label_map
     from airseg.labels.relabel import count_labels
     from airseg.labels.resolution import resolve
-    from airseg.recording.statistics import recording_id_pixels, recording_motion
-    from airseg.recording.storage import Recording, find_recordings
+    from airseg.recording.stored.recording_figures import recording_id_pixels, recording_motion
+    from airseg.recording.stored.storage import Recording, find_recordings
 
     rows = []
     with progress_bar("frames") as update:
@@ -74,8 +74,8 @@ def _recording_rows(path: Path, map_name: str | None, every: int) -> list[dict[s
 
 
 def _dataset_rows(path: Path, every: int) -> list[dict[str, Any]]:
-    from airseg.dataset.reader import Dataset
-    from airseg.recording.statistics import motion_statistics
+    from airseg.dataset.reading.reader import Dataset
+    from airseg.recording.stored.recording_figures import motion_statistics
 
     rows = []
     with Dataset(path) as dataset:

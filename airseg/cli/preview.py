@@ -30,8 +30,8 @@ def command(
     from airseg.cli.display import progress_bar
     from airseg.labels.label_map import load_label_map
     from airseg.labels.resolution import resolve
-    from airseg.recording.preview import PreviewArtist, write_preview
-    from airseg.recording.storage import Recording, find_recordings
+    from airseg.recording.stored.preview import PreviewArtist, write_preview
+    from airseg.recording.stored.storage import Recording, find_recordings
 
     with progress_bar("frames") as update:
         for folder in find_recordings(recordings):

@@ -97,8 +97,8 @@ def command(
         return
     if ray:
         raise click.UsageError("--ray runs a fleet; give it with --fleet.")
-    from airseg.recording.recorder import RecordOptions
-    from airseg.recording.segmentation import read_palette
+    from airseg.recording.flying.mesh_ids import read_palette
+    from airseg.recording.flying.recorder import RecordOptions
 
     if embedded and simulator:
         raise click.UsageError("--embedded starts a simulator of its own; leave out --simulator.")
@@ -126,7 +126,7 @@ def command(
 def _flights(plans: tuple[str, ...], source: Path | None) -> list[Any]:
     """Return what to record."""
     from airseg.flight.plan import load_plan
-    from airseg.recording.recorder import Assignment
+    from airseg.recording.flying.recorder import Assignment
 
     loaded = [load_plan(name) for name in plans]
     if source is None:
@@ -134,7 +134,7 @@ def _flights(plans: tuple[str, ...], source: Path | None) -> list[Any]:
             raise click.UsageError("Missing argument 'PLANS...'.")
         _refuse_double_names([name for name, _ in loaded])
         return [Assignment(name, plan) for name, plan in loaded]
-    from airseg.recording.replay import replay
+    from airseg.recording.flying.replay import replay
 
     if len(loaded) > 1:
         raise click.UsageError("--replay takes one plan at most, for its camera and weather.")
@@ -143,7 +143,7 @@ def _flights(plans: tuple[str, ...], source: Path | None) -> list[Any]:
 
 
 def _unfinished(flights: list[Any], out: Path, options: Any) -> list[Any]:
-    from airseg.recording.recorder import finished_recording
+    from airseg.recording.flying.recorder import finished_recording
 
     todo = []
     for flight in flights:
@@ -200,7 +200,7 @@ def _record_all(
     flights: list[Any], out: Path, connect: Any, options: Any, reconnect_s: float
 ) -> None:
     from airseg.cli.display import progress_bar
-    from airseg.recording.sessions import record_flights
+    from airseg.recording.flying.sessions import record_flights
 
     if not flights:
         return

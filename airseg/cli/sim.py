@@ -76,7 +76,7 @@ def command(
     from airseg.simulators.embedded.server import EmbeddedOptions, EmbeddedServer
 
     if list_methods:
-        from airseg.simulators.embedded.apis import support_markdown
+        from airseg.simulators.embedded.rpc.method_table import support_markdown
 
         click.echo(support_markdown(), nl=False)
         return

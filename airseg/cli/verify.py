@@ -35,9 +35,9 @@ def command(paths: tuple[Path, ...], repair: bool, as_json: bool) -> None:
       airseg verify dataset.h5
     """
     from airseg.cli.display import progress_bar
-    from airseg.dataset.verification import verify_dataset
-    from airseg.recording.storage import find_recordings
-    from airseg.recording.verification import repair_recording, verify_recording
+    from airseg.dataset.checking.dataset_verification import verify_dataset
+    from airseg.recording.stored.recording_verification import repair_recording, verify_recording
+    from airseg.recording.stored.storage import find_recordings
 
     files = [path for path in paths if path.suffix in _DATASETS] + _files_of_indexes(paths)
     if files and repair:
@@ -67,7 +67,7 @@ def command(paths: tuple[Path, ...], repair: bool, as_json: bool) -> None:
 
 def _files_of_indexes(paths: tuple[Path, ...]) -> list[Path]:
     """Return the files under indexes, once they are known to be those that are meant."""
-    from airseg.dataset.reader import Dataset
+    from airseg.dataset.reading.reader import Dataset
 
     files = [file for path in paths if path.suffix == _INDEX for file in Dataset(path).files]
     for file in files:

@@ -16,8 +16,8 @@ import numpy as np
 
 from airseg.labels.check import unused_patterns
 from airseg.labels.document import IGNORE
+from airseg.labels.label_counts import BEST_FRAMES, AuditSource, SequenceStatistics
 from airseg.labels.label_map import LabelMap, base_name
-from airseg.labels.statistics import BEST_FRAMES, AuditSource, SequenceStatistics
 
 BACKGROUND = "(no mesh)"
 """Name of id 0 where an object table says what the other ids are."""

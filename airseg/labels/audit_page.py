@@ -20,8 +20,8 @@ import yaml
 from airseg.classes import CLASSES
 from airseg.labels.audit import BACKGROUND, AuditReport, LabelEntry
 from airseg.labels.document import IGNORE
+from airseg.labels.label_counts import AuditSource
 from airseg.labels.label_map import LabelMap
-from airseg.labels.statistics import AuditSource
 from airseg.labels.suggest import suggest_entry
 
 _LARGE_PX, _SMALL_PX = 320, 150

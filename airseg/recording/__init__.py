@@ -1,1 +1,4 @@
-"""Recordings: crash-safe folders of frames, and the recorder that fills them."""
+"""Recordings: a plan and a simulator in, a folder of checked frames out.
+
+`flying` talks to the simulator, `stored` is the folder; fleets, settings and the doctor stand here.
+"""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from airseg.errors import LostSimulatorError, RpcError, SimulatorError
-from airseg.recording.segmentation import group_meshes, measure_palette
+from airseg.recording.flying.mesh_ids import group_meshes, measure_palette
 from airseg.simulators.protocol import ImageRequest, ImageType, Pose, Quaternionr, Vector3r
 
 PASS, FAIL, UNSUPPORTED = "pass", "fail", "not supported"

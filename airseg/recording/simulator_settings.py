@@ -7,7 +7,7 @@ from typing import Any
 
 from airseg.errors import PlanError
 from airseg.flight.plan import FlightPlan, PlanCamera
-from airseg.recording.views import FIRST_CAMERA
+from airseg.recording.flying.views import FIRST_CAMERA
 from airseg.simulators.protocol import ImageType
 
 _MODES = {"multirotor": "Multirotor", "car": "Car", "camera": "ComputerVision"}

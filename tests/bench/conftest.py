@@ -3,8 +3,8 @@
 import pytest
 from small_dataset import HEIGHT, WIDTH, build_dataset
 
-from airseg.bench.recipe import Recipe
-from airseg.dataset.reader import Dataset
+from airseg.bench.recipes.recipe import Recipe
+from airseg.dataset.reading.reader import Dataset
 
 
 @pytest.fixture(scope="session")

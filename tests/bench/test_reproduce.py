@@ -7,7 +7,7 @@ from command_line import run, said
 from made_results import made_result, write_results
 
 from airseg.bench.reproduce import compare, summary
-from airseg.bench.results import load_result, recipe_hash, save_result
+from airseg.bench.results.result import load_result, recipe_hash, save_result
 from airseg.bench.run import run_recipe
 
 
@@ -17,7 +17,7 @@ def ignore(*told):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, dataset):
-    from airseg.bench.recipe import Recipe
+    from airseg.bench.recipes.recipe import Recipe
 
     folder = tmp_path_factory.mktemp("made")
     recipe = Recipe.model_validate(

@@ -8,8 +8,8 @@ from command_line import run, said
 from made_results import made_result, write_results
 from small_dataset import build_dataset
 
-from airseg.bench import leaderboard
-from airseg.bench.results import load_result
+from airseg.bench.leaderboard import table as leaderboard
+from airseg.bench.results.result import load_result
 from airseg.cli import main
 from airseg.errors import RecipeError
 

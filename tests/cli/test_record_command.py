@@ -13,8 +13,8 @@ import pytest
 from command_line import run, said
 from small_simulator import HEIGHT, WIDTH, client, simulator, world  # noqa: F401
 
-from airseg.recording.storage import KINDS, Recording, frame_file
-from airseg.simulators.embedded.segmentation import palette
+from airseg.recording.stored.storage import KINDS, Recording, frame_file
+from airseg.simulators.embedded.sensing.segmentation_ids import palette
 
 PLAN = f"""\
 description: a test

@@ -8,7 +8,7 @@ import pytest
 from recording_folders import write_recording
 
 from airseg.cli import main
-from airseg.dataset.reader import Dataset
+from airseg.dataset.reading.reader import Dataset
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from command_line import run, said
 from recording_folders import HEIGHT, WIDTH, write_recording
 
-from airseg.recording.statistics import motion_statistics
+from airseg.recording.stored.recording_figures import motion_statistics
 
 
 def pictures(path):

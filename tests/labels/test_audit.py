@@ -12,12 +12,12 @@ from command_line import run, said
 from recording_folders import write_recording
 
 from airseg.classes import CLASS_INDEX
-from airseg.dataset.reader import Dataset
+from airseg.dataset.reading.reader import Dataset
 from airseg.labels.audit import join
 from airseg.labels.audit_page import outlined
 from airseg.labels.judgement import add_remarks
+from airseg.labels.label_counts import count_sequence, count_sequences
 from airseg.labels.label_map import load_label_map, parse_label_map
-from airseg.labels.statistics import count_sequence, count_sequences
 
 
 @dataclass(frozen=True)

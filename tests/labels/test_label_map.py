@@ -11,7 +11,7 @@ from airseg.classes import CLASS_NAMES
 from airseg.errors import LabelMapError
 from airseg.labels.label_map import base_name, load_label_map
 from airseg.resources import shipped_names
-from airseg.simulators.embedded.worlds import build_world
+from airseg.simulators.embedded.worlds.catalogue import build_world
 
 FAMILIES = [
     line

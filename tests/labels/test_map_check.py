@@ -13,7 +13,7 @@ from airseg.labels.check import check_map, default_id
 from airseg.labels.label_map import base_name, load_label_map, parse_label_map
 from airseg.labels.resolution import resolve
 from airseg.resources import shipped_names
-from airseg.simulators.embedded.worlds import WORLD_NAMES, build_world
+from airseg.simulators.embedded.worlds.catalogue import WORLD_NAMES, build_world
 
 HEAD = "format: 1\nname: x\nrules:\n"
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from airseg.bench.weights import load_weights
+from airseg.bench.training.weights import load_weights
 from airseg.errors import RecipeError
 from airseg.models import build_model
 from airseg.models.fanet import FANet, FastAttention

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from airseg.simulators.embedded.apis import support_table
-from airseg.simulators.embedded.rpc import NO
+from airseg.simulators.embedded.rpc.method_table import support_table
+from airseg.simulators.embedded.rpc.rpc_server import NO
 from airseg.simulators.embedded.server import EmbeddedOptions, EmbeddedServer
 
 HERE = Path(__file__).parent

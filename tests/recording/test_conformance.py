@@ -8,12 +8,12 @@ from small_simulator import client, simulator, small_plan, small_settings, world
 
 from airseg.errors import SimulatorError
 from airseg.recording.conformance import FAIL, PASS, UNSUPPORTED, examine
-from airseg.recording.recorder import Recorder, RecordOptions
-from airseg.recording.segmentation import Palette
-from airseg.recording.storage import Recording
+from airseg.recording.flying.mesh_ids import Palette
+from airseg.recording.flying.recorder import Recorder, RecordOptions
+from airseg.recording.stored.storage import Recording
 from airseg.simulators.client import SimulatorClient
 from airseg.simulators.embedded.faults import FAULTS
-from airseg.simulators.embedded.segmentation import palette
+from airseg.simulators.embedded.sensing.segmentation_ids import palette
 from airseg.simulators.embedded.server import EmbeddedOptions, EmbeddedServer
 
 DOCUMENTED = Palette({i: tuple(int(v) for v in c) for i, c in enumerate(palette())})

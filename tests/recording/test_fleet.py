@@ -8,7 +8,7 @@ import pytest
 from command_line import run, said
 
 from airseg.errors import RecordingError
-from airseg.recording.fleet import Fleet, run_command, run_fleet
+from airseg.recording.simulator_fleet import Fleet, run_command, run_fleet
 
 GOOD = """\
 plans: [loop_walk, roofs]

@@ -17,7 +17,7 @@ from airseg.bench.metrics.confusion import (
     mean_iou,
     mean_of_known,
 )
-from airseg.bench.metrics.video import Counts
+from airseg.bench.metrics.sequence_scorer import Counts
 
 
 def confusion(counts: Counts) -> np.ndarray:

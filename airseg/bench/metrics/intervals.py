@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from airseg.bench.metrics.video import Counts
+from airseg.bench.metrics.sequence_scorer import Counts
 
 RESAMPLES = 1000
 _PERCENTILES = (2.5, 97.5)

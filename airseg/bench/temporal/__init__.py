@@ -1,1 +1,1 @@
-"""When does temporal context help? A network's gain over its per-frame version, by condition."""
+"""The temporal study: trained rows in, findings on what memory gives, where and when, out."""

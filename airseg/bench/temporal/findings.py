@@ -10,7 +10,7 @@ import numpy as np
 from airseg.bench.metrics.confusion import mean_iou
 from airseg.bench.metrics.intervals import Bootstrap, interval
 from airseg.bench.metrics.motion import VISIBILITIES
-from airseg.bench.metrics.video import AREAS, MOTIONS, Counts, add_counts
+from airseg.bench.metrics.sequence_scorer import AREAS, MOTIONS, Counts, add_counts
 from airseg.bench.temporal.conditions import CONDITIONS, DEPTHS
 from airseg.bench.temporal.pairs import Pair
 from airseg.bench.temporal.study import CLEAN, Measured, level_key

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airseg.bench.results import Result
+from airseg.bench.results.result import Result
 from airseg.errors import RecipeError
 
 Options = dict[str, Any]

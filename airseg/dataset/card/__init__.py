@@ -1,1 +1,1 @@
-"""The card of a dataset: what is in it, told with figures and pictures."""
+"""The card of a dataset: a page for people with figures, films and pictures."""

@@ -1,1 +1,1 @@
-"""Dataset files written in the layouts that other programs read."""
+"""Datasets for other programs: folders, films, Parquet, metadata."""

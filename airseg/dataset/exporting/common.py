@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from airseg.dataset.reader import Dataset, SequenceView
+from airseg.dataset.reading.reader import Dataset, SequenceView
 from airseg.errors import DatasetError
 from airseg.labels.label_map import LabelMap, parse_label_map
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from airseg import __version__
 from airseg.dataset.exporting.common import ExportOptions, Facts, Progress, class_table
-from airseg.dataset.files import Location
-from airseg.dataset.reader import Dataset
+from airseg.dataset.format.files import Location
+from airseg.dataset.reading.reader import Dataset
 
 _CONTEXT: dict[str, Any] = {
     "@language": "en",

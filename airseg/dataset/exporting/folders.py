@@ -19,7 +19,7 @@ from airseg.dataset.exporting.common import (
     encode_color,
     encode_labels,
 )
-from airseg.dataset.reader import Dataset, SequenceView
+from airseg.dataset.reading.reader import Dataset, SequenceView
 from airseg.errors import DatasetError
 from airseg.labels.label_map import SPLITS
 

@@ -20,8 +20,8 @@ from airseg.dataset.exporting.croissant import export_croissant
 from airseg.dataset.exporting.folders import export_imagefolder, export_mmseg, export_vspw
 from airseg.dataset.exporting.parquet import export_parquet
 from airseg.dataset.exporting.video import export_ffv1, export_h264
-from airseg.dataset.publishing import check_free_space
-from airseg.dataset.reader import Dataset
+from airseg.dataset.format.publishing import check_free_space
+from airseg.dataset.reading.reader import Dataset
 from airseg.errors import DatasetError, did_you_mean
 
 Export = Callable[[Dataset, Path, Facts, ExportOptions, "Progress | None"], None]

@@ -15,7 +15,7 @@ from airseg.dataset.exporting.common import (
     encode_labels,
 )
 from airseg.dataset.exporting.croissant import describe_parquet
-from airseg.dataset.reader import Dataset, SequenceView
+from airseg.dataset.reading.reader import Dataset, SequenceView
 from airseg.errors import DatasetError
 from airseg.labels.label_map import SPLITS
 

@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from airseg.dataset.exporting.common import ExportOptions, Facts, Progress, class_table, each_frame
-from airseg.dataset.reader import Dataset, SequenceView
+from airseg.dataset.reading.reader import Dataset, SequenceView
 from airseg.errors import DatasetError
 
 _MILLISECOND_NS = 1_000_000

@@ -1,1 +1,1 @@
-"""Published datasets and people's folders, read in their own layouts as sequences to pack."""
+"""Datasets of others, one file a published layout: folders in, sources to pack out."""

@@ -17,13 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from airseg.dataset.folder_sources import (
-    FolderFacts,
-    FolderSource,
-    FrameFiles,
-    LabelPalette,
-    NamedId,
-)
+from airseg.dataset.format.label_images import read_color
 from airseg.dataset.importing.films import Film, FilmFrame, align
 from airseg.dataset.importing.found import (
     Found,
@@ -33,7 +27,13 @@ from airseg.dataset.importing.found import (
     counted,
     runs,
 )
-from airseg.dataset.label_images import read_color
+from airseg.dataset.packing.folder_sources import (
+    FolderFacts,
+    FolderSource,
+    FrameFiles,
+    LabelPalette,
+    NamedId,
+)
 from airseg.errors import DatasetError
 from airseg.labels.label_map import SPLITS
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from airseg.dataset.folder_sources import FolderFacts, FolderSource, FrameFiles, NamedId
+from airseg.dataset.format.label_images import read_labels
 from airseg.dataset.importing.found import (
     Found,
     ImportOptions,
@@ -25,7 +25,7 @@ from airseg.dataset.importing.found import (
     counted,
     runs,
 )
-from airseg.dataset.label_images import read_labels
+from airseg.dataset.packing.folder_sources import FolderFacts, FolderSource, FrameFiles, NamedId
 from airseg.errors import DatasetError
 from airseg.labels.label_map import SPLITS
 

@@ -12,7 +12,7 @@ import av
 import cv2
 import numpy as np
 
-from airseg.dataset.label_images import read_color
+from airseg.dataset.format.label_images import read_color
 from airseg.errors import DatasetError
 
 _KEPT_FRAMES = 24

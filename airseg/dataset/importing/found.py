@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airseg.dataset.folder_sources import FolderSource
+from airseg.dataset.packing.folder_sources import FolderSource
 
 
 @dataclass(frozen=True)

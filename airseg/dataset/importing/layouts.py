@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from airseg.dataset.folder_layouts import LAYOUTS as FOLDER_LAYOUTS
-from airseg.dataset.folder_layouts import find_folder_sources, load_palette
-from airseg.dataset.folder_sources import FolderSource
 from airseg.dataset.importing import camvid, cityscapes, vspw
 from airseg.dataset.importing.found import Found, ImportOptions, Promise, Publication, counted
-from airseg.dataset.preparation import Preparation, prepare_sources
+from airseg.dataset.packing.folder_layouts import LAYOUTS as FOLDER_LAYOUTS
+from airseg.dataset.packing.folder_layouts import find_folder_sources, load_palette
+from airseg.dataset.packing.folder_sources import FolderSource
+from airseg.dataset.packing.preparation import Preparation, prepare_sources
 from airseg.errors import DatasetError, did_you_mean
 from airseg.labels.label_map import LabelMap
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from airseg.dataset.folder_sources import FolderFacts, FolderSource, FrameFiles, NamedId
 from airseg.dataset.importing.found import Found, ImportOptions, Promise, Publication, counted
+from airseg.dataset.packing.folder_sources import FolderFacts, FolderSource, FrameFiles, NamedId
 from airseg.errors import DatasetError
 from airseg.labels.label_map import SPLITS, load_label_map
 

@@ -1,1 +1,4 @@
-"""A headless simulator that speaks AirSim's RPC and renders on the CPU."""
+"""A headless simulator that speaks AirSim's RPC and renders on the CPU.
+
+`server` starts it; messages come in through `rpc`, act on `simulation`, are seen by `sensing`.
+"""

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from airseg.errors import SettingsError, did_you_mean
-from airseg.simulators.embedded.rpc import Disconnect, Method
+from airseg.simulators.embedded.answers import Disconnect
+from airseg.simulators.embedded.rpc.rpc_server import Method
 from airseg.simulators.protocol import ImageResponse
 
 _DELAY_S = 0.2

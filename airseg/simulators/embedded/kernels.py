@@ -22,7 +22,7 @@ def _prepare_cache() -> None:
         return
     here = Path(__file__).resolve().parent
     digest = hashlib.blake2b(digest_size=6)
-    for path in sorted(here.glob("*.py")):
+    for path in sorted(here.rglob("*.py")):
         source = path.read_bytes()
         if _MARK.encode() in source:
             digest.update(source)

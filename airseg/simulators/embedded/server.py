@@ -10,15 +10,15 @@ from typing import Self
 import numpy as np
 
 from airseg.errors import SettingsError, did_you_mean
-from airseg.simulators.embedded.apis import all_methods
-from airseg.simulators.embedded.dialects import DIALECTS
 from airseg.simulators.embedded.faults import with_fault
-from airseg.simulators.embedded.renderer import CameraView, Renderer
-from airseg.simulators.embedded.rpc import RpcServer
+from airseg.simulators.embedded.rendering.renderer import CameraView, Renderer
+from airseg.simulators.embedded.rpc.dialects import DIALECTS
+from airseg.simulators.embedded.rpc.method_table import all_methods
+from airseg.simulators.embedded.rpc.rpc_server import RpcServer
+from airseg.simulators.embedded.scene.world import World
 from airseg.simulators.embedded.settings import Settings, default_settings, read_settings
 from airseg.simulators.embedded.simulation import Simulation
-from airseg.simulators.embedded.world import World
-from airseg.simulators.embedded.worlds import build_world
+from airseg.simulators.embedded.worlds.catalogue import build_world
 
 
 @dataclass(frozen=True)

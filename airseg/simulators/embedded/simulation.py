@@ -8,21 +8,21 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from airseg.simulators.embedded.cameras import (
+from airseg.simulators.embedded.clock import SimulationClock
+from airseg.simulators.embedded.rendering.renderer import AFTERNOON_SUN, Atmosphere, Renderer
+from airseg.simulators.embedded.rendering.stage import Placement
+from airseg.simulators.embedded.scene.world import World, WorldObject
+from airseg.simulators.embedded.sensing.cameras import (
     Camera,
     build_cameras,
     build_external_cameras,
     find_camera,
 )
-from airseg.simulators.embedded.clock import SimulationClock
-from airseg.simulators.embedded.instance_segmentation import InstanceIds
-from airseg.simulators.embedded.renderer import AFTERNOON_SUN, Atmosphere, Renderer
-from airseg.simulators.embedded.segmentation import SegmentationIds
+from airseg.simulators.embedded.sensing.instance_ids import InstanceIds
+from airseg.simulators.embedded.sensing.segmentation_ids import SegmentationIds
 from airseg.simulators.embedded.settings import Settings, VehicleSetting
-from airseg.simulators.embedded.stage import Placement
-from airseg.simulators.embedded.vehicle_bodies import car_geometry, drone_geometry
-from airseg.simulators.embedded.vehicles import VEHICLES, Car, Multirotor, Vehicle
-from airseg.simulators.embedded.world import World, WorldObject
+from airseg.simulators.embedded.vehicles.body_shapes import car_geometry, drone_geometry
+from airseg.simulators.embedded.vehicles.vehicle import VEHICLES, Car, Multirotor, Vehicle
 from airseg.simulators.protocol import WeatherParameter
 
 # What Unreal lists beside meshes: things without a mesh, which recorders and label maps must bear.

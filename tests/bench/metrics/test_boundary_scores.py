@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from metric_oracles import boundary_counts as expected_counts
 
-from airseg.bench.metrics.boundaries import boundary_counts, tolerance_px
+from airseg.bench.metrics.boundary_counts import boundary_counts, tolerance_px
 from airseg.bench.metrics.formulas import METRICS, boundary_f
 
 
@@ -41,7 +41,7 @@ def test_equal_to_the_definition(seed, size, classes, ignored):
 
 
 def test_equal_to_the_definition_with_a_wide_disk(monkeypatch):
-    monkeypatch.setattr("airseg.bench.metrics.boundaries.TOLERANCE", 0.2)
+    monkeypatch.setattr("airseg.bench.metrics.boundary_counts.TOLERANCE", 0.2)
     label, prediction = blocks(3, 20, 16, 3, True), blocks(4, 20, 16, 3, False)
     radius = tolerance_px(20, 16)
     assert radius == 5

@@ -8,7 +8,7 @@ from label_videos import make_video
 
 from airseg.bench.metrics.formulas import METRICS
 from airseg.bench.metrics.intervals import Bootstrap, interval, spread
-from airseg.bench.metrics.video import SequenceScorer, add_counts
+from airseg.bench.metrics.sequence_scorer import SequenceScorer, add_counts
 
 
 def counts_of(seed, frames=3):

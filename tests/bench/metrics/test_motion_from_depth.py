@@ -14,11 +14,11 @@ from airseg.bench.metrics.motion import (
     motion_from_flow,
 )
 from airseg.geometry import quaternion_from_euler
-from airseg.recording.recorder import Recorder, RecordOptions
-from airseg.recording.segmentation import Palette
-from airseg.recording.storage import Recording
+from airseg.recording.flying.mesh_ids import Palette
+from airseg.recording.flying.recorder import Recorder, RecordOptions
+from airseg.recording.stored.storage import Recording
 from airseg.simulators.client import SimulatorClient
-from airseg.simulators.embedded.segmentation import palette
+from airseg.simulators.embedded.sensing.segmentation_ids import palette
 
 FOCAL = 50.0
 

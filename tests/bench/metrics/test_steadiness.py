@@ -10,7 +10,7 @@ from label_videos import make_video
 from metric_oracles import consistency, mvc_correct, mvc_official
 
 from airseg.bench.metrics.formulas import METRICS
-from airseg.bench.metrics.video import SequenceScorer, add_counts
+from airseg.bench.metrics.sequence_scorer import SequenceScorer, add_counts
 
 
 def scored(predictions, labels, classes=4):

@@ -12,7 +12,7 @@ from torchmetrics.classification import MulticlassJaccardIndex
 from airseg.bench.metrics import ConfusionMatrix
 from airseg.bench.metrics.formulas import METRICS, confusion
 from airseg.bench.metrics.motion import ENTERED, SEEN, UNCOVERED, UNKNOWN, Motion
-from airseg.bench.metrics.video import AREAS, SequenceScorer, add_counts
+from airseg.bench.metrics.sequence_scorer import AREAS, SequenceScorer, add_counts
 
 
 def shifted(height, width, dx, dy=0):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from airseg.bench.results import DatasetResult, Result, ScoreResult
+from airseg.bench.results.result import DatasetResult, Result, ScoreResult
 from airseg.bench.temporal.charts import gain_chart
 from airseg.bench.temporal.findings import (
     Curve,

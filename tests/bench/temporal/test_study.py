@@ -8,15 +8,15 @@ import pytest
 import torch
 from command_line import run, said
 
-from airseg.bench.evaluate import score_split
 from airseg.bench.metrics.confusion import mean_iou
-from airseg.bench.recipe import Recipe
-from airseg.bench.results import load_result
+from airseg.bench.recipes.recipe import Recipe
+from airseg.bench.results.result import load_result
 from airseg.bench.run import run_recipe
+from airseg.bench.scoring.evaluate import score_split
 from airseg.bench.temporal import study
 from airseg.bench.temporal.findings import Gains, find
 from airseg.bench.temporal.pairs import load_rows, pair_up
-from airseg.bench.temporal.run import run_study
+from airseg.bench.temporal.run_study import run_study
 from airseg.bench.temporal.study import CLEAN, Plan, measure
 from airseg.errors import RecipeError
 

@@ -1,0 +1,248 @@
+"""The founding paper's Table 2 and its figures 7 and 8, with ours beside them.
+
+Which results belong to which is told by their recipe's name: ``paper-table2``, ``fair-table2``,
+``paper-fig7``, ``paper-fig8``, and the same with an ending, such as ``-mini``, for other sizes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from airseg.bench.leaderboard.line_plot import Line, line_plot
+from airseg.bench.leaderboard.table import machines, shown
+from airseg.bench.results.published import PublishedNumbers, PublishedRow
+from airseg.bench.results.result import Result
+from airseg.bench.results.seeds import MeanResult
+
+_COLORS = {0: "#3b82c4", 2: "#d9722e", 4: "#3f9e6b", 6: "#9b6bd3"}
+_OTHER = "#6b7785"
+_NAME = re.compile(r"^(paper-table2|fair-table2|paper-fig7|paper-fig8)(.*)$")
+_SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A table or a figure.
+
+    Attributes:
+        name: of its files; title: of it; text: what is to be known before reading it.
+        heads, rows: of a table; leaks: the columns whose scores leak, counted from 0.
+        plots: SVG, side by side.
+    """
+
+    name: str
+    title: str
+    text: str
+    heads: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    leaks: frozenset[int] = frozenset()
+    plots: tuple[str, ...] = ()
+
+    def markdown(self) -> str:
+        """Return title, text and table in Markdown."""
+        lines = [f"**{self.title}.** {self.text}", ""]
+        if self.heads:
+            marked = [
+                h + (" *(leaks)*" if i in self.leaks else "") for i, h in enumerate(self.heads)
+            ]
+            cells = [marked, ["---", *["---:"] * (len(self.heads) - 1)], *self.rows]
+            lines += ["| " + " | ".join(row) + " |" for row in cells]
+        return "\n".join(lines) + "\n"
+
+
+def paper_figures(results: Sequence[Result], published: PublishedNumbers | None) -> list[Figure]:
+    """Return the table and figures that some results belong to.
+
+    Args:
+        results: of a leaderboard.
+        published: where the paper's own numbers are, or None to leave them out.
+    """
+    groups: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        found = _NAME.match(str(result.recipe.get("name", "")))
+        if found and result.kind == "model":
+            groups.setdefault((found[1], found[2]), []).append(result)
+    theirs = {r.depth: r for r in published.rows if r.depth is not None} if published else {}
+    endings = list(dict.fromkeys(ending for _, ending in groups))
+    figures = []
+    for ending in endings:
+        paper, fair = groups.get(("paper-table2", ending)), groups.get(("fair-table2", ending))
+        if paper or fair:
+            figures.append(_table(ending, paper or [], fair or [], theirs))
+        if ("paper-fig7", ending) in groups:
+            figures.append(_curves_by_depth(ending, groups["paper-fig7", ending], theirs))
+        if ("paper-fig8", ending) in groups:
+            figures.append(_curves_by_batching(ending, groups["paper-fig8", ending]))
+    return figures
+
+
+def depth_of(result: Result) -> int:
+    """Return N of a row, how many earlier frames it aggregates."""
+    return int(result.recipe.get("model", {}).get("options", {}).get("tca_depth", 0))
+
+
+def _table(
+    ending: str,
+    paper: Sequence[Result],
+    fair: Sequence[Result],
+    theirs: dict[int, PublishedRow],
+) -> Figure:
+    ours, fairly = ({depth_of(r): r for r in rows} for rows in (paper, fair))
+    columns: list[tuple[str, bool, Callable[[int], str]]] = [
+        (f"paper: {split}", True, lambda n, s=split: _jaccard(theirs.get(n), s))
+        for split in _SPLITS
+    ]
+    if ours:
+        columns += [
+            ("ours, its protocol: train", True, lambda n: _last(ours.get(n), "training_jaccard")),
+            ("val", True, lambda n: _last(ours.get(n), "validation_jaccard")),
+            ("test", True, lambda n: _score(ours.get(n), "paper_jaccard")),
+            ("mIoU", True, lambda n: _score(ours.get(n), "mean_iou")),
+            ("frames trained on", False, lambda n: _frames(ours.get(n))),
+        ]
+    if fairly:
+        columns += [
+            ("ours, fair: Eq. 1-2", False, lambda n: _score(fairly.get(n), "paper_jaccard")),
+            ("fair: mIoU", False, lambda n: _score(fairly.get(n), "mean_iou")),
+            ("fair: frames trained on", False, lambda n: _frames(fairly.get(n))),
+        ]
+    columns.append(("FPS, paper", False, lambda n: _fps(theirs.get(n))))
+    for machine in machines([*paper, *fair]):
+        columns.append((f"FPS, {machine}", False, _fps_on(machine, fairly or ours)))
+    depths = sorted({*theirs, *ours, *fairly})
+    return Figure(
+        name=f"paper-table2{ending}",
+        title=f"Table 2 of the founding paper{_size(ending, [*paper, *fair])}",
+        text="Per cent of the paper's Eq. 1-2 unless it says mIoU. Under the paper's protocol a "
+        "larger N also means fewer frames to train on, and tested frames lie beside trained ones; "
+        "under the fair one only N differs, and the test is on other flights.",
+        heads=("N", *(title for title, _, _ in columns)),
+        rows=tuple((str(n), *(cell(n) for _, _, cell in columns)) for n in depths),
+        leaks=frozenset(i + 1 for i, (_, leaks, _) in enumerate(columns) if leaks),
+    )
+
+
+def _curves_by_depth(
+    ending: str, results: Sequence[Result], theirs: dict[int, PublishedRow]
+) -> Figure:
+    def panel(curve: str, split: str, title: str) -> str:
+        lines = [
+            Line(
+                f"N={depth_of(r)}",
+                _COLORS.get(depth_of(r), _OTHER),
+                _by_epoch(r, curve),
+                published=_published(theirs.get(depth_of(r)), split),
+            )
+            for r in sorted(results, key=depth_of)
+        ]
+        return line_plot(lines, title, "epoch")
+
+    return Figure(
+        name=f"paper-fig7{ending}",
+        title=f"Figure 7 of the founding paper: N earlier frames{_size(ending, results)}",
+        text="Ours, under the paper's protocol, whose validation windows lie between training "
+        "windows of the same flight. Of the paper's curves no numbers are at hand: dotted are the "
+        "ends that its Table 2 prints.",
+        plots=_kept(
+            panel("training_jaccard", "train", "training Eq. 1-2, %"),
+            panel("validation_jaccard", "val", "validation Eq. 1-2, % (leaks)"),
+        ),
+    )
+
+
+def _curves_by_batching(ending: str, results: Sequence[Result]) -> Figure:
+    def panel(curve: str, title: str) -> str:
+        lines = []
+        for r in sorted(results, key=lambda r: (depth_of(r), _batching(r))):
+            dash = "6 4" if _batching(r) == "homogeneous" else ""
+            label = f"N={depth_of(r)} {_batching(r)}"
+            lines.append(Line(label, _COLORS.get(depth_of(r), _OTHER), _by_epoch(r, curve), dash))
+        return line_plot(lines, title, "epoch")
+
+    rows = tuple(
+        (
+            f"N={depth_of(r)} {_batching(r)}",
+            _last(r, "training_jaccard"),
+            _last(r, "validation_jaccard"),
+            _score(r, "paper_jaccard"),
+            _score(r, "mean_iou"),
+        )
+        for r in sorted(results, key=lambda r: (depth_of(r), _batching(r)))
+    )
+    return Figure(
+        name=f"paper-fig8{ending}",
+        title="Figure 8 of the founding paper: homogeneous batches, of one flight, against mixed "
+        f"ones, of clips of many{_size(ending, results)}",
+        text="Ours, under the paper's protocol. Of the paper's curves no numbers are at hand, so "
+        "only ours stand here.",
+        heads=("row", "train", "val", "test", "mIoU"),
+        rows=rows,
+        leaks=frozenset(range(1, 5)),
+        plots=_kept(
+            panel("training_jaccard", "training Eq. 1-2, %"),
+            panel("validation_jaccard", "validation Eq. 1-2, % (leaks)"),
+        ),
+    )
+
+
+def _size(ending: str, results: Sequence[Result]) -> str:
+    """Return how a reduced run differs from the paper's size, in words, or nothing."""
+    data = results[0].recipe.get("data", {}) if results else {}
+    size = f"{data.get('height')}x{data.get('width')}"
+    return f", at {size}" + (f" ({ending.strip('-')})" if ending else "")
+
+
+def _by_epoch(result: Result, curve: str) -> list[tuple[float, float]]:
+    steps = result.curves.epoch_steps or 1
+    return [(at / steps, 100 * v) for at, v in getattr(result.curves, curve) if v is not None]
+
+
+def _batching(result: Result) -> str:
+    return str(result.recipe.get("data", {}).get("batching", "mixed"))
+
+
+def _published(row: PublishedRow | None, split: str) -> float | None:
+    return row.paper_jaccard.get(split) if row else None  # type: ignore[call-overload]
+
+
+def _jaccard(row: PublishedRow | None, split: str) -> str:
+    value = _published(row, split)
+    return "-" if value is None else f"{value:.1f}"
+
+
+def _last(result: Result | None, curve: str) -> str:
+    values = [v for _, v in getattr(result.curves, curve) if v is not None] if result else []
+    return f"{100 * values[-1]:.1f}" if values else "-"
+
+
+def _score(result: Result | None, name: str) -> str:
+    value = getattr(result.scores, name) if result else None
+    if value is None:
+        return "-"
+    text = f"{100 * value:.1f}"
+    if isinstance(result, MeanResult):
+        return f"{text} ± {100 * result.deviation.get(name, 0.0):.1f}"
+    bounds = result.scores.intervals.get(name) if result else None
+    return f"{text} ({100 * bounds[0]:.1f} to {100 * bounds[1]:.1f})" if bounds else text
+
+
+def _frames(result: Result | None) -> str:
+    return f"{result.supervised_frames}" if result else "-"
+
+
+def _fps(row: PublishedRow | None) -> str:
+    return shown(row.fps, 0) if row and row.fps is not None else "-"
+
+
+def _fps_on(machine: str, rows: dict[int, Result]) -> Callable[[int], str]:
+    def cell(depth: int) -> str:
+        speed = rows[depth].speed if depth in rows else None
+        return f"{speed.frames_per_second:.1f}" if speed and speed.machine == machine else "-"
+
+    return cell
+
+
+def _kept(*plots: str) -> tuple[str, ...]:
+    return tuple(p for p in plots if p)

@@ -1,0 +1,105 @@
+"""Sample frames for the page: frame, labels, and what each row predicted, as data of an image."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from airseg.bench.results.result import Result
+from airseg.classes import IGNORE_INDEX, class_palette
+
+_WIDTH_PX = 480
+_BUDGET_BYTES = 24_000_000
+"""Frames beyond this are left out, each flight's last first, so that the page opens anywhere."""
+
+
+@dataclass
+class Moment:
+    """One sample frame.
+
+    Attributes:
+        index: frame number in its flight.
+        frame: JPEG, label: PNG of class colours, as data URLs.
+        predictions: the same of each row that has one, by run.
+    """
+
+    index: int
+    frame: str
+    label: str
+    predictions: dict[str, str] = field(default_factory=dict)
+
+
+def collect_moments(rows: Sequence[tuple[Path, Result]]) -> dict[str, list[Moment]]:
+    """Return the sample frames of each flight in time order, with every row's prediction.
+
+    Args:
+        rows: results and their files; the pictures lie in folders named after the runs beside
+            them. A result that travelled without its pictures has none.
+    """
+    wanted: dict[tuple[int, str, int], list[tuple[str, Path]]] = {}
+    turns: dict[str, dict[int, None]] = {}
+    for path, result in rows:
+        for name, index in result.samples:
+            turns.setdefault(name, {})[index] = None
+            turn = list(turns[name]).index(index)
+            stem = path.parent / result.run / f"{name}-{index:06d}"
+            wanted.setdefault((turn, name, index), []).append((result.run, stem))
+    flights: dict[str, list[Moment]] = {}
+    palette = class_palette(list(rows[0][1].scores.class_iou)) if rows else class_palette()
+    spent = 0
+    for _, name, index in sorted(wanted):
+        found = wanted[_, name, index]
+        moment = _read_moment(index, found, palette) if spent < _BUDGET_BYTES else None
+        if moment is not None:
+            flights.setdefault(name, []).append(moment)
+            spent += sum(map(len, [moment.frame, moment.label, *moment.predictions.values()]))
+    return {name: sorted(m, key=lambda m: m.index) for name, m in sorted(flights.items())}
+
+
+def _read_moment(index: int, runs: list[tuple[str, Path]], palette: np.ndarray) -> Moment | None:
+    moment: Moment | None = None
+    for run, stem in runs:
+        if not Path(f"{stem}-prediction.png").exists():
+            continue
+        frame = cv2.imread(f"{stem}-frame.png")
+        label = cv2.imread(f"{stem}-label.png", cv2.IMREAD_GRAYSCALE)
+        guess = cv2.imread(f"{stem}-prediction.png", cv2.IMREAD_GRAYSCALE)
+        if frame is None or label is None or guess is None:
+            continue
+        if moment is None:
+            moment = Moment(index, _jpeg(frame), classes_png(label, palette))
+        moment.predictions[run] = classes_png(guess, palette)
+    return moment
+
+
+def classes_png(labels: np.ndarray, palette: np.ndarray, width_px: int = _WIDTH_PX) -> str:
+    """Return labels in class colours as the data URL of a PNG; what has no class is transparent.
+
+    Args:
+        labels: (H, W) uint8 class indices.
+        palette: (256, 3) uint8 RGB by class index.
+        width_px: of the picture, at most; pixels are taken, never mixed.
+    """
+    height, width = labels.shape
+    if width > width_px:
+        size = (width_px, max(1, round(height * width_px / width)))
+        labels = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST)
+    image = np.dstack([palette[labels][..., ::-1], (labels != IGNORE_INDEX) * np.uint8(255)])
+    return _url("image/png", cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1])
+
+
+def _jpeg(bgr: np.ndarray) -> str:
+    height, width = bgr.shape[:2]
+    if width > _WIDTH_PX:
+        size = (_WIDTH_PX, max(1, round(height * _WIDTH_PX / width)))
+        bgr = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
+    return _url("image/jpeg", cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 82])[1])
+
+
+def _url(kind: str, data: np.ndarray) -> str:
+    return f"data:{kind};base64," + base64.b64encode(data.tobytes()).decode("ascii")

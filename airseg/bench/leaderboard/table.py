@@ -1,0 +1,346 @@
+"""The table: results as rows, as CSV and Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from airseg.bench.results.published import PublishedNumbers, PublishedRow
+from airseg.bench.results.result import Result, SpeedResult
+from airseg.bench.results.seeds import MeanResult
+from airseg.errors import RecipeError
+
+BEGIN, END = "<!-- leaderboard:begin -->", "<!-- leaderboard:end -->"
+BADGES = {
+    "fair": ("fair", "split by flight; every row supervises the same frames"),
+    "submitted": (
+        "submitted",
+        "label maps of another program; how it was trained, its author says",
+    ),
+}
+"""Protocol to badge and its meaning; all others leak, see `badge`."""
+
+_LEAKS = (
+    "leaks",
+    "test frames lie beside training frames of the same flight, as in the founding paper: "
+    "no measure of how a network does on a new flight",
+)
+_NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table.
+
+    Attributes:
+        title: its heading, with the unit; meaning: what stands in it.
+        value: takes it from a result; NaN or an empty text where there is none.
+        digits: after the point, or None for text.
+        always: whether it stands there even where no row has a value.
+        brief: whether it stands in Markdown too, which people read in a narrow window.
+    """
+
+    title: str
+    meaning: str
+    value: Callable[[Result], float | str]
+    digits: int | None = None
+    always: bool = True
+    brief: bool = True
+
+
+def badge(protocol: str) -> tuple[str, str]:
+    """Return the badge of a protocol and what it means."""
+    return BADGES.get(protocol, _LEAKS)
+
+
+def machines(results: Sequence[Result]) -> list[str]:
+    """Return the machines that speeds were measured on, sorted."""
+    return sorted({r.speed.machine for r in results if r.speed})
+
+
+def columns(results: Sequence[Result]) -> list[Column]:
+    """Return the columns that some results fill; speed has columns of its own a machine."""
+    speeds = _speed_columns(machines(results))
+    candidates = [*_SCORES, *speeds, *_SIZES, *_DETAILS, _PROTOCOL]
+    return [c for c in candidates if c.always or any(not _is_missing(c.value(r)) for r in results)]
+
+
+def table(results: Sequence[Result]) -> pd.DataFrame:
+    """Return the leaderboard, one row a result; numbers in the columns' units, NaN where none."""
+    chosen = columns(results)
+    rows = [[c.value(r) for c in chosen] for r in results]
+    return pd.DataFrame(rows, columns=[c.title for c in chosen])
+
+
+def class_table(results: Sequence[Result]) -> pd.DataFrame:
+    """Return class IoU in per cent: a row a result, a column a class."""
+    names = list(results[0].scores.class_iou)
+    rows = [[_percent(r.scores.class_iou.get(n)) for n in names] for r in results]
+    return pd.DataFrame(rows, columns=names, index=[r.label for r in results])
+
+
+def check_comparable(results: Sequence[Result], content_hash: str | None = None) -> None:
+    """Refuse to put rows of different datasets, or of one protocol's different splits, together.
+
+    Args:
+        results: of one table.
+        content_hash: of the dataset they must have been scored on, or None for any one.
+
+    Raises:
+        RecipeError: two results were scored on different frames, or not on that dataset.
+    """
+    first: dict[str, Result] = {}
+    for other in results:
+        if content_hash is not None and other.dataset.content_hash != content_hash:
+            raise RecipeError(
+                f"{other.run} was scored on dataset {other.dataset.content_hash[:12]}, and the "
+                f"given one is {content_hash[:12]}; run its recipe on this one."
+            )
+        same = first.setdefault(other.protocol, other)
+        whole = results[0]
+        odd = same if other.dataset != same.dataset else None
+        odd = whole if other.dataset.content_hash != whole.dataset.content_hash else odd
+        if odd is not None:
+            raise RecipeError(
+                f"{odd.run} and {other.run} were scored on different frames (dataset "
+                f"{odd.dataset.content_hash[:12]} {odd.dataset.split}, "
+                f"{other.dataset.content_hash[:12]} {other.dataset.split}); a leaderboard compares "
+                "rows of one dataset. Make one for each."
+            )
+
+
+def markdown(results: Sequence[Result]) -> str:
+    """Return the leaderboard and its class table in Markdown."""
+    chosen, classes = [c for c in columns(results) if c.brief], class_table(results)
+    lines = [_row(c.title for c in chosen)]
+    lines.append(_row("---" if c.digits is None else "---:" for c in chosen))
+    lines += [_row(shown(c.value(r), c.digits) for c in chosen) for r in results]
+    lines += ["", f"Class IoU %, {split_text(results[0])}:", ""]
+    lines += [_row(["system", *classes.columns]), _row(["---"] + ["---:"] * len(classes.columns))]
+    for label, values in zip(classes.index, classes.to_numpy(), strict=True):
+        lines.append(_row([shown(label, None), *(shown(float(v), 1) for v in values)]))
+    known = machines(results)
+    if known:
+        named = known if len(known) == 1 else [f"{_letter(i)}: {m}" for i, m in enumerate(known)]
+        lines += ["", f"Speed: {'; '.join(named)}."]
+    if any(badge(r.protocol)[0] == "leaks" for r in results):
+        lines += ["", f"Rows marked **leaks**: {_LEAKS[1]}."]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def published_columns(numbers: PublishedNumbers) -> list[tuple[str, str, int | None]]:
+    """Return title, meaning and digits of the columns of `published_cells`."""
+    fixed = [
+        ("system", "as its paper calls it", None),
+        ("paper", "who reports it", None),
+        ("scored on", "dataset and split", None),
+        ("size", "height x width of frames", None),
+        ("mIoU %", "as printed", 1),
+        ("Eq. 1-2 %", "the founding paper's 'mIoU' on its test windows", 1),
+        ("accuracy %", "share of pixels that are right", 1),
+        ("mVC8 %", "VSPW's script, which never looks at the label", 1),
+        ("mVC16 %", "the same over 16 frames", 1),
+        ("Cons %", "share of pixels whose prediction agrees with the next frame's", 1),
+        ("ConsW %", "the share that agrees and is wrong", 1),
+        ("params M", "millions", 2),
+        ("GMAC", "multiply-adds of a frame, 1e9; most papers print them as FLOPs", 1),
+    ]
+    speeds = [(f"FPS, {m}", "as that paper timed it", 1) for m in numbers.machines]
+    return [*fixed, *speeds, ("remark", "what to know before quoting it", None)]
+
+
+def published_cells(numbers: PublishedNumbers, row: PublishedRow) -> list[float | str]:
+    """Return one row's values in the order of `published_columns`."""
+    values = (
+        row.mean_iou,
+        row.paper_jaccard.get("test"),
+        *(row.accuracy, row.mvc8, row.mvc16, row.cons, row.consw, row.params_m, row.gmacs),
+        *(row.fps if row.gpu == m else None for m in numbers.machines),
+    )
+    remarks = [row.table, row.note, "" if row.verified else "not verified"]
+    cells = [_NAN if v is None else v for v in values]
+    paper = numbers.papers[row.paper].name
+    remark = "; ".join(r for r in remarks if r)
+    return [row.system, paper, row.dataset, row.size, *cells, remark]
+
+
+def published_markdown(numbers: PublishedNumbers) -> str:
+    """Return the published rows as a Markdown table of their own."""
+    heads = published_columns(numbers)
+    lines = ["Published by the papers, on their own data and machines:", ""]
+    lines += [_row(h[0] for h in heads)]
+    lines += [_row("---" if h[2] is None else "---:" for h in heads)]
+    for row in numbers.rows:
+        cells = zip(published_cells(numbers, row), heads, strict=True)
+        lines.append(_row(shown(v, h[2]) for v, h in cells))
+    return "\n".join(lines) + "\n"
+
+
+def csv_table(results: Sequence[Result], numbers: PublishedNumbers | None) -> pd.DataFrame:
+    """Return all rows as one table for programs: ours, then the published ones, marked by kind."""
+    ours = table(results)
+    ours.insert(1, "kind", [r.kind for r in results])
+    ours["machine"] = [r.speed.machine if r.speed else "" for r in results]
+    ours["command"] = [r.command for r in results]
+    ours["recipe"] = [r.recipe_hash for r in results]
+    ours["scored on"] = [f"{r.dataset.content_hash[:12]} {r.dataset.split}" for r in results]
+    if numbers is None:
+        return ours
+    titles = [c[0] for c in published_columns(numbers)]
+    theirs = pd.DataFrame([published_cells(numbers, r) for r in numbers.rows], columns=titles)
+    theirs.insert(1, "kind", "published")
+    theirs["protocol"] = ["leaks" if r.leaks else "" for r in numbers.rows]
+    # Frames a second of other machines have columns of their own already; concat keeps them apart.
+    return pd.concat([ours, theirs.dropna(axis=1, how="all")], ignore_index=True)
+
+
+def splice(path: Path, text: str) -> None:
+    """Put a text between the leaderboard's markers of a Markdown file.
+
+    Raises:
+        RecipeError: the file lacks a marker.
+    """
+    try:
+        content = path.read_text(encoding="utf-8")
+    except OSError as cause:
+        raise RecipeError(f"{path}: cannot be read ({cause.strerror}).") from None
+    if BEGIN not in content or END not in content:
+        raise RecipeError(f"{path}: lacks the lines {BEGIN} and {END}.")
+    before, rest = content.split(BEGIN, 1)
+    after = rest.split(END, 1)[1]
+    path.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")
+
+
+def shown(value: object, digits: int | None) -> str:
+    """Return a cell as people read it: digits after the point, a dash where there is nothing."""
+    if digits is None:
+        return str(value).replace("|", "/")
+    return "-" if _is_missing(value) else f"{float(value):.{digits}f}"  # type: ignore[arg-type]
+
+
+def split_text(result: Result) -> str:
+    """Return which frames a result was scored on, in words."""
+    frames, flights = sum(result.dataset.sequences.values()), len(result.dataset.sequences)
+    plural = "" if flights == 1 else "s"
+    return f"{result.dataset.split} split, {frames} frames of {flights} flight{plural}"
+
+
+def _score(name: str) -> Callable[[Result], float]:
+    return lambda r: _percent(getattr(r.scores, name, None))
+
+
+def _speed(machine: str, take: Callable[[SpeedResult], float]) -> Callable[[Result], float]:
+    return lambda r: take(r.speed) if r.speed and r.speed.machine == machine else _NAN
+
+
+def _sized(take: Callable[[SpeedResult], float]) -> Callable[[Result], float]:
+    return lambda r: take(r.speed) if r.speed else _NAN
+
+
+def _frame_size(result: Result) -> str:
+    data = result.recipe.get("data", {})
+    return f"{data.get('height')}x{data.get('width')}" if result.speed else ""
+
+
+def _seeds(result: Result) -> str:
+    if not isinstance(result, MeanResult):
+        return ""
+    return f"{100 * result.deviation.get('mean_iou', 0.0):.1f} ({len(result.seeds)})"
+
+
+def _interval(result: Result) -> str:
+    bounds = result.scores.intervals.get("mean_iou")
+    return f"{100 * bounds[0]:.1f} to {100 * bounds[1]:.1f}" if bounds else ""
+
+
+def _detail(title: str, meaning: str, name: str, *, brief: bool = False) -> Column:
+    return Column(title, meaning, _score(name), 1, always=False, brief=brief)
+
+
+_SCORES = (
+    Column("system", "network and depth N of its temporal context", lambda r: r.label),
+    Column(
+        "mIoU %",
+        "class-mean intersection over union, pooled over the whole split",
+        _score("mean_iou"),
+        1,
+    ),
+    Column("± seeds", "its standard deviation over seeds, and how many", _seeds, always=False),
+    Column(
+        "mIoU 95 %",
+        "its 95 % interval by bootstrap over flights; rough where there are few",
+        _interval,
+        always=False,
+    ),
+    Column("accuracy %", "share of pixels that are right", _score("pixel_accuracy"), 1),
+    Column(
+        "Eq. 1-2 %",
+        "the founding paper's 'mIoU', a function of pixel accuracy",
+        _score("paper_jaccard"),
+        1,
+    ),
+    _detail("mVC8 %", "share of pixels right in all of 8 frames", "mvc8_correct", brief=True),
+    _detail("mVC16 %", "the same of 16 frames", "mvc16_correct", brief=True),
+)
+
+_DETAILS = (
+    _detail("boundary F %", "how well outlines lie on the labels'", "boundary_f"),
+    _detail(
+        "mVC8 official %",
+        "VSPW's script: constant over 8 frames, right or wrong; one class everywhere scores 100",
+        "mvc8_official",
+    ),
+    _detail("mVC16 official %", "the same over 16 frames", "mvc16_official"),
+    _detail("Cons %", "predicted the same in two frames", "cons"),
+    _detail("ConsW %", "predicted the same, and wrong", "cons_wrong"),
+    _detail("warped Cons %", "the same along the image motion, where visible", "warp_consistency"),
+    _detail("warped TC %", "VSPW's TC with the motion known exactly", "warp_mean_iou"),
+)
+
+_SIZES = (
+    Column("params M", "trainable numbers, millions", _sized(lambda s: s.parameters / 1e6), 2),
+    Column("GMAC", "multiply-adds of a frame, 1e9", _sized(lambda s: s.gmacs), 2),
+    Column("memory KB", "what a stream remembers", _sized(lambda s: s.memory_bytes / 1000), 0),
+    Column("size", "height x width of frames while training, predicting and timing", _frame_size),
+)
+
+_PROTOCOL = Column(
+    "protocol",
+    "fair: split by flight, the same supervised frames; leaks: test beside training frames",
+    lambda r: badge(r.protocol)[0],
+)
+
+
+def _speed_columns(known: list[str]) -> list[Column]:
+    """Return the speed columns of every machine; of none, one empty set."""
+    made = []
+    for i, machine in enumerate(known or [""]):
+        mark = f" [{_letter(i)}]" if len(known) > 1 else ""
+        where = f" on {machine}" if len(known) > 1 else ""
+        takes: list[tuple[str, str, Callable[[SpeedResult], float]]] = [
+            ("FPS", "streaming, batch 1, to a label map", lambda s: s.frames_per_second),
+            ("p50 ms", "median latency of a frame to a label map", lambda s: s.labelmap_ms["p50"]),
+            ("p99 ms", "99th percentile of the same", lambda s: s.labelmap_ms["p99"]),
+        ]
+        for title, meaning, take in takes:
+            made.append(Column(title + mark, meaning + where, _speed(machine, take), 1))
+    return made
+
+
+def _letter(index: int) -> str:
+    return chr(ord("A") + index)
+
+
+def _row(cells: object) -> str:
+    return "| " + " | ".join(str(c) for c in cells) + " |"  # type: ignore[attr-defined]
+
+
+def _is_missing(value: object) -> bool:
+    return value == "" if isinstance(value, str) else value != value
+
+
+def _percent(value: float | None) -> float:
+    return _NAN if value is None else 100 * value

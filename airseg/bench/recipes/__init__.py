@@ -1,0 +1,1 @@
+"""Recipes: what to train, how, and on what; YAML in, checked values out."""

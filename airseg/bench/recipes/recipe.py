@@ -1,0 +1,255 @@
+"""Recipes: what to train and how, one YAML file for one or several rows of the leaderboard."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from airseg.bench.recipes.recipe_parts import (
+    DataRecipe,
+    EvaluateRecipe,
+    LossRecipe,
+    ModelRecipe,
+    PaperRecipe,
+    TrainRecipe,
+)
+from airseg.documents import StrictModel, load_document
+from airseg.errors import RecipeError, did_you_mean
+from airseg.resources import find_resource
+
+
+class Variant(StrictModel):
+    """A row of its own: a label, and the fields that differ from the recipe's."""
+
+    label: str = Field(min_length=1)
+    set: dict[str, Any] = {}
+
+
+class Recipe(StrictModel):
+    """One comparison.
+
+    Attributes:
+        protocol: ``fair``: split by sequence, the same supervised frames, steps and seeds for all.
+            ``paper``: the founding paper's, whose test frames neighbour its training frames.
+        dataset: HDF5 file, where the command names none.
+        baseline: add a row that predicts the training set's commonest class everywhere.
+        variants: rows; none means one row, named after the recipe.
+        sweep: field and values: every row once for each combination of values.
+        seeds: every row once for each; none means `train.seed`.
+        label: of swept rows, with fields in braces: ``N={model.options.tca_depth}``.
+    """
+
+    format: Literal[1] = 1
+    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    description: str = ""
+    protocol: Literal["fair", "paper"] = "fair"
+    dataset: str = ""
+    model: ModelRecipe
+    data: DataRecipe = DataRecipe()
+    loss: LossRecipe = LossRecipe()
+    train: TrainRecipe = TrainRecipe()
+    evaluate: EvaluateRecipe = EvaluateRecipe()
+    paper: PaperRecipe = PaperRecipe()
+    baseline: bool = False
+    variants: list[Variant] = []
+    sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
+    seeds: list[Annotated[int, Field(ge=0)]] = []
+    label: str = ""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        data = self.data
+        if self.train.accumulate > data.clips_per_batch:
+            raise ValueError(
+                f"train.accumulate is {self.train.accumulate}, and a batch has only "
+                f"{data.clips_per_batch} clips (data.clips_per_batch) to cut"
+            )
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds: {self.seeds}: one stands twice")
+        if self.protocol == "paper":
+            self._fits_the_paper()
+        return self
+
+    def _fits_the_paper(self) -> None:
+        data, by = self.data, self.paper.label_divisor
+        if data.height % by or data.width % by:
+            raise ValueError(
+                f"protocol paper: {data.height}x{data.width} cannot be divided by "
+                f"{by} (paper.label_divisor)"
+            )
+        changes = data.flip or data.photometric or data.augment
+        if data.stride != 1 or changes or self.loss.resolution != "logits":
+            raise ValueError(
+                "protocol paper: expected data.stride 1, data.flip false, data.photometric 0, no "
+                "data.augment and loss.resolution logits, as the founding paper has them"
+            )
+
+    def fingerprint(self) -> str:
+        """Return a hash of everything that decides the result."""
+        return fingerprint_of(self.model_dump(mode="json"))
+
+
+_DECIDES_NOTHING = ("description", "variants", "baseline", "sweep", "seeds", "label", "dataset")
+
+
+def fingerprint_of(content: dict[str, Any]) -> str:
+    """Return the hash of a recipe as a result stores it."""
+    kept = {k: v for k, v in content.items() if k not in _DECIDES_NOTHING}
+    text = json.dumps(kept, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def load_recipe(name: str, settings: Sequence[str] = (), sweeps: Sequence[str] = ()) -> Recipe:
+    """Read a recipe by path or bare name, and change fields.
+
+    Args:
+        name: a path, or the name of a shipped recipe.
+        settings: ``train.steps=100`` and the like; values are YAML.
+        sweeps: ``train.learning_rate=[0.1, 0.01]`` and the like, beside the recipe's own.
+
+    Raises:
+        RecipeError: no such recipe, or it is wrong; the message names file, line and field.
+    """
+    path: Path = find_resource("recipe", name, RecipeError)
+    recipe = load_document(path, Recipe, RecipeError)
+    changes = dict(_parse_setting("--set", s) for s in settings)
+    changed = apply_settings(recipe, changes, "--set") if changes else recipe
+    if sweeps:
+        added = dict(_parse_sweep(s) for s in sweeps)
+        changed = apply_settings(changed, {"sweep": {**changed.sweep, **added}}, "--sweep")
+    rows(changed)  # wrong variants are told before any work begins
+    return changed
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the leaderboard to be.
+
+    Attributes:
+        label: what the table shows; the same for all seeds.
+        run: its file's and folder's name.
+        recipe: what to do, without variants, sweep and seeds.
+    """
+
+    label: str
+    run: str
+    recipe: Recipe
+
+
+def rows(recipe: Recipe) -> list[Row]:
+    """Return every row of a recipe: variants, times values of the sweep, times seeds.
+
+    Raises:
+        RecipeError: a variant or a swept value is wrong, or two rows have one name.
+    """
+    single = {"variants": [], "sweep": {}, "seeds": [], "label": "", "baseline": False}
+    found = []
+    for variant in recipe.variants or [Variant(label=recipe.name)]:
+        for values in itertools.product(*recipe.sweep.values()):
+            swept = dict(zip(recipe.sweep, values, strict=True))
+            source = f"variant '{variant.label}'" if variant.set else "sweep"
+            changed = apply_settings(recipe, {**variant.set, **swept, **single}, source)
+            label = _label(recipe, variant, changed, swept)
+            run = f"{recipe.name}-{_slug(label)}"
+            found += [
+                Row(label, f"{run}-seed{seed}", apply_settings(changed, {"train.seed": seed}, run))
+                for seed in recipe.seeds
+            ] or [Row(label, run, changed)]
+    names = [row.run for row in found]
+    for row in found:
+        if names.count(row.run) > 1:
+            raise RecipeError(
+                f"{recipe.name}: two rows are called '{row.label}', and would overwrite each "
+                "other. Give them labels of their own."
+            )
+    return found
+
+
+def _label(recipe: Recipe, variant: Variant, row: Recipe, swept: dict[str, Any]) -> str:
+    """Return a row's label: the template's, or the variant's with what is swept."""
+    if not recipe.label:
+        said = ", ".join(f"{key.rsplit('.', 1)[-1]}={value}" for key, value in swept.items())
+        return f"{variant.label} {said}".strip()
+
+    def value(match: re.Match[str]) -> str:
+        place: Any = {**row.model_dump(mode="json"), "variant": variant.label}
+        for part in match[1].split("."):
+            if not isinstance(place, dict) or part not in place:
+                raise RecipeError(f"label: '{recipe.label}': there is no field '{match[1]}'.")
+            place = place[part]
+        return str(place)
+
+    return re.sub(r"\{([^{}]*)\}", value, recipe.label)
+
+
+def _slug(text: str) -> str:
+    # Runs are names of files, folders and of elements of the page: ASCII alone.
+    kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in text.lower())
+    return "-".join(part for part in kept.split("-") if part) or "row"
+
+
+def apply_settings(recipe: Recipe, changes: dict[str, Any], source: str) -> Recipe:
+    """Return a recipe with fields changed; keys are dotted paths.
+
+    Raises:
+        RecipeError: a path names no field, or a value does not fit; `source` says who asked.
+    """
+    content = copy.deepcopy(recipe.model_dump(mode="python"))
+    for key, value in changes.items():
+        place, parts = content, key.split(".")
+        for depth, part in enumerate(parts[:-1]):
+            if not isinstance(place.get(part), dict):
+                raise RecipeError(_unknown(source, key, part, place, depth))
+            place = place[part]
+        is_free = parts[:-1] == ["model", "options"]
+        if parts[-1] not in place and not is_free:
+            raise RecipeError(_unknown(source, key, parts[-1], place, len(parts) - 1))
+        place[parts[-1]] = value
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as cause:
+        raise RecipeError(f"{source}: {_complaint(cause)}") from None
+
+
+def _complaint(cause: ValidationError) -> str:
+    """Return the first of pydantic's complaints in a line."""
+    first = cause.errors()[0]
+    field = ".".join(str(p) for p in first["loc"] if not str(p).startswith(("literal[", "list[")))
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error":
+        return f"{field}: {message}." if field else f"{message}."
+    return f"{field}: {message}, found {first.get('input')!r}."
+
+
+def _unknown(source: str, key: str, part: str, place: dict[str, Any], depth: int) -> str:
+    hint = did_you_mean(part, place) or f" Fields: {', '.join(place)}."
+    return f"{source}: {key}: there is no field '{part}'.{hint}"
+
+
+def _parse_setting(option: str, text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise RecipeError(f"{option} {text}: expected FIELD=VALUE, such as train.steps=100.")
+    try:
+        return key, yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError):
+        raise RecipeError(f"{option} {text}: the value is not valid YAML.") from None
+
+
+def _parse_sweep(text: str) -> tuple[str, list[Any]]:
+    key, values = _parse_setting("--sweep", text)
+    if not isinstance(values, list) or not values:
+        raise RecipeError(
+            f"--sweep {text}: expected FIELD=[VALUE, VALUE], such as train.seed=[0, 1]."
+        )
+    return key, values

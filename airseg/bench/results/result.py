@@ -1,0 +1,226 @@
+"""Results: one JSON file a row, with everything needed to trust and to repeat it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from airseg import __version__
+from airseg.bench.recipes.recipe import fingerprint_of as recipe_hash
+from airseg.documents import StrictModel
+from airseg.errors import RecipeError
+
+FORMAT_VERSION = 1
+SPEED_ENDING = ".speed.json"
+"""Of files that `airseg bench speed` writes, which may lie beside results."""
+
+
+class SequenceResult(StrictModel):
+    """Scores of one sequence, or of a split: shares from 0 to 1; None where nothing was counted.
+
+    Attributes:
+        mean_iou: the headline: over the confusion matrix of all frames, mean over classes.
+        paper_jaccard: the founding paper's Eq. 1-2, a function of pixel accuracy.
+        boundary_f: how well outlines lie on the labels', mean over classes.
+        mvc8_official, mvc16_official: as VSPW's script has it, which never looks at the label.
+        mvc8_correct, mvc16_correct: right in all frames of the window.
+        cons, cons_wrong: predicted the same in two frames, and the same and wrong.
+        warp_consistency, warp_consistent_wrong: the same along the image motion, where visible.
+        warp_label_consistency: what the labels themselves reach there.
+        warp_mean_iou: class-mean IoU of the prediction with the earlier one moved to it.
+    """
+
+    mean_iou: float | None
+    pixel_accuracy: float | None
+    frequency_weighted_iou: float | None
+    paper_jaccard: float | None
+    boundary_f: float | None = None
+    mvc8_official: float | None = None
+    mvc8_correct: float | None = None
+    mvc16_official: float | None = None
+    mvc16_correct: float | None = None
+    cons: float | None = None
+    cons_wrong: float | None = None
+    warp_consistency: float | None = None
+    warp_consistent_wrong: float | None = None
+    warp_label_consistency: float | None = None
+    warp_mean_iou: float | None = None
+
+
+class StratumResult(StrictModel):
+    """Scores of some of the pixels."""
+
+    pixels: int
+    mean_iou: float | None
+
+
+class ScoreResult(SequenceResult):
+    """Scores over a whole split; None where a class never occurs.
+
+    Attributes:
+        intervals: 95 % intervals by bootstrap over sequences; none where there is one sequence.
+        by_motion: by how far a pixel's point moved in the image since the frame before.
+        by_visibility: by whether that point could be seen before, and can afterwards.
+        by_class_area: by which share of the frame the pixel's class takes.
+        motion_source: ``flow`` of the simulator, ``depth`` and poses, or None: not known.
+    """
+
+    class_iou: dict[str, float | None]
+    class_boundary_f: dict[str, float | None] = {}
+    intervals: dict[str, tuple[float, float]] = {}
+    by_motion: dict[str, StratumResult] = {}
+    by_visibility: dict[str, StratumResult] = {}
+    by_class_area: dict[str, StratumResult] = {}
+    motion_source: Literal["flow", "depth"] | None = None
+    sequence_mean_iou: dict[str, float | None] = {}
+    sequences: dict[str, SequenceResult] = {}
+
+
+class SpeedResult(StrictModel):
+    """Streaming speed and size; see `speed.Speed`."""
+
+    logits_ms: dict[str, float]
+    labelmap_ms: dict[str, float]
+    frames_per_second: float
+    parameters: int
+    gmacs: float
+    memory_bytes: int
+    height: int
+    width: int
+    machine: str
+    key_ms: dict[str, float] = {}
+    between_ms: dict[str, float] = {}
+    peak_memory_bytes: int = 0
+
+
+class CurveResult(StrictModel):
+    """Points (step, value); see `engine.Curves`."""
+
+    loss: list[tuple[int, float]] = []
+    validation: list[tuple[int, float | None]] = []
+    validation_jaccard: list[tuple[int, float | None]] = []
+    training_jaccard: list[tuple[int, float]] = []
+    epoch_steps: int = 0
+
+
+class DatasetResult(StrictModel):
+    """Which dataset: its content hash, and the sequences scored with their frames."""
+
+    content_hash: str
+    split: str
+    sequences: dict[str, int]
+
+
+class Result(StrictModel):
+    """A row of the leaderboard.
+
+    Attributes:
+        run: unique name; label: what the table shows.
+        leaks: whether scored frames neighbour frames that were trained on, as under ``paper``.
+        kind: ``model``, ``baseline`` for the majority class, or ``submission`` for label maps of
+            another program.
+        recipe: the resolved recipe; recipe_hash: its fingerprint.
+        command: what to type to get this row again.
+        scored_frames: how many frames the scores are of; 0 in older results, which say it not.
+        samples: frames whose predictions lie in the run's folder: sequence and frame number.
+    """
+
+    format: Literal[1] = 1
+    run: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    label: str
+    kind: Literal["model", "baseline", "submission"] = "model"
+    protocol: str
+    leaks: bool = False
+    recipe: dict[str, Any]
+    recipe_hash: str
+    dataset: DatasetResult
+    scores: ScoreResult
+    speed: SpeedResult | None = None
+    curves: CurveResult = CurveResult()
+    training_seconds: float = 0.0
+    supervised_frames: int = 0
+    scored_frames: int = 0
+    samples: list[tuple[str, int]] = []
+    command: str = ""
+    airseg_version: str = __version__
+    created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def save_result(folder: Path, result: Result) -> Path:
+    """Write a result into a folder under its run's name, aside first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{result.run}.json"
+    beside = path.with_suffix(".json.part")
+    text = json.dumps(result.model_dump(mode="json"), indent=1)
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    return path
+
+
+def load_result(path: Path) -> Result:
+    """Read a result.
+
+    Raises:
+        RecipeError: it cannot be read, is no result of a known format, or its recipe is not the one
+            that was run.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValueError) as cause:
+        reason = getattr(cause, "strerror", None) or f"not JSON: {cause}"
+        raise RecipeError(f"{path}: cannot read the result ({reason}).") from None
+    version = data.get("format") if isinstance(data, dict) else None
+    if version != FORMAT_VERSION:
+        raise RecipeError(
+            f"{path}: expected a result of format {FORMAT_VERSION}, found {version!r}."
+        )
+    try:
+        result = Result.model_validate(data)
+    except ValidationError as cause:
+        first = cause.errors()[0]
+        field = ".".join(str(p) for p in first["loc"])
+        raise RecipeError(f"{path}: {field}: {first['msg']}.") from None
+    if recipe_hash(result.recipe) != result.recipe_hash:
+        raise RecipeError(
+            f"{path}: recipe_hash {result.recipe_hash} is not that of the recipe in the file "
+            f"({recipe_hash(result.recipe)}): one of them was changed after the run. Run it again."
+        )
+    return result
+
+
+def load_results(inputs: list[Path]) -> list[tuple[Path, Result]]:
+    """Read the results of files and folders, best first, those of the paper's protocol last.
+
+    Raises:
+        RecipeError: there are none, or one is damaged.
+    """
+    paths: list[Path] = []
+    for item in inputs:
+        found = (p for p in sorted(item.glob("*.json")) if not p.name.endswith(SPEED_ENDING))
+        paths += found if item.is_dir() else [item]
+    paths = list(dict.fromkeys(paths))
+    if not paths:
+        raise RecipeError(
+            f"no results in {', '.join(str(i) for i in inputs)}. `airseg bench run` makes some."
+        )
+    results = [(p, load_result(p)) for p in paths]
+    return sorted(results, key=lambda r: rank(r[1]))
+
+
+def rank(result: Result) -> tuple[bool, float, str]:
+    """Return what results are sorted by: the best first, those that leak last."""
+    return result.protocol == "paper", -(result.scores.mean_iou or 0.0), result.run
+
+
+def number(value: float) -> float | None:
+    """Return a float as JSON knows it: None for NaN."""
+    return None if math.isnan(value) else float(value)

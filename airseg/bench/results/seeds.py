@@ -1,0 +1,90 @@
+"""Rows that differ by their seed only, as one row: their mean, and how far they lie apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from airseg.bench.metrics.intervals import spread
+from airseg.bench.results.result import Result, ScoreResult, StratumResult, rank, recipe_hash
+
+
+class MeanResult(Result):
+    """The mean of several runs; never written to a file.
+
+    Attributes:
+        runs: whose mean it is; seeds: of them, in the same order.
+        deviation: sample standard deviation over seeds of each score.
+    """
+
+    runs: list[str]
+    seeds: list[int]
+    deviation: dict[str, float]
+
+
+def merge_seeds(rows: Sequence[tuple[Path, Result]]) -> list[tuple[Path, Result]]:
+    """Return rows in which those of one label, recipe and dataset are one, whatever their seeds.
+
+    Curves, pictures, speed and command are the first seed's; intervals are left out, as they hold
+    for one training.
+    """
+    groups: dict[str, list[tuple[Path, Result]]] = {}
+    for path, result in rows:
+        groups.setdefault(identity(result), []).append((path, result))
+    merged = []
+    for members in groups.values():
+        members.sort(key=lambda m: seed_of(m[1]))
+        several = len(members) > 1
+        merged.append((members[0][0], _mean([r for _, r in members])) if several else members[0])
+    return sorted(merged, key=lambda m: rank(m[1]))
+
+
+def seed_of(result: Result) -> int:
+    """Return the seed a row was trained from; 0 where its recipe names none."""
+    return int(result.recipe.get("train", {}).get("seed", 0))
+
+
+def identity(result: Result) -> str:
+    """Return what rows that differ by their seed only have in common."""
+    recipe = dict(result.recipe)
+    if result.kind == "model" and "train" in recipe:
+        recipe["train"] = {k: v for k, v in recipe["train"].items() if k != "seed"}
+    name = "" if result.kind == "model" else result.run
+    dataset = result.dataset.model_dump()
+    return json.dumps([result.label, name, recipe_hash(recipe), dataset], sort_keys=True)
+
+
+def _mean(results: Sequence[Result]) -> MeanResult:
+    scores: dict[str, Any] = {}
+    deviation = {}
+    for name in ScoreResult.model_fields:
+        values = [getattr(r.scores, name) for r in results]
+        if all(isinstance(v, float | int) for v in values):
+            found = spread([float(v) for v in values])
+            scores[name], deviation[name] = found.mean, found.deviation
+        elif name in ("class_iou", "class_boundary_f"):
+            scores[name] = {key: _mean_known([v.get(key) for v in values]) for key in values[0]}
+        elif name in ("by_motion", "by_visibility", "by_class_area"):
+            scores[name] = {key: _mean_stratum([v.get(key) for v in values]) for key in values[0]}
+    first = results[0]
+    content = {name: getattr(first, name) for name in Result.model_fields}
+    content["scores"] = first.scores.model_copy(update={**scores, "intervals": {}})
+    return MeanResult.model_construct(
+        **content,
+        runs=[r.run for r in results],
+        seeds=[seed_of(r) for r in results],
+        deviation=deviation,
+    )
+
+
+def _mean_stratum(values: list[StratumResult | None]) -> StratumResult:
+    known = [v for v in values if v is not None]
+    mean = _mean_known([v.mean_iou for v in known])
+    return StratumResult(pixels=known[0].pixels, mean_iou=mean)
+
+
+def _mean_known(values: list[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return sum(known) / len(known) if known else None

@@ -1,0 +1,177 @@
+"""Scoring: stream every frame of a split through a network and compare at the labels' own size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from airseg.bench.frames import resize_frame, to_model
+from airseg.bench.metrics import ConfusionMatrix
+from airseg.bench.metrics.sequence_scorer import SequenceScorer
+from airseg.bench.results.result import ScoreResult
+from airseg.bench.scoring.scoring import (
+    describe_matrices,
+    describe_scores,
+    motion_source,
+    motions,
+)
+from airseg.dataset.reading.reader import Dataset, SequenceView
+from airseg.errors import RecipeError
+from airseg.models.base import VideoSegmenter, upsample
+
+_CHUNK = 4
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of a split.
+
+    Attributes:
+        total, by_sequence: confusion matrices of all its frames together, and of each sequence.
+        counts: of each sequence, everything `airseg.bench.metrics` counts; empty where only the
+            matrices were asked for.
+    """
+
+    total: ConfusionMatrix
+    by_sequence: dict[str, ConfusionMatrix]
+    counts: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+
+
+def score_split(
+    model: VideoSegmenter,
+    dataset: Dataset,
+    sequences: Sequence[str],
+    size: tuple[int, int],
+    device: torch.device,
+    *,
+    frames: int | None = None,
+    thorough: bool = False,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Scores:
+    """Score a network on whole sequences; its memory starts anew with each.
+
+    Args:
+        model: in evaluation mode.
+        dataset: where the sequences are.
+        sequences: their names.
+        size: (height, width) of what the network sees.
+        device: where to compute.
+        frames: only the first ones of each sequence, or None.
+        thorough: count what the temporal and boundary metrics need, too.
+        progress: told how many frames are scored.
+    """
+
+    def predict(view: SequenceView) -> Iterator[tuple[int, np.ndarray]]:
+        return stream_predictions(model, view, size, device, frames=frames)
+
+    return score_predictions(
+        predict, dataset, sequences, frames=frames, thorough=thorough, progress=progress
+    )
+
+
+def score_predictions(
+    predict: Callable[[SequenceView], Iterator[tuple[int, np.ndarray]]],
+    dataset: Dataset,
+    sequences: Sequence[str],
+    *,
+    frames: int | None = None,
+    thorough: bool = True,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Scores:
+    """Score predictions from anywhere.
+
+    Args:
+        predict: from a sequence to its predictions in order: first frame number, (T, H, W) uint8.
+        dataset, sequences, frames, thorough, progress: see `score_split`.
+    """
+    total = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)
+    by_sequence, counts = {}, {}
+    for name in sequences:
+        view = dataset.sequence(name)
+        matrix = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)
+        scorer = SequenceScorer(dataset.num_classes, dataset.ignore_index)
+        moving = motions(view, frames) if thorough else None
+        for start, predictions in predict(view):
+            labels = view.label(start, start + len(predictions))
+            matrix.update(torch.from_numpy(predictions), torch.from_numpy(labels))
+            if moving is not None:
+                for prediction, label in zip(predictions, labels, strict=True):
+                    scorer.update(prediction, label, next(moving))
+            progress(len(predictions))
+        total.merge(matrix)
+        by_sequence[name] = matrix
+        if thorough:
+            counts[name] = scorer.counts()
+    return Scores(total, by_sequence, counts)
+
+
+def stream_predictions(
+    model: VideoSegmenter,
+    view: SequenceView,
+    size: tuple[int, int],
+    device: torch.device,
+    *,
+    frames: int | None = None,
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield a sequence's predictions in order: first frame number, (T, H, W) uint8 classes."""
+    memory = None
+    stop = view.length if frames is None else min(frames, view.length)
+    for start in range(0, stop, _CHUNK):
+        end = min(start + _CHUNK, stop)
+        rgb = np.stack([resize_frame(f, size) for f in view.rgb(start, end)])
+        with torch.inference_mode():
+            logits, memory = model.coarse(to_model(rgb)[None].to(device), memory)
+            full = upsample(logits.float(), (view.height, view.width))
+        yield start, full[0].argmax(1).to(torch.uint8).cpu().numpy()
+
+
+def score_constant(
+    dataset: Dataset, sequences: Sequence[str], label: int, *, thorough: bool = False
+) -> Scores:
+    """Score the prediction of one class everywhere: what any network must beat."""
+
+    def predict(view: SequenceView) -> Iterator[tuple[int, np.ndarray]]:
+        for start in range(0, view.length, _CHUNK):
+            count = min(_CHUNK, view.length - start)
+            yield start, np.full((count, view.height, view.width), label, np.uint8)
+
+    return score_predictions(predict, dataset, sequences, thorough=thorough)
+
+
+def commonest_class(dataset: Dataset, sequences: Sequence[str]) -> int:
+    """Return the class with the most pixels in some sequences.
+
+    Raises:
+        RecipeError: not one pixel has a class.
+    """
+    counts = np.zeros(256, np.int64)
+    for name in sequences:
+        view = dataset.sequence(name)
+        for start in range(0, view.length, 10):
+            counts += np.bincount(view.label(start, start + 1).ravel(), minlength=256)
+    known = counts[: dataset.num_classes]
+    if not known.any():
+        raise RecipeError("not one pixel of the training split has a class.")
+    return int(np.argmax(known))
+
+
+def score_result(scores: Scores, dataset: Dataset) -> ScoreResult:
+    """Return scores in the form a result has them."""
+    if scores.counts:
+        views = [dataset.sequence(name) for name in scores.counts]
+        return describe_scores(scores.counts, dataset.class_names, motion_source(views))
+    return describe_matrices(scores.total, scores.by_sequence, dataset.class_names)
+
+
+def choose_samples(dataset: Dataset, sequences: list[str], count: int) -> list[tuple[str, int]]:
+    """Return frames to show, spread evenly over the sequences: (sequence, frame number)."""
+    samples = []
+    for i in range(count):
+        name = sequences[i % len(sequences)]
+        length = dataset.sequence(name).length
+        turn, turns = i // len(sequences), -(-count // len(sequences))
+        samples.append((name, min(int(length * (turn + 0.5) / turns), length - 1)))
+    return samples

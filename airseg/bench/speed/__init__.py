@@ -1,0 +1,1 @@
+"""Speed: networks in, milliseconds, frames a second and bytes out, under one protocol."""

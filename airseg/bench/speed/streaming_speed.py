@@ -1,0 +1,106 @@
+"""Speed and size of a network: streaming, one frame at a time, batch 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from airseg.bench.speed.machine import describe_machine, peak_memory_bytes, reset_peak_memory
+from airseg.bench.speed.streams import Setting, Stream
+from airseg.bench.speed.timing import Timing, time_stream
+from airseg.models.base import VideoSegmenter
+
+__all__ = ["Speed", "count_gmacs", "describe_machine", "measure_speed"]
+
+_LONGEST_WARM_UP_S = 2.0
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast a network streams, as it is: eager, fp32.
+
+    Attributes:
+        logits_ms, labelmap_ms: latency of a frame to coarse logits, and to classes at the frame's
+            resolution: p50, p95 and p99.
+        frames_per_second: to a label map; one over the time a frame costs, the mean over the
+            period of a network with key frames.
+        parameters: trainable numbers; gmacs: multiply-adds of a frame, 1e9.
+        memory_bytes: what a stream remembers; height, width: of the frames.
+        machine: what it ran on.
+        key_ms, between_ms: as `labelmap_ms`, of key frames and of the others; empty for networks
+            without.
+        peak_memory_bytes: of tensors on a GPU, of the process on a CPU.
+    """
+
+    logits_ms: dict[str, float]
+    labelmap_ms: dict[str, float]
+    frames_per_second: float
+    parameters: int
+    gmacs: float
+    memory_bytes: int
+    height: int
+    width: int
+    machine: str
+    key_ms: dict[str, float]
+    between_ms: dict[str, float]
+    peak_memory_bytes: int
+
+
+def measure_speed(
+    model: VideoSegmenter, height: int, width: int, device: torch.device, frames: int
+) -> Speed:
+    """Stream frames of noise through a network and time each.
+
+    Args:
+        model: in evaluation mode, on `device`.
+        height, width: pixels of a frame.
+        frames: how many to time, after a warm-up.
+    """
+
+    def measured(output: str) -> Timing:
+        step = Stream(model, Setting(output=output), height, width, device).step
+        limit = _LONGEST_WARM_UP_S
+        return time_stream(step, device, frames, model.period, longest_warm_up_s=limit)
+
+    logits = measured("logits")
+    reset_peak_memory(device)
+    labels = measured("labels")
+    peak = peak_memory_bytes(device)
+    has_keys = model.period > 1
+    return Speed(
+        logits_ms=logits.percentiles(),
+        labelmap_ms=labels.percentiles(),
+        frames_per_second=1000.0 / labels.per_frame_ms,
+        parameters=sum(p.numel() for p in model.parameters()),
+        gmacs=count_gmacs(model, torch.rand(1, 1, 3, height, width, device=device)),
+        memory_bytes=model.memory_bytes(height, width),
+        height=height,
+        width=width,
+        machine=describe_machine(device),
+        key_ms=labels.percentiles("key") if has_keys else {},
+        between_ms=labels.percentiles("between") if has_keys else {},
+        peak_memory_bytes=peak,
+    )
+
+
+def count_gmacs(model: VideoSegmenter, frame: torch.Tensor) -> float:
+    """Return the multiply-adds of a frame of a stream, 1e9: of convolutions and matrix products.
+
+    The stream's memory is full, and where the cost varies from frame to frame, as with key frames,
+    it is the mean over a period.
+
+    Args:
+        model: in evaluation mode.
+        frame: (1, 1, 3, H, W), where the model is; the meta device will do.
+    """
+    memory: Any = None
+    with torch.no_grad():
+        for _ in range(1 if model.unbounded else model.memory_depth):
+            _, memory = model.coarse(frame, memory)
+        with FlopCounterMode(display=False) as counter:
+            for _ in range(model.period):
+                _, memory = model.coarse(frame, memory)
+    return counter.get_total_flops() / 2e9 / model.period

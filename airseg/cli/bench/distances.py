@@ -1,0 +1,74 @@
+"""``airseg bench distances``: Deep Feature Flow's own evaluation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("distances")
+@click.argument("name")
+@click.option(
+    "--dataset", required=True, type=click.Path(path_type=Path), help="HDF5 file of airseg relabel."
+)
+@click.option("--weights", required=True, help="A checkpoint file, or none.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="OPTION=VALUE", help="An option of the network."
+)
+@click.option(
+    "--split", default="test", show_default=True, type=click.Choice(["train", "val", "test"])
+)
+@click.option("--height", default=480, show_default=True, type=click.IntRange(32, 4096))
+@click.option("--width", default=640, show_default=True, type=click.IntRange(32, 4096))
+@click.option("--frames", type=click.IntRange(1), help="Only the first ones of each sequence.")
+@click.option("--device", help="cuda, cuda:1, cpu.  [default: cuda where there is one]")
+def distances(
+    name: str,
+    dataset: Path,
+    weights: str,
+    settings: tuple[str, ...],
+    split: str,
+    height: int,
+    width: int,
+    frames: int | None,
+    device: str | None,
+) -> None:
+    """Score Deep Feature Flow NAME for each distance from its key frame, as its paper does.
+
+    \b
+    Example:
+      airseg bench distances dff_resnet50 --dataset dataset.h5 --weights checkpoint.pt
+    """
+    from airseg.bench.scoring.distances import score_by_distance
+    from airseg.bench.training.engine import pick_device
+    from airseg.bench.training.weights import load_weights
+    from airseg.cli.bench.models import parse_options
+    from airseg.cli.display import progress_bar
+    from airseg.dataset.reading.reader import Dataset
+    from airseg.errors import RecipeError
+    from airseg.models import build_model
+
+    where = pick_device(device)
+    options = parse_options(settings)
+    with Dataset(dataset) as data, progress_bar("frames") as progress:
+        sequences = data.split(split)
+        if not sequences:
+            raise RecipeError(f"the dataset has no sequence in its {split} split.")
+        model = build_model(name, data.num_classes, **options)
+        load_weights(model, weights)
+        model = model.to(where).eval()
+        done = 0
+
+        def count(scored: int) -> None:
+            nonlocal done
+            done += scored
+            progress(f"{name}: scoring", done, None)
+
+        matrices = score_by_distance(
+            model, data, sequences, (height, width), where, frames=frames, progress=count
+        )
+    for distance, matrix in enumerate(matrices):
+        click.echo(f"distance {distance:2d}  mIoU {100 * matrix.mean_iou:5.1f}")
+    mean = sum(m.mean_iou for m in matrices) / len(matrices)
+    click.echo(f"mean         mIoU {100 * mean:5.1f}")

@@ -1,0 +1,61 @@
+"""``airseg bench export``: a network as a file other programs can run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("export")
+@click.argument("name")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write into.")
+@click.option("--classes", default=11, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--height", default=480, show_default=True, type=click.IntRange(32, 4096))
+@click.option("--width", default=640, show_default=True, type=click.IntRange(32, 4096))
+@click.option(
+    "--set", "settings", multiple=True, metavar="OPTION=VALUE", help="An option of the network."
+)
+@click.option(
+    "--weights", default="none", show_default=True, help="imagenet, none, or a checkpoint file."
+)
+@click.option(
+    "--format",
+    "kind",
+    default="onnx",
+    show_default=True,
+    type=click.Choice(["onnx", "exported-program"]),
+)
+def export(
+    name: str,
+    out: Path,
+    classes: int,
+    height: int,
+    width: int,
+    settings: tuple[str, ...],
+    weights: str,
+    kind: str,
+) -> None:
+    """Write the network NAME for streams, its memory as inputs and outputs, and check it.
+
+    There is one file for each of the first frames, while the memory fills, and one for all the
+    others; export.json says which is which.
+
+    \b
+    Example:
+      airseg bench export fanet18 --set tca_depth=2 --weights checkpoint.pt --out fanet
+    """
+    from airseg.bench.export import export_model
+    from airseg.bench.training.weights import load_weights
+    from airseg.cli.bench.models import parse_options
+    from airseg.models import build_model
+
+    model = build_model(name, classes, **parse_options(settings))
+    load_weights(model, weights)
+    written = export_model(model, height, width, out, kind)
+    for path in written.paths:
+        click.echo(f"wrote {path}")
+    if written.difference is None:
+        click.echo("not checked: onnxruntime is not installed.")
+    else:
+        click.echo(f"checked: differs from the network by at most {written.difference:.1e}.")

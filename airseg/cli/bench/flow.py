@@ -1,0 +1,80 @@
+"""``airseg bench pretrain-flow``: teach a flow network the simulator's exact flow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("pretrain-flow")
+@click.argument("name")
+@click.option(
+    "--dataset", required=True, type=click.Path(path_type=Path), help="HDF5 file, with depth."
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Checkpoint to write.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="OPTION=VALUE", help="An option of the network."
+)
+@click.option("--weights", default="none", show_default=True, help="What to begin with.")
+@click.option("--steps", default=2000, show_default=True, type=click.IntRange(1))
+@click.option("--batch", default=8, show_default=True, type=click.IntRange(1, 256))
+@click.option("--learning-rate", default=1e-4, show_default=True, type=click.FloatRange(1e-7, 1))
+@click.option("--height", default=480, show_default=True, type=click.IntRange(32, 4096))
+@click.option("--width", default=640, show_default=True, type=click.IntRange(32, 4096))
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--device", help="cuda, cuda:1, cpu.  [default: cuda where there is one]")
+def pretrain_flow(
+    name: str,
+    dataset: Path,
+    out: Path,
+    settings: tuple[str, ...],
+    weights: str,
+    steps: int,
+    batch: int,
+    learning_rate: float,
+    height: int,
+    width: int,
+    seed: int,
+    device: str | None,
+) -> None:
+    """Train the flow network of NAME on the exact flow between frames, from depth and poses.
+
+    The checkpoint holds the whole network; name it as model.weights in a recipe.
+
+    \b
+    Example:
+      airseg bench pretrain-flow dff_resnet50 --dataset dataset.h5 --out flow.pt
+    """
+    import torch
+
+    from airseg.bench.training.checkpoint import save_checkpoint
+    from airseg.bench.training.engine import pick_device
+    from airseg.bench.training.flow_training import pretrain_flow as train
+    from airseg.bench.training.weights import load_weights
+    from airseg.cli.bench.models import parse_options
+    from airseg.cli.display import progress_bar
+    from airseg.dataset.reading.reader import Dataset
+    from airseg.models import build_model
+
+    where = pick_device(device)
+    torch.manual_seed(seed)
+    with Dataset(dataset) as data, progress_bar("steps") as progress:
+        model = build_model(name, data.num_classes, **parse_options(settings))
+        load_weights(model, weights)
+        errors = train(
+            model,
+            data,
+            (height, width),
+            where,
+            steps=steps,
+            batch=batch,
+            learning_rate=learning_rate,
+            seed=seed,
+            progress=progress,
+        )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_checkpoint(out, {"model": model.cpu().state_dict()})
+    last = errors[-max(len(errors) // 10, 1) :]
+    click.echo(f"end-point error {sum(last) / len(last):.3f} feature pixels, of the last steps")
+    click.echo(f"wrote {out}")

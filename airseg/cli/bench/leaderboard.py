@@ -1,0 +1,103 @@
+"""``airseg bench leaderboard``: results as a table, a spliced README, and a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from airseg.bench.results.result import Result
+
+
+@click.command("leaderboard")
+@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write into.")
+@click.option(
+    "--splice", type=click.Path(path_type=Path), help="Markdown file to put the table into."
+)
+@click.option(
+    "--dataset",
+    type=click.Path(path_type=Path),
+    help="Refuse rows that were not scored on this file.",
+)
+@click.option(
+    "--published",
+    default="published",
+    show_default=True,
+    metavar="NAME|FILE|none",
+    help="What the papers report, for rows of their own.",
+)
+def leaderboard(
+    results: tuple[Path, ...],
+    out: Path,
+    splice: Path | None,
+    dataset: Path | None,
+    published: str,
+) -> None:
+    """Turn RESULTS, files or folders, into CSV, Markdown and one HTML page.
+
+    Speeds that `airseg bench speed` wrote into the same folders as NAME.speed.json have a section
+    of the page.
+
+    Results of paper-table2, fair-table2, paper-fig7 and paper-fig8 also make that table and those
+    figures of the founding paper, with ours beside them.
+
+    \b
+    Example:
+      airseg bench leaderboard results --out results --splice README.md
+    """
+    from airseg.bench.leaderboard import table as board
+    from airseg.bench.leaderboard.figures import paper_figures
+    from airseg.bench.leaderboard.page import page
+    from airseg.bench.results.published import load_published
+    from airseg.bench.results.result import load_results
+    from airseg.bench.results.seeds import merge_seeds
+    from airseg.bench.speed.speed_study import load_studies
+
+    rows = load_results(list(results))
+    board.check_comparable([r for _, r in rows], _content_hash(dataset) if dataset else None)
+    rows = merge_seeds(rows)
+    only = [r for _, r in rows]
+    papers = None if published == "none" else load_published(published)
+    out.mkdir(parents=True, exist_ok=True)
+    text = board.markdown(only)
+    theirs = "\n" + board.published_markdown(papers) if papers else ""
+    board.csv_table(only, papers).to_csv(out / "leaderboard.csv", index=False)
+    (out / "leaderboard.md").write_text(text + theirs, encoding="utf-8")
+    (out / "leaderboard.html").write_text(
+        page(rows, papers, load_studies(results)), encoding="utf-8"
+    )
+    for figure in paper_figures(only, papers):
+        (out / f"{figure.name}.md").write_text(figure.markdown(), encoding="utf-8")
+        for number, plot in enumerate(figure.plots, 1):
+            (out / f"{figure.name}-{number}.svg").write_text(plot + "\n", encoding="utf-8")
+    if splice:
+        board.splice(splice, text)
+    _print_table(only)
+    click.echo(f"wrote {(out / 'leaderboard.html').resolve()}")
+
+
+def _content_hash(path: Path) -> str:
+    from airseg.dataset.reading.reader import Dataset
+
+    with Dataset(path) as opened:
+        return opened.content_hash
+
+
+def _print_table(results: list[Result]) -> None:
+    """Print the leaderboard for people; long ones scroll in the HTML page."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from airseg.bench.leaderboard.table import columns, shown
+
+    chosen = [c for c in columns(results) if c.brief]
+    printed = Table(box=None, header_style="bold", pad_edge=False)
+    for c in chosen:
+        printed.add_column(c.title, justify="left" if c.digits is None else "right", no_wrap=True)
+    for result in results:
+        printed.add_row(*(escape(shown(c.value(result), c.digits)) for c in chosen))
+    Console(width=max(Console().width, 44 + 11 * len(chosen))).print(printed)

@@ -1,0 +1,92 @@
+"""``airseg bench models``: the networks a recipe can name, and what they cost."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from airseg.bench.leaderboard.model_table import ModelCost
+
+
+def parse_options(texts: tuple[str, ...]) -> dict[str, Any]:
+    """Return the options in ``NAME=VALUE`` texts; values are YAML.
+
+    Raises:
+        RecipeError: a text has another form.
+    """
+    import yaml
+
+    from airseg.errors import RecipeError
+
+    options = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        try:
+            options[name.removeprefix("model.options.")] = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError):
+            equals = ""
+        if not equals or not name:
+            raise RecipeError(f"--set {text}: expected OPTION=VALUE, such as tca_depth=4.")
+    return options
+
+
+@click.command("models")
+@click.argument("names", nargs=-1)
+@click.option("--classes", default=11, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--height", default=480, show_default=True, type=click.IntRange(32, 4096))
+@click.option("--width", default=640, show_default=True, type=click.IntRange(32, 4096))
+@click.option(
+    "--set", "settings", multiple=True, metavar="OPTION=VALUE", help="An option of NAMES."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def models(
+    names: tuple[str, ...],
+    classes: int,
+    height: int,
+    width: int,
+    settings: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """List the networks a recipe can name, or only NAMES, and what they cost.
+
+    \b
+    Example:
+      airseg bench models
+      airseg bench models fanet18 --set tca_depth=4
+    """
+    from airseg.bench.leaderboard.model_table import measure_model
+    from airseg.errors import RecipeError
+    from airseg.models import list_models
+
+    options = parse_options(settings)
+    if options and not names:
+        raise RecipeError("--set goes with the name of a network, such as fanet18.")
+    costs = [
+        measure_model(name, classes, height, width, options) for name in names or list_models()
+    ]
+    if as_json:
+        click.echo(json.dumps([asdict(c) for c in costs], indent=2))
+        return
+    _print(costs, f"{classes} classes, {width}x{height}")
+
+
+def _print(costs: list[ModelCost], setting: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("network", "paper", "M parameters", "GMACs a frame", "MB a stream"):
+        shown.add_column(title, justify="left" if title in ("network", "paper") else "right")
+    for cost in costs:
+        if cost.problem:
+            shown.add_row(cost.name, "needs: pip install 'airseg\\[baselines]'", "-", "-", "-")
+            continue
+        memory = f"{cost.memory_bytes / 1e6:.2f}" if cost.memory_bytes else "-"
+        millions = f"{cost.parameters / 1e6:.2f}"
+        shown.add_row(cost.name, cost.paper, millions, f"{cost.gmacs:.2f}", memory)
+    Console(width=max(Console().width, 112)).print(shown)
+    click.echo(f"With default options, {setting}, the memory full.")

@@ -1,0 +1,58 @@
+"""``airseg bench reproduce``: rerun a result and compare."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command("reproduce")
+@click.argument("result", type=click.Path(path_type=Path))
+@click.option(
+    "--dataset", required=True, type=click.Path(path_type=Path), help="The one it was made on."
+)
+@click.option(
+    "--out",
+    default=Path("reproduced"),
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder for the rerun; run again to continue it.",
+)
+@click.option("--device", help="cuda, cuda:1, cpu.  [default: cuda where there is one]")
+@click.option(
+    "--tolerance",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, 100),
+    help="Points of mIoU that count as within spread, where no other seeds lie beside RESULT.",
+)
+def reproduce(
+    result: Path,
+    dataset: Path,
+    out: Path,
+    device: str | None,
+    tolerance: float,
+) -> None:
+    """Rerun RESULT, a JSON file, from its own recipe, and say: same, within spread, or different.
+
+    Exits with 1 where it is different.
+
+    \b
+    Example:
+      airseg bench reproduce results/demo-fanet-18-n-0.json --dataset dataset.h5
+    """
+    from airseg.bench.reproduce import reproduce as rerun
+    from airseg.bench.reproduce import summary
+    from airseg.cli.display import progress_bar
+    from airseg.dataset.reading.reader import Dataset
+
+    with Dataset(dataset) as data, progress_bar("steps") as progress:
+        before, again, found = rerun(
+            result, data, out, progress, device_name=device, tolerance=tolerance / 100
+        )
+    for line in summary(before, again, found):
+        click.echo(line)
+    if found.verdict == "different":
+        sys.exit(1)

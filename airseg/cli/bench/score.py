@@ -1,0 +1,70 @@
+"""``airseg bench score``: score label maps of any framework."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+_SHOWN = (
+    ("mean_iou", "mIoU, mean over classes"),
+    ("pixel_accuracy", "pixel accuracy"),
+    ("frequency_weighted_iou", "frequency weighted IoU"),
+    ("paper_jaccard", "pixel Jaccard, Eq. 1-2 of the founding paper"),
+    ("boundary_f", "boundary F-score"),
+    ("mvc8_official", "mVC-8 official (never looks at the label)"),
+    ("mvc8_correct", "mVC-8 correct"),
+    ("mvc16_official", "mVC-16 official"),
+    ("mvc16_correct", "mVC-16 correct"),
+    ("cons", "Cons"),
+    ("cons_wrong", "ConsW"),
+    ("warp_consistency", "consistency along the image motion"),
+    ("warp_label_consistency", "what the labels reach there"),
+)
+
+
+@click.command("score")
+@click.argument("predictions", type=click.Path(path_type=Path))
+@click.option(
+    "--dataset", required=True, type=click.Path(path_type=Path), help="HDF5 file of airseg relabel."
+)
+@click.option(
+    "--split", default="test", show_default=True, type=click.Choice(["train", "val", "test"])
+)
+@click.option("--name", help="What to call the row.  [default: the folder's or file's name]")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of results to write into.")
+def score(predictions: Path, dataset: Path, split: str, name: str | None, out: Path | None) -> None:
+    """Score PREDICTIONS, label maps of any framework.
+
+    PREDICTIONS is a folder with a folder per sequence and an image per frame
+    (predictions/garden_test/000000.png, class ids as grey values; .npy will do), or an HDF5 file
+    with an array (frames, height, width) per sequence. Every frame of the split needs one, at the
+    labels' own size. With --out the row goes onto the leaderboard.
+
+    \b
+    Example:
+      airseg bench score predictions --dataset dataset.h5 --name "My network" --out results
+    """
+    from airseg.bench.scoring.score_submission import score_submission
+    from airseg.cli.display import progress_bar
+    from airseg.dataset.reading.reader import Dataset
+
+    label = name or predictions.resolve().stem
+    typed = "airseg " + shlex.join(sys.argv[1:])
+    with Dataset(dataset) as data, progress_bar("frames") as progress:
+        result = score_submission(
+            predictions, data, split, label, out=out, command=typed, progress=progress
+        )
+    scores = result.scores
+    for field, title in _SHOWN:
+        value, bounds = getattr(scores, field), scores.intervals.get(field)
+        text = "     -" if value is None else f"{100 * value:6.2f}"
+        sure = f"  ({100 * bounds[0]:.2f} to {100 * bounds[1]:.2f})" if bounds else ""
+        click.echo(f"{title:46s} {text}{sure}")
+    if scores.intervals:
+        count = len(result.dataset.sequences)
+        click.echo(f"Per cent; 95 % intervals by bootstrap over {count} sequences.")
+    if out:
+        click.echo(f"wrote {out / f'{result.run}.json'}")

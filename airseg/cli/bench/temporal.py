@@ -1,0 +1,79 @@
+"""``airseg bench temporal``: when does temporal context help?"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command("temporal")
+@click.argument("recipe")
+@click.option(
+    "--dataset", required=True, type=click.Path(path_type=Path), help="HDF5 file of airseg relabel."
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for results.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Change a field of the recipe."
+)
+@click.option(
+    "--conditions",
+    metavar="NAME,NAME",
+    help="rate, noise, fog, darkness, depth.  [default: all that the dataset allows]",
+)
+@click.option("--frames", type=click.IntRange(2), help="Test on the first ones of each flight.")
+@click.option("--device", help="cuda, cuda:1, cpu.  [default: cuda where there is one]")
+def temporal(
+    recipe: str,
+    dataset: Path,
+    out: Path,
+    settings: tuple[str, ...],
+    conditions: str | None,
+    frames: int | None,
+    device: str | None,
+) -> None:
+    """Ask when memory helps: train RECIPE's rows, test them under many conditions, make a page.
+
+    Every network with memory is compared with its own per-frame version, which the recipe must
+    have, too. The page, temporal.html in --out, has gains with intervals against frame rate, image
+    motion, occlusion, class size, sensor noise, fog, darkness and depth of memory, and says in
+    words what was found. Run the same command again to continue.
+
+    \b
+    Example:
+      airseg bench temporal temporal-mini --dataset dataset.h5 --out results --frames 100
+    """
+    from airseg.bench.recipes.recipe import load_recipe
+
+    loaded = load_recipe(recipe, settings)
+    from airseg.bench.run import run_recipe
+    from airseg.bench.temporal.run_study import NAMES, check_conditions, run_study
+    from airseg.bench.training.engine import pick_device
+    from airseg.cli.display import progress_bar
+    from airseg.dataset.reading.reader import Dataset
+
+    typed = "airseg " + shlex.join(sys.argv[1:])
+    names = NAMES if conditions is None else tuple(n.strip() for n in conditions.split(","))
+    check_conditions(names)
+    with Dataset(dataset) as data:
+        with progress_bar("steps") as progress:
+            results = run_recipe(loaded, data, out, progress, device_name=device, command=typed)
+        with progress_bar("frames") as progress:
+            findings = run_study(
+                results,
+                data,
+                out,
+                split=loaded.evaluate.split,
+                frames=frames,
+                conditions=names,
+                device=pick_device(device),
+                command=typed,
+                progress=progress,
+            )
+    for found in findings:
+        click.echo(f"{found.title}:")
+        for sentence in found.sentences:
+            click.echo(f"  {sentence}")
+    click.echo(f"wrote {(out / 'temporal.html').resolve()}")

@@ -1,0 +1,43 @@
+"""``airseg dataset card``: tell what is in a dataset, with figures and pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("card")
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write.")
+@click.option(
+    "--samples",
+    default=12,
+    show_default=True,
+    type=click.IntRange(0, 200),
+    help="Frames shown beside their labels, one a sequence.",
+)
+@click.option("--title", default="", help="Name of the dataset.  [default: that of the file]")
+@click.option("--licence", default="", help="Its licence.  [default: that of imported data]")
+@click.option("--url", default="", help="Where it is told of.")
+def command(dataset: Path, out: Path, samples: int, title: str, licence: str, url: str) -> None:
+    """Write the card of DATASET: Markdown, and one HTML page that needs nothing beside it.
+
+    Splits, class shares, motion, how much changes from frame to frame, sample frames beside their
+    labels, where it comes from, its licence. The same figures are in card.json.
+
+    \b
+    Example:
+      airseg dataset card dataset.h5 --licence CC-BY-4.0 --out card
+    """
+    from airseg.cli.display import progress_bar
+    from airseg.dataset.card.card_figures import figures_of
+    from airseg.dataset.card.card_page import write_card
+    from airseg.dataset.exporting.common import ExportOptions, facts_of
+    from airseg.dataset.reading.reader import Dataset
+
+    with Dataset(dataset) as opened, progress_bar("frames") as update:
+        facts = facts_of(opened, ExportOptions(title=title, licence=licence, url=url))
+        figures = figures_of(opened, update)
+        paths = write_card(opened, figures, facts, out, samples)
+    click.echo(f"wrote {', '.join(str(p) for p in paths[:3])} and {len(paths) - 3} pictures")

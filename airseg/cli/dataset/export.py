@@ -1,0 +1,62 @@
+"""``airseg dataset export``: write a dataset in the layouts that other programs read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("export")
+@click.argument("format_name", metavar="FORMAT")
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write.")
+@click.option(
+    "--jpeg",
+    "jpeg_quality",
+    type=click.IntRange(1, 100),
+    metavar="QUALITY",
+    help="Colour frames as JPEG of this quality.  [default: PNG, lossless]",
+)
+@click.option("--title", default="", help="Name of the dataset.  [default: that of the file]")
+@click.option("--licence", default="", help="Its licence.  [default: that of imported data]")
+@click.option("--url", default="", help="Where it is told of.")
+@click.option("--overwrite", is_flag=True, help="Replace a folder that is already there.")
+def command(
+    format_name: str,
+    dataset: Path,
+    out: Path,
+    jpeg_quality: int | None,
+    title: str,
+    licence: str,
+    url: str,
+    overwrite: bool,
+) -> None:
+    """Write DATASET as FORMAT into a folder.
+
+    \b
+    FORMAT is one of
+      mmseg        img_dir, ann_dir, lists and a dataset class for mmsegmentation
+      vspw         VSPW's folders: data/<video>/origin and mask, lists, class numbers
+      imagefolder  folders with metadata.jsonl for Hugging Face's imagefolder
+      parquet      Parquet files with pictures inside, README.md, croissant.json
+      ffv1         a Matroska video for each sequence, colour and labels, lossless
+      h264         the same with colour in H.264; labels stay lossless
+      croissant    croissant.json about the dataset file itself
+
+    \b
+    Examples:
+      airseg dataset export parquet dataset.h5 --out for_the_hub --licence CC-BY-4.0
+      airseg dataset export vspw dataset.h5 --jpeg 95 --out vspw
+    """
+    from airseg.cli.display import progress_bar
+    from airseg.dataset.exporting.common import ExportOptions
+    from airseg.dataset.exporting.formats import export
+    from airseg.dataset.reading.reader import Dataset
+
+    options = ExportOptions(jpeg_quality, title, licence, url, overwrite)
+    with Dataset(dataset) as opened, progress_bar("frames") as update:
+        export(format_name, opened, out, options, update)
+    files = [path for path in out.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files)
+    click.echo(f"wrote {len(files):,} files, {size / 1e6:.1f} MB, to {out}")

@@ -1,0 +1,153 @@
+"""``airseg dataset import``: make a dataset file of a published dataset or a folder."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airseg.dataset.packing.writer import PackItem
+
+
+@click.command("import")
+@click.argument("layout")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
+@click.option(
+    "--map", "map_name", help="Label map.  [default: the published classes of the dataset]"
+)
+@click.option(
+    "--before",
+    default=6,
+    show_default=True,
+    type=click.IntRange(0, 10_000),
+    help="Unlabelled frames kept before each labelled one.",
+)
+@click.option(
+    "--after",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 10_000),
+    help="Unlabelled frames kept after each labelled one.",
+)
+@click.option(
+    "--split",
+    "splits",
+    multiple=True,
+    metavar="SPLIT=SEQ,SEQ",
+    help="Put sequences into train, val or test; may be given several times.",
+)
+@click.option(
+    "--palette",
+    type=click.Path(path_type=Path),
+    help="What label colours mean, for airsim and folders: AirSim's text form or a recording.json.",
+)
+@click.option(
+    "--codec",
+    default="lz4",
+    show_default=True,
+    help="Compression of colour frames, as in airseg relabel.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    help="Processes that read and pack.  [default: one a core, at most 8]",
+)
+@click.option("--strict", is_flag=True, help="Refuse what differs from what was published.")
+@click.option("--overwrite", is_flag=True, help="Replace a file that is already there.")
+def command(
+    layout: str,
+    folder: Path,
+    out: Path,
+    map_name: str | None,
+    before: int,
+    after: int,
+    splits: tuple[str, ...],
+    palette: Path | None,
+    codec: str,
+    jobs: int | None,
+    strict: bool,
+    overwrite: bool,
+) -> None:
+    """Make a dataset file of FOLDER, which holds LAYOUT as it was published.
+
+    LAYOUT is cityscapes, camvid, vspw, tartanair, airsim (its own recorder) or folders ('images'
+    and 'labels'). What the dataset's documentation promises is compared with what is there. Frames
+    without labels (the neighbours of Cityscapes' labelled frames, the film between CamVid's stills)
+    are kept as context: networks may remember them, and they are never supervised nor scored.
+
+    \b
+    Examples:
+      airseg dataset import cityscapes /data/cityscapes --before 19 --after 10 --out city.h5
+      airseg dataset import cityscapes /data/cityscapes --map cityscapes20 --out city20.h5
+      airseg dataset import camvid /data/CamVid --out camvid.h5
+      airseg dataset import vspw /data/VSPW_480p --out vspw.h5
+    """
+    from airseg.cli.display import progress_bar
+    from airseg.dataset.importing.found import ImportOptions
+    from airseg.dataset.importing.layouts import LAYOUTS, find, prepare_import
+    from airseg.dataset.packing.preparation import check_labels
+    from airseg.dataset.packing.workers import usable_jobs
+    from airseg.dataset.packing.writer import PackOptions, check_options, pack
+    from airseg.errors import DatasetError
+    from airseg.labels.label_map import load_label_map
+
+    jobs = jobs or usable_jobs()
+    options = PackOptions(codec=codec, overwrite=overwrite, jobs=jobs)
+    check_options(out, options)
+    found = find(layout, folder, ImportOptions(before, after, palette))
+    map_name = map_name or LAYOUTS[layout].publication.label_map
+    if not map_name:
+        raise DatasetError(
+            f"layout {layout} has no classes of its own; say which label map gives them with --map."
+        )
+    label_map = load_label_map(map_name)
+    for promise in found.promises:
+        click.echo(f"{'ok     ' if promise.is_kept else 'differs'}  {promise}")
+    broken = [str(promise) for promise in found.promises if not promise.is_kept]
+    if strict and broken:
+        raise DatasetError(f"{folder}: {'; '.join(broken)}. Complete it, or leave out --strict.")
+    preparation = prepare_import(found, label_map, splits)
+    for warning in (*found.notes, *_grouped(preparation.warnings)):
+        click.echo(f"note: {warning}", err=True)
+    with progress_bar("frames") as update:
+        check_labels(preparation.items, label_map, allow_unmapped=False, progress=update)
+        packed = pack(out, preparation.items, label_map, options, update)
+    _print_splits(preparation.items)
+    click.echo(
+        f"wrote {packed.frames:,} frames of {len(preparation.items):,} sequences, "
+        f"{packed.stored_bytes / 1e6:.1f} MB, to {out} (content {packed.content_hash[:12]})"
+    )
+
+
+def _print_splits(items: Sequence[PackItem]) -> None:
+    from airseg.labels.label_map import SPLITS
+
+    for split in SPLITS:
+        sources = [item.source for item in items if item.split == split]
+        frames = sum(source.length for source in sources)
+        labelled = sum(
+            source.length if source.labelled is None else int(source.labelled.sum())
+            for source in sources
+        )
+        if sources:
+            click.echo(
+                f"{split}: {len(sources):,} sequences, {frames:,} frames, {labelled:,} of them "
+                "with labels"
+            )
+
+
+def _grouped(warnings: list[str]) -> list[str]:
+    """Return warnings that differ in their sequence only as one, with how many there are."""
+    kinds = Counter(warning.partition(": ")[2] or warning for warning in warnings)
+    return [
+        next(w for w in warnings if w.endswith(text))
+        if count == 1
+        else f"{count} sequences: {text}"
+        for text, count in kinds.items()
+    ]

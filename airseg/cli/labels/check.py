@@ -1,0 +1,69 @@
+"""``airseg labels check``: mistakes in label maps, and names they leave out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from airseg.errors import LabelMapError
+
+
+@click.command("check")
+@click.argument("maps", nargs=-1, metavar="[MAP]...")
+@click.option(
+    "--names",
+    "lists",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Mesh names the maps must know: a text file with one a line, or a recording.",
+)
+def command(maps: tuple[str, ...], lists: tuple[Path, ...]) -> None:
+    """Run the examples of MAPs, and find doubles, dead rules and names without a class.
+
+    Without MAP all shipped maps are checked. With --names, rules that take nothing and AirSim
+    default ids that several classes share are told too.
+
+    \b
+    Examples:
+      airseg labels check
+      airseg labels check my_map.yaml --names mesh_names.txt --names recordings
+    """
+    from airseg.labels.check import check_map
+    from airseg.labels.label_map import load_label_map
+    from airseg.resources import shipped_names
+
+    names = [name for path in lists for name in names_in(path)]
+    problems = 0
+    for map_name in maps or shipped_names("label map"):
+        report = check_map(load_label_map(map_name), names)
+        problems += len(report.problems)
+        known = f", {len(names) - len(report.classes.get(None, []))} of {len(names)} names known"
+        click.echo(
+            f"{report.name}: {report.examples} examples hold; {report.patterns} expressions, "
+            f"{report.ids} ids, {report.colors} colours{known if names else ''}"
+        )
+        for problem in report.problems:
+            click.echo(f"  problem: {problem}")
+        for class_name, pattern in report.unused:
+            click.echo(f"  note: rule for {class_name}: '{pattern}' takes none of the names")
+        for collision in report.collisions:
+            click.echo(f"  note: {collision}")
+    if problems:
+        raise LabelMapError(f"{problems} problem(s) in label maps; they are listed above.")
+
+
+def names_in(path: Path) -> list[str]:
+    """Return mesh names of a text file, or of the object tables of recordings."""
+    if path.is_file() and path.suffix.lower() not in (".h5", ".hdf5"):
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError:
+            raise LabelMapError(
+                f"{path}: expected a text file with one mesh name a line, found other bytes."
+            ) from None
+        return sorted({line.strip() for line in lines} - {""})
+    from airseg.dataset.packing.sources import open_sources
+
+    groups = [group for source in open_sources([path]) for group in source.object_table]
+    return sorted({mesh for group in groups for mesh in (group.meshes or (group.group,))})

@@ -1,0 +1,87 @@
+"""``airseg plan``: check, draw and import flight plans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from airseg.errors import PlanError
+
+
+@click.group("plan")
+def command() -> None:
+    """Check, draw and import flight plans."""
+
+
+@command.command("check")
+@click.argument("plans", nargs=-1, required=True)
+def check(plans: tuple[str, ...]) -> None:
+    """Check PLANS, and say how long each flies, how far and how fast.
+
+    \b
+    Example:
+      airseg plan check loop_walk my_flight.yaml
+    """
+    import numpy as np
+
+    from airseg.flight.plan import load_plan
+    from airseg.flight.trajectory import plan_trajectory
+
+    for name, plan in map(load_plan, plans):
+        path = plan_trajectory(plan)
+        way = float(np.linalg.norm(np.diff(path.position, axis=0), axis=1).sum())
+        top = float(np.linalg.norm(path.velocity, axis=1).max())
+        up = 0.0 - path.position[:, 2]
+        click.echo(
+            f"{name}: {len(path)} frames, {path.time_ns[-1] / 1e9:.1f} s, {way:.0f} m, at most "
+            f"{top:.1f} m/s, {up.min():.1f} to {up.max():.1f} m up"
+            f"; {plan.vehicle}, {plan.mode}, split {plan.split or '-'}"
+        )
+
+
+@command.command("draw")
+@click.argument("plans", nargs=-1, required=True)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The PNG to write.")
+@click.option("--world", help="The world below.  [default: the first plan's environment]")
+@click.option("--seed", default=0, show_default=True, help="Seed of the world.")
+def draw(plans: tuple[str, ...], out: Path, world: str | None, seed: int) -> None:
+    """Draw the paths of PLANS over the embedded world seen from above.
+
+    \b
+    Example:
+      airseg plan draw loop_walk roofs --out map.png
+    """
+    from airseg.cli.plan.plan_drawing import draw_map
+    from airseg.flight.plan import load_plan
+    from airseg.flight.trajectory import plan_trajectory
+
+    if out.suffix.lower() != ".png":
+        raise PlanError(f"--out {out}: the map is a PNG; name it {out.with_suffix('.png').name}.")
+    loaded = [load_plan(name) for name in plans]
+    paths = {name: plan_trajectory(plan).position for name, plan in loaded}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    draw_map(paths, world or loaded[0][1].environment, seed, out)
+    click.echo(f"drew {len(paths)} plans to {out}")
+
+
+@command.command("import")
+@click.argument("mission", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The YAML to write.")
+def import_(mission: Path, out: Path) -> None:
+    """Make a flight plan of a QGroundControl MISSION (.plan).
+
+    \b
+    Example:
+      airseg plan import survey.plan --out survey.yaml
+    """
+    from airseg.flight.plan import load_plan
+    from airseg.flight.qgroundcontrol import import_mission, plan_text
+
+    if out.exists():
+        raise PlanError(f"{out}: is there already; name another --out, or remove it.")
+    plan = import_mission(mission)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(plan_text(plan), encoding="utf-8")
+    load_plan(str(out))
+    click.echo(f"wrote {len(plan.waypoints)} waypoints to {out}; it flies in {plan.environment}")

@@ -1,0 +1,122 @@
+"""The map of flights over a world: a picture from high above, with paths, arrows and a scale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from airseg.errors import PlanError
+from airseg.geometry import quaternion_from_euler
+from airseg.simulators.embedded.rendering.renderer import CameraView, Renderer
+from airseg.simulators.embedded.worlds.catalogue import build_world
+
+_SIDE = 1100
+_HEIGHT_M = 260.0  # high enough that houses hardly lean, low enough that no haze lies between
+_MARGIN_M = 25.0
+_SHORTEST_M = 60.0
+_COLORS = (
+    (255, 70, 60),
+    (30, 110, 255),
+    (255, 200, 0),
+    (170, 60, 220),
+    (0, 190, 160),
+    (255, 120, 200),
+    (255, 140, 30),
+    (90, 220, 60),
+)
+_PAPER = (28, 28, 32)
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def draw_map(paths: dict[str, np.ndarray], world: str, seed: int, out: Path) -> None:
+    """Draw paths over a world seen from above, North up.
+
+    Args:
+        paths: (T, 3) NED metres by name.
+        world, seed: what to build.
+        out: the PNG.
+
+    Raises:
+        PlanError: the file cannot be written.
+    """
+    points = np.concatenate(list(paths.values()))
+    low, high = points[:, :2].min(0), points[:, :2].max(0)
+    middle = (low + high) / 2
+    span = max(float((high - low).max()) + 2 * _MARGIN_M, _SHORTEST_M)
+    image = _view_from_above(world, seed, middle, span)
+    for number, path in enumerate(paths.values()):
+        _draw_path(image, _pixels(path, middle, span), _COLORS[number % len(_COLORS)])
+    _draw_legend(image, list(paths))
+    _draw_scale(image, span)
+    ok = cv2.imwrite(str(out), image[..., ::-1])
+    if not ok:
+        raise PlanError(f"{out}: cannot be written.")
+
+
+def _view_from_above(world: str, seed: int, middle: np.ndarray, span: float) -> np.ndarray:
+    """Return (S, S, 3) uint8 RGB of `span` metres of ground, North up."""
+    fov_deg = float(np.degrees(2 * np.arctan(span / 2 / _HEIGHT_M)))
+    down = quaternion_from_euler(0.0, -np.pi / 2, 0.0)
+    place = np.array([middle[0], middle[1], -_HEIGHT_M])
+    view = CameraView(place, down, fov_deg, _SIDE, _SIDE)
+    return np.ascontiguousarray(Renderer(build_world(world, seed)).render(view).rgb)
+
+
+def _pixels(path: np.ndarray, middle: np.ndarray, span: float) -> np.ndarray:
+    """Return (T, 2) int32 x and y; points above the ground are drawn where they are seen."""
+    per_metre = _SIDE / span
+    nearer = _HEIGHT_M / (_HEIGHT_M + path[:, 2])
+    x = _SIDE / 2 + (path[:, 1] - middle[1]) * nearer * per_metre
+    y = _SIDE / 2 - (path[:, 0] - middle[0]) * nearer * per_metre
+    return np.stack([x, y], 1).round().astype(np.int32)
+
+
+def _draw_path(image: np.ndarray, pixels: np.ndarray, color: tuple[int, int, int]) -> None:
+    line = pixels.reshape(-1, 1, 2)
+    cv2.polylines(image, [line], False, (20, 20, 20), 7, cv2.LINE_AA)
+    cv2.polylines(image, [line], False, color, 4, cv2.LINE_AA)
+    start = tuple(int(v) for v in pixels[0])
+    cv2.circle(image, start, 9, (255, 255, 255), -1, cv2.LINE_AA)
+    cv2.circle(image, start, 6, color, -1, cv2.LINE_AA)
+    # The head of the arrow points along the last stretch that is long enough to have a direction.
+    apart = np.linalg.norm(pixels - pixels[-1], axis=1)
+    before = int(np.flatnonzero(apart > 14)[-1]) if (apart > 14).any() else 0
+    direction = (pixels[-1] - pixels[before]).astype(float)
+    direction /= max(float(np.linalg.norm(direction)), 1e-9)
+    aside = np.array([-direction[1], direction[0]])
+    tip = pixels[-1] + 12 * direction
+    head = np.array(
+        [tip, pixels[-1] - 8 * direction + 10 * aside, pixels[-1] - 8 * direction - 10 * aside]
+    )
+    cv2.fillPoly(image, [head.round().astype(np.int32)], color, cv2.LINE_AA)
+
+
+def _draw_legend(image: np.ndarray, names: list[str]) -> None:
+    width = max(cv2.getTextSize(name, _FONT, 0.55, 1)[0][0] for name in names)
+    cv2.rectangle(image, (10, 10), (52 + width, 22 + 24 * len(names)), _PAPER, -1)
+    for number, name in enumerate(names):
+        top = 20 + 24 * number
+        cv2.rectangle(image, (20, top), (34, top + 14), _COLORS[number % len(_COLORS)], -1)
+        _write(image, name, (42, top + 13))
+
+
+def _write(image: np.ndarray, text: str, at: tuple[int, int]) -> None:
+    cv2.putText(image, text, at, _FONT, 0.55, (255, 255, 255), 1, cv2.LINE_AA)
+
+
+def _draw_scale(image: np.ndarray, span: float) -> None:
+    """Draw a bar of a round length, and where North is."""
+    metres = max(m for m in (5, 10, 20, 50, 100, 200, 500) if m <= max(span / 4, 5))
+    length = round(metres * _SIDE / span)
+    left, bottom = 24, _SIDE - 28
+    cv2.rectangle(image, (left - 14, bottom - 32), (left + length + 14, bottom + 14), _PAPER, -1)
+    cv2.line(image, (left, bottom), (left + length, bottom), (15, 15, 15), 7)
+    cv2.line(image, (left, bottom), (left + length, bottom), (255, 255, 255), 3)
+    _write(image, f"{metres} m", (left, bottom - 10))
+    right = _SIDE - 40
+    cv2.rectangle(image, (right - 18, 18), (right + 18, 114), _PAPER, -1)
+    cv2.arrowedLine(image, (right, 80), (right, 30), (15, 15, 15), 6, cv2.LINE_AA, 0, 0.35)
+    cv2.arrowedLine(image, (right, 80), (right, 30), (255, 255, 255), 2, cv2.LINE_AA, 0, 0.35)
+    _write(image, "N", (right - 7, 104))

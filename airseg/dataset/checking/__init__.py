@@ -1,0 +1,1 @@
+"""Checks of dataset files: damage, and near-duplicates between splits."""

@@ -1,0 +1,242 @@
+"""Read frames past HDF5: one positioned read and one decoder for each chunk.
+
+HDF5 looks every chunk up again, copies it twice, sums it up slowly and holds one lock for the whole
+process meanwhile. Here the places of a stream's chunks are listed once (17 bytes a frame), after
+which a frame is one `pread` and one call of a decoder that writes into the caller's array. Both let
+other threads run. `benchmark/loader_speed.py` has the figures.
+
+Checksums are not lost: HDF5's Fletcher-32 of a chunk is compared the first time a process reads it.
+What is stored otherwise than airseg writes it (other filters, several frames in a chunk, numbers
+wider than a byte) is left to h5py.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cramjam
+import deflate
+import h5py
+import numpy as np
+
+from airseg.dataset.format.files import Location, byte_source
+from airseg.dataset.format.schema import SEQUENCES_GROUP
+
+_CHECKSUM_BYTES = 4
+_GZIP, _FLETCHER = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32
+_LZ4, _ZSTD = 32004, 32015
+_NOT_STORED = -1
+_UNDECODABLE = (cramjam.DecompressionError, deflate.DeflateError, struct.error, ValueError)
+
+Decoder = Callable[[memoryview, np.ndarray], None]
+"""Takes what is stored of a chunk, and the flat uint8 frame to fill."""
+
+
+class ChunkError(Exception):
+    """A chunk is cut off, does not add up, or cannot be decoded."""
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """One array, and where its chunks lie.
+
+    Attributes:
+        array: the same in h5py, for what is left to it.
+        frame_shape: shape of a frame.
+        dtype: type of its values.
+        offsets: (T,) int64 first byte of each frame in the file; -1: left to h5py, as all are
+            where there are no offsets.
+        sizes: (T,) int64 bytes in the file.
+        checked: (T,) bool, whether this process has compared the checksum.
+        decode: of compressed chunks; None: stored as they are.
+        has_checksum: whether a chunk ends with its Fletcher-32.
+    """
+
+    array: h5py.Dataset
+    frame_shape: tuple[int, ...]
+    dtype: np.dtype
+    offsets: np.ndarray
+    sizes: np.ndarray
+    checked: np.ndarray
+    decode: Decoder | None = None
+    has_checksum: bool = False
+
+
+class FrameFile:
+    """A dataset file that one process reads frames of.
+
+    Attributes:
+        process: its number; another process opens the file for itself.
+
+    Args:
+        path: the file.
+        file: the same, open in h5py; closed with this.
+    """
+
+    def __init__(self, path: Location, file: h5py.File) -> None:
+        self.process = os.getpid()
+        self._file = file
+        self._bytes = byte_source(path)
+        self._streams: dict[tuple[str, str], _Stream] = {}
+
+    def close(self) -> None:
+        """Close the file; reading is over."""
+        self._bytes.close()
+        self._file.close()
+
+    def read(
+        self, sequence: str, stream: str, frames: range, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Read frames of one stream.
+
+        Args:
+            sequence: its name.
+            stream: name of the array.
+            frames: which, all inside the array.
+            out: (len(frames), ...) of the array's type, C-contiguous, to be filled.
+
+        Raises:
+            ChunkError: a chunk is damaged.
+            ValueError: `out` does not fit.
+            OSError, KeyError: h5py cannot read what was left to it.
+        """
+        located = self._streams.get((sequence, stream))
+        if located is None:
+            located = _locate(self._file[f"{SEQUENCES_GROUP}/{sequence}/{stream}"])
+            self._streams[sequence, stream] = located
+        shape = (len(frames), *located.frame_shape)
+        if out is None:
+            out = np.empty(shape, located.dtype)
+        elif out.shape != shape or out.dtype != located.dtype or not out.flags.c_contiguous:
+            raise ValueError(
+                f"out should be contiguous {located.dtype} of shape {shape}, found {out.dtype} of "
+                f"shape {out.shape}"
+            )
+        if not located.offsets.size:
+            located.array.read_direct(out, np.s_[frames.start : frames.stop : frames.step])
+            return out
+        places = located.offsets[frames.start : frames.stop : frames.step].tolist()
+        sizes = located.sizes[frames.start : frames.stop : frames.step].tolist()
+        scratch = np.empty(max(sizes) if located.decode else 0, np.uint8)
+        for lane, frame in enumerate(out.reshape(len(frames), -1)):
+            index = frames[lane]
+            if places[lane] == _NOT_STORED:
+                out[lane] = located.array[index]
+            else:
+                self._read_chunk(located, index, (places[lane], sizes[lane]), frame, scratch)
+        return out
+
+    def _read_chunk(
+        self,
+        stream: _Stream,
+        index: int,
+        place_and_size: tuple[int, int],
+        frame: np.ndarray,
+        scratch: np.ndarray,
+    ) -> None:
+        """Read one frame into a flat array, by way of another one where it is compressed."""
+        place, size = place_and_size
+        sum_bytes = _CHECKSUM_BYTES if stream.has_checksum else 0
+        checksum = bytearray(sum_bytes)
+        body = scratch[: size - sum_bytes] if stream.decode else frame
+        if self._bytes.read_into([body, checksum], place) != size:
+            raise ChunkError(f"frame {index} ends too early")
+        if stream.has_checksum and not stream.checked[index]:
+            _compare_checksum(index, body, checksum)
+            stream.checked[index] = True
+        if stream.decode is not None:
+            try:
+                stream.decode(memoryview(body), frame)
+            except _UNDECODABLE as cause:
+                raise ChunkError(f"frame {index}: {cause}") from None
+
+
+def _locate(array: h5py.Dataset) -> _Stream:
+    """List where a stream's chunks lie; none of them where h5py has to read it."""
+    nowhere = np.empty(0, np.int64)
+    as_stored = _Stream(array, array.shape[1:], array.dtype, nowhere, nowhere, nowhere)
+    if array.dtype != np.uint8 or array.ndim < 2 or array.chunks != (1, *array.shape[1:]):
+        return as_stored
+    pipeline = array.id.get_create_plist()
+    filters = [pipeline.get_filter(i)[0] for i in range(pipeline.get_nfilters())]
+    has_checksum = filters[-1:] == [_FLETCHER]
+    codec = filters[:-1] if has_checksum else filters
+    decoders: dict[tuple[int, ...], Decoder | None] = {
+        (): None,
+        (_GZIP,): _inflate,
+        (_LZ4,): _decode_lz4,
+        (_ZSTD,): _decode_zstd,
+    }
+    if tuple(codec) not in decoders:
+        return as_stored
+    offsets = np.full(len(array), _NOT_STORED, np.int64)
+    sizes = np.zeros(len(array), np.int64)
+    raw_bytes = int(np.prod(array.shape[1:])) + _CHECKSUM_BYTES * has_checksum
+
+    def note(chunk: h5py.h5d.StoreInfo) -> None:
+        # A mask says that a filter was skipped for this chunk, as when it would not have shrunk.
+        # No codec enlarges a frame much; a file that says so is not believed here.
+        is_sized = _CHECKSUM_BYTES * has_checksum < chunk.size <= 2 * raw_bytes + 4096
+        usual = not chunk.filter_mask and is_sized
+        if usual and (codec or chunk.size == raw_bytes) and chunk.byte_offset is not None:
+            offsets[chunk.chunk_offset[0]] = chunk.byte_offset
+            sizes[chunk.chunk_offset[0]] = chunk.size
+
+    array.id.chunk_iter(note)
+    return replace(
+        as_stored,
+        offsets=offsets,
+        sizes=sizes,
+        checked=np.zeros(len(array), bool),
+        decode=decoders[tuple(codec)],
+        has_checksum=has_checksum,
+    )
+
+
+def _inflate(stored: memoryview, frame: np.ndarray) -> None:
+    decoded = deflate.zlib_decompress(stored, frame.size)
+    if len(decoded) != frame.size:
+        raise ChunkError(f"{len(decoded)} bytes where {frame.size} belong")
+    frame[:] = np.frombuffer(decoded, np.uint8)
+
+
+def _decode_lz4(stored: memoryview, frame: np.ndarray) -> None:
+    """Decode a chunk of HDF5's LZ4 filter.
+
+    Its form (HDFGroup/hdf5_plugins, docs/RegisteredFilterPlugins.md and LZ4/src/H5Zlz4.c): decoded
+    bytes in all (8 bytes, big-endian), decoded bytes of a block (4), then each block after its
+    stored size (4); a block that did not shrink is stored as it is.
+    """
+    total, block_bytes = struct.unpack_from(">QI", stored)
+    if total != frame.size or not block_bytes:
+        raise ChunkError(f"{total} bytes where {frame.size} belong")
+    place = 12
+    for first in range(0, total, block_bytes):
+        part = frame[first : first + block_bytes]
+        (size,) = struct.unpack_from(">I", stored, place)
+        block = stored[place + 4 : place + 4 + size]
+        if size == part.size:
+            part[:] = np.frombuffer(block, np.uint8)
+        elif cramjam.lz4.decompress_block_into(block, part, part.size) != part.size:
+            raise ChunkError("an LZ4 block is too short")
+        place += 4 + size
+
+
+def _decode_zstd(stored: memoryview, frame: np.ndarray) -> None:
+    """Decode a chunk of HDF5's Zstandard filter, which is one frame of Zstandard."""
+    decoded = cramjam.zstd.decompress_into(stored, frame)
+    if decoded != frame.size:
+        raise ChunkError(f"{decoded} bytes where {frame.size} belong")
+
+
+def _compare_checksum(index: int, stored: np.ndarray, checksum: bytearray) -> None:
+    """Compare with the Fletcher-32 that HDF5 wrote, whose two sums are modulo 65535."""
+    from airseg.dataset.format.checksums import fletcher_sums  # numba takes half a second to import
+
+    (expected,) = struct.unpack("<I", checksum)
+    low, high = fletcher_sums(stored)
+    if (low, high) != (expected % 65536 % 65535, (expected >> 16) % 65535):
+        raise ChunkError(f"the checksum of frame {index} does not fit its bytes")

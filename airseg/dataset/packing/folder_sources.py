@@ -1,0 +1,226 @@
+"""Sequences that lie as image files in other people's folders: what a dataset is packed from.
+
+`airseg.dataset.packing.folder_layouts` and `airseg.dataset.importing` know the layouts. They differ
+only in where the files of a frame lie, so one class reads them all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from airseg.dataset.format.label_images import (
+    color_table,
+    decode_colors,
+    pack_colors,
+    read_color,
+    read_depth,
+    read_labels,
+)
+from airseg.dataset.packing.source import RawFrame
+from airseg.errors import DatasetError
+from airseg.labels.document import hex_color
+
+_MOST_COLORS = 255
+_STORED_BYTES_PER_PIXEL = 2
+
+
+class Picture(Protocol):
+    """A frame that lies in no file of its own, such as one of a film; its text names it."""
+
+    @property
+    def path(self) -> Path:
+        """The file it is part of."""
+
+    def read(self) -> np.ndarray:
+        """Return (H, W, 3) uint8 RGB."""
+
+
+@dataclass(frozen=True)
+class FrameFiles:
+    """Where one frame lies; without labels it is context for its neighbours."""
+
+    rgb: Path | Picture
+    labels: Path | None
+    depth: Path | None = None
+
+
+@dataclass(frozen=True)
+class NamedId:
+    """One entry of an object table."""
+
+    id: int
+    group: str
+    meshes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LabelPalette:
+    """What the colours of label images mean.
+
+    Attributes:
+        colors: RGB by id.
+        objects: names by id, where they are known.
+    """
+
+    colors: Mapping[int, tuple[int, int, int]]
+    objects: tuple[NamedId, ...] = ()
+
+
+@dataclass(frozen=True)
+class FolderFacts:
+    """What a layout knows of a sequence beside its files.
+
+    Attributes:
+        name, location, environment: see `SequenceSource`.
+        poses: (T, 7) float64, or None where they are not known.
+        timestamps_ns: (T,) int64, or None.
+        rate_hz: for time stamps, where there are none.
+        details: see `SequenceSource`.
+        warnings: what a person should know.
+        split: its own split, or None.
+        objects: what the ids of label images mean, where the dataset says so.
+    """
+
+    name: str
+    location: str
+    environment: str
+    poses: np.ndarray | None = None
+    timestamps_ns: np.ndarray | None = None
+    rate_hz: float = 25.0
+    details: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    split: str | None = None
+    objects: tuple[NamedId, ...] = ()
+
+
+class FolderSource:
+    """A sequence of image files; see `SequenceSource`."""
+
+    def __init__(
+        self, facts: FolderFacts, frames: Sequence[FrameFiles], palette: LabelPalette | None
+    ) -> None:
+        self._frames, self._palette = list(frames), palette
+        self.name, self.location, self.environment = facts.name, facts.location, facts.environment
+        self.split = facts.split
+        self.length = len(self._frames)
+        self._objects = facts.objects
+        labelled = [frame for frame in self._frames if frame.labels is not None]
+        # The size is that of the labels' picture: context may come from another file.
+        self.height, self.width = _size_of((labelled or self._frames)[0].rgb)
+        self.has_depth = all(frame.depth is not None for frame in self._frames)
+        self.details = facts.details
+        self.warnings = [f"{facts.name}: {warning}" for warning in facts.warnings]
+        self.poses = facts.poses
+        self.timestamps_ns = facts.timestamps_ns
+        self.labelled: np.ndarray | None = None
+        if len(labelled) < self.length:
+            self.labelled = np.array([frame.labels is not None for frame in self._frames])
+        if self.poses is None:
+            self.poses = np.full((self.length, 7), np.nan)
+        if self.timestamps_ns is None:
+            step_ns = round(1e9 / facts.rate_hz)
+            self.timestamps_ns = np.arange(self.length, dtype=np.int64) * step_ns
+            self.warnings.append(
+                f"{facts.name}: has no time stamps; they are taken to be {facts.rate_hz:g} Hz"
+            )
+        self.stored_bytes = self.length * self.height * self.width * _STORED_BYTES_PER_PIXEL
+
+    @cached_property
+    def object_table(self) -> Sequence[NamedId]:
+        """Names by id; colours stand for names where nobody says what they mean."""
+        if not self._has_colors:
+            return self._objects
+        if self._palette:
+            return self._palette.objects
+        return [NamedId(n, hex_color(*rgb)) for n, rgb in self._own_colors.items()]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes when a file does, by size and time of each, or what its colours mean."""
+        digest = hashlib.blake2b(digest_size=16)
+        if self._palette:
+            digest.update(f"{sorted(self._palette.colors.items())}\n".encode())
+        for frame in self._frames:
+            for source in (frame.rgb, frame.labels, frame.depth):
+                path = source if source is None or isinstance(source, Path) else source.path
+                if path is not None and path.is_file():
+                    found = path.stat()
+                    digest.update(f"{source} {found.st_size} {found.st_mtime_ns}\n".encode())
+        return digest.hexdigest()
+
+    def read_ids(self, index: int) -> np.ndarray:
+        """Return the raw ids of one frame: (H, W) uint8."""
+        path = self._frames[index].labels
+        if path is None:
+            return np.zeros((self.height, self.width), np.uint8)
+        labels = read_labels(path)
+        if labels.shape[:2] != (self.height, self.width):
+            raise DatasetError(
+                f"{path}: labels are {labels.shape[1]}x{labels.shape[0]}, but the frames of "
+                f"{self.name} are {self.width}x{self.height}. Labels must not be resized."
+            )
+        is_color = labels.ndim == 3
+        if is_color != self._has_colors:
+            found, expected = ("colours", "ids") if is_color else ("ids", "colours")
+            raise DatasetError(
+                f"{path}: holds {found}, while the first label image of {self.name} holds "
+                f"{expected}. Do not mix the two in one sequence."
+            )
+        return decode_colors(labels, self._table, path) if is_color else labels
+
+    def read(self, index: int, *, with_depth: bool) -> RawFrame:
+        """Return everything of one frame."""
+        files = self._frames[index]
+        rgb = read_color(files.rgb) if isinstance(files.rgb, Path) else files.rgb.read()
+        if rgb.shape[:2] != (self.height, self.width):
+            raise DatasetError(
+                f"{files.rgb}: is {rgb.shape[1]}x{rgb.shape[0]}, but the first frame of "
+                f"{self.name} is {self.width}x{self.height}. Frames of a sequence share one size."
+            )
+        depth = read_depth(files.depth) if with_depth and files.depth else None
+        return RawFrame(rgb, self.read_ids(index), depth)
+
+    @cached_property
+    def _has_colors(self) -> bool:
+        first = next((f.labels for f in self._frames if f.labels), None)
+        return first is not None and read_labels(first).ndim == 3
+
+    @cached_property
+    def _table(self) -> np.ndarray:
+        return color_table(self._palette.colors if self._palette else self._own_colors)
+
+    @cached_property
+    def _own_colors(self) -> dict[int, tuple[int, int, int]]:
+        """Number all colours of the sequence, from 1, in the order of their values."""
+        seen: set[int] = set()
+        for files in self._frames:
+            if files.labels is None:
+                continue
+            seen.update(np.unique(pack_colors(read_labels(files.labels))).tolist())
+            if len(seen) > _MOST_COLORS:
+                raise DatasetError(
+                    f"{files.labels}: {self.name} has more than {_MOST_COLORS} label colours by "
+                    "here. These are photographs, smoothed or lossy labels, or instances."
+                )
+        return {n: (c >> 16, (c >> 8) & 255, c & 255) for n, c in enumerate(sorted(seen), 1)}
+
+
+def _size_of(rgb: Path | Picture) -> tuple[int, int]:
+    """Return height and width, of a file from its first bytes alone."""
+    if isinstance(rgb, Path):
+        try:
+            with Image.open(rgb) as image:
+                return image.height, image.width
+        except Image.DecompressionBombError as cause:
+            raise DatasetError(f"{rgb}: is larger than airseg reads ({cause}).") from None
+        except (OSError, UnidentifiedImageError, ValueError, SyntaxError):
+            return read_color(rgb).shape[:2]  # says what is wrong with it
+    return rgb.read().shape[:2]

@@ -1,0 +1,95 @@
+"""Everything that is decided before frames are relabelled: what, by which map, into which split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from airseg.dataset.packing.source import SequenceSource
+from airseg.dataset.packing.sources import open_sources
+from airseg.dataset.packing.splits import choose_splits
+from airseg.dataset.packing.writer import PackItem, Progress, count_pixels
+from airseg.labels.label_map import LabelMap
+from airseg.labels.resolution import check_seen, resolve
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What will be packed, and what a person should know before it is."""
+
+    items: list[PackItem]
+    warnings: list[str]
+
+
+def prepare(
+    inputs: Sequence[Path],
+    label_map: LabelMap,
+    split_options: Iterable[str] = (),
+    palette: Path | None = None,
+) -> Preparation:
+    """Open the inputs, resolve their meshes and choose their splits.
+
+    Args:
+        inputs: recordings, folders of recordings, or one dataset.
+        label_map: which mesh is which class.
+        split_options: texts such as ``test=seq1,seq2``.
+        palette: what the colours of label images mean, for folders in other layouts.
+
+    Raises:
+        AirsegError: an input cannot be used, or an option is wrong.
+    """
+    return prepare_sources(open_sources(inputs, palette), label_map, split_options)
+
+
+def prepare_sources(
+    sources: Sequence[SequenceSource], label_map: LabelMap, split_options: Iterable[str] = ()
+) -> Preparation:
+    """Do the same for sequences that are open already.
+
+    Raises:
+        AirsegError: an option is wrong, or no sequence is left for training.
+    """
+    splits = choose_splits({s.name: s.split for s in sources}, split_options, label_map.splits)
+    items = [
+        PackItem(s, splits.by_sequence[s.name], resolve(label_map, s.object_table)) for s in sources
+    ]
+    warnings = [warning for source in sources for warning in source.warnings]
+    return Preparation(items, warnings + splits.notes + _mixed_sizes(sources))
+
+
+def check_labels(
+    items: Sequence[PackItem],
+    label_map: LabelMap,
+    *,
+    allow_unmapped: bool,
+    progress: Progress | None = None,
+) -> list[np.ndarray] | None:
+    """Find meshes without a class before the long work starts.
+
+    Where the map speaks for every mesh nothing needs to be counted.
+
+    Returns:
+        (256,) int64 pixels by raw id for each item, or None when they were not counted.
+
+    Raises:
+        LabelMapError: a seen mesh has no class, or a group falls into several.
+    """
+    if all(item.resolution.is_complete for item in items):
+        return None
+    pixels = count_pixels(items, progress)
+    resolutions = [item.resolution for item in items]
+    check_seen(label_map, resolutions, pixels, allow_unmapped=allow_unmapped)
+    return pixels
+
+
+def _mixed_sizes(sources: Sequence[SequenceSource]) -> list[str]:
+    sizes = sorted({(s.width, s.height) for s in sources})
+    if len(sizes) == 1:
+        return []
+    return [
+        f"frames differ in size ({', '.join(f'{w}x{h}' for w, h in sizes)}): training needs a "
+        "common size in its recipe"
+    ]

@@ -1,0 +1,193 @@
+"""One instant: all images of all views, checked before anything is written."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from airseg.errors import SimulatorError
+from airseg.flight.plan import FlightPlan, PlanCamera
+from airseg.recording.flying.views import FIRST_CAMERA, View, views_of
+from airseg.simulators.protocol import ImageRequest, ImageType
+
+_FARTHEST_M = 65504.0  # the greatest half float
+
+
+@dataclass(frozen=True)
+class Instant:
+    """What the simulator delivered for one moment of one view.
+
+    Attributes:
+        timestamp_ns: the simulator's time, the same for all images.
+        pose: (7,) of the camera, NED metres and quaternion w x y z.
+        rgb: (H, W, 3) uint8; colors: (H, W, 3) uint8, the segmentation image, RGB.
+        depth: (H, W) float16 metres, or None.
+        flow: (H, W, 2) float16 pixels right and down since the frame before, or None.
+    """
+
+    timestamp_ns: int
+    pose: np.ndarray
+    rgb: np.ndarray
+    colors: np.ndarray
+    depth: np.ndarray | None
+    flow: np.ndarray | None = None
+
+
+class Capturer:
+    """Takes instants of all views of a plan.
+
+    Args:
+        client: ours, or an official one.
+        plan: which views, sizes and images are wanted.
+    """
+
+    def __init__(self, client: Any, plan: FlightPlan) -> None:
+        self._client, self._plan = client, plan
+        self._is_rgb = bool(getattr(client, "images_are_rgb", False))
+        self.views = views_of(plan, "")
+        self._kinds = [(ImageType.Scene, False), (ImageType.Segmentation, False)]
+        if plan.depth:
+            self._kinds.append((ImageType.DepthPlanar, True))
+        if plan.flow:
+            self._kinds.append((ImageType.OpticalFlow, True))
+        self._before: list[Instant] = []
+
+    def colors(self) -> np.ndarray:
+        """Return a segmentation image of the first view, (H, W, 3) uint8 RGB, of any size."""
+        response = self._client.simGetImages(
+            [ImageRequest(FIRST_CAMERA, ImageType.Segmentation, False, False)]
+        )[0]
+        return self._pixels(response, None)
+
+    def fetch(self) -> list[Any]:
+        """Return the present images of all views as they come, one request for each vehicle."""
+        answers: list[Any] = []
+        for vehicle, views in itertools.groupby(self.views, key=lambda v: v.vehicle):
+            requests = [
+                ImageRequest(v.camera_name, int(kind), as_float, False)
+                for v in views
+                for kind, as_float in self._kinds
+            ]
+            # Without a name, clients of one vehicle need no second argument.
+            more = (vehicle,) if vehicle else ()
+            answers += self._client.simGetImages(requests, *more)
+        return answers
+
+    def read(self, frame: int, answers: list[Any]) -> list[Instant]:
+        """Return what was fetched, view by view.
+
+        Raises:
+            SimulatorError: an image is missing, black or of the wrong size, the images are of
+                different moments, or the picture stands still while the camera moves.
+        """
+        wanted = len(self.views) * len(self._kinds)
+        if len(answers) != wanted:
+            raise SimulatorError(f"frame {frame}: asked for {wanted} images, got {len(answers)}.")
+        times = {int(r.time_stamp) for r in answers}
+        if len(times) > 1 and self._plan.mode != "realtime":
+            raise SimulatorError(
+                f"frame {frame}: the images are of different moments, "
+                f"{(max(times) - min(times)) / 1e6:.1f} ms apart. Is the simulator paused?"
+            )
+        per_view = len(self._kinds)
+        instants = [
+            self._read_view(view, answers[i * per_view : (i + 1) * per_view])
+            for i, view in enumerate(self.views)
+        ]
+        for view, instant, before in itertools.zip_longest(self.views, instants, self._before):
+            _refuse_black(frame, view, instant)
+            _refuse_repeats(frame, instant, before)
+        self._before = instants
+        return instants
+
+    def take(self, frame: int) -> list[Instant]:
+        """Fetch and read the present instant."""
+        return self.read(frame, self.fetch())
+
+    def _read_view(self, view: View, answers: list[Any]) -> Instant:
+        floats = dict(zip([k for k, as_float in self._kinds if as_float], answers[2:], strict=True))
+        depth = flow = None
+        if ImageType.DepthPlanar in floats:
+            # Values left the simulator as half floats, so nothing is lost here.
+            depth = self._floats(floats[ImageType.DepthPlanar], view.camera, 1)
+        if ImageType.OpticalFlow in floats:
+            flow = self._floats(floats[ImageType.OpticalFlow], view.camera, 2)
+        return Instant(
+            timestamp_ns=int(answers[0].time_stamp),
+            pose=_pose(answers[0]),
+            rgb=self._pixels(answers[0], view.camera),
+            colors=self._pixels(answers[1], view.camera),
+            depth=depth,
+            flow=flow,
+        )
+
+    def _pixels(self, response: Any, camera: PlanCamera | None) -> np.ndarray:
+        data = response.image_data_uint8
+        data = data.encode("latin-1") if isinstance(data, str) else bytes(data)
+        _check(response, len(data), 3, camera)
+        image = np.frombuffer(data, np.uint8).reshape(response.height, response.width, 3)
+        return image if self._is_rgb else np.ascontiguousarray(image[..., ::-1])
+
+    def _floats(self, response: Any, camera: PlanCamera, channels: int) -> np.ndarray:
+        values = np.asarray(response.image_data_float, np.float32)
+        _check(response, values.size, channels, camera)
+        limited = np.clip(values, -_FARTHEST_M, _FARTHEST_M).astype(np.float16)
+        shape = (response.height, response.width, channels)
+        return limited.reshape(shape if channels > 1 else shape[:2])
+
+
+def _refuse_black(frame: int, view: View, instant: Instant) -> None:
+    """Raise where an image shows nothing at all; no night is that dark."""
+    where = f" of view {view.sequence.lstrip('-')}" if view.sequence else ""
+    if not instant.rgb.any():
+        raise SimulatorError(
+            f"frame {frame}: the colour image{where} is black all over. Does the simulator render "
+            "(no -nullrhi), and does the camera stand outside of objects?"
+        )
+    if not instant.colors.any():
+        raise SimulatorError(
+            f"frame {frame}: the segmentation image{where} is black all over. Is segmentation "
+            "switched off in settings.json (SegmentationSettings.InitMethod None)?"
+        )
+
+
+def _refuse_repeats(frame: int, instant: Instant, before: Instant | None) -> None:
+    if before is None or np.abs(instant.pose[:3] - before.pose[:3]).max() < 0.01:
+        return
+    if np.array_equal(instant.rgb, before.rgb):
+        raise SimulatorError(
+            f"frame {frame}: the camera moved but the picture is the one before. The simulator "
+            "repeats frames; lower its load, or restart it."
+        )
+
+
+def _check(response: Any, size: int, channels: int, camera: PlanCamera | None) -> None:
+    """Raise unless an image has as many values as it says, and the size that is wanted."""
+    kind = ImageType(int(response.image_type)).name
+    width, height = int(response.width), int(response.height)
+    if size == 0 or width * height == 0:
+        raise SimulatorError(
+            f"the simulator delivers an empty {kind} image"
+            f"{f' ({response.message})' if response.message else ''}. Does the camera exist, "
+            "and does the simulator render (no -nullrhi)?"
+        )
+    if size != width * height * channels:
+        raise SimulatorError(
+            f"the {kind} image says {width}x{height} but has {size} values instead of "
+            f"{width * height * channels}."
+        )
+    if camera and (width, height) != (camera.width, camera.height):
+        raise SimulatorError(
+            f"the simulator delivers {kind} at {width}x{height}; the plan wants "
+            f"{camera.width}x{camera.height}. In settings.json, give CameraDefaults."
+            f"CaptureSettings an entry with ImageType {int(response.image_type)}, Width "
+            f"{camera.width}, Height {camera.height}; `airseg settings PLAN` writes it."
+        )
+
+
+def _pose(response: Any) -> np.ndarray:
+    p, q = response.camera_position, response.camera_orientation
+    return np.array([p.x_val, p.y_val, p.z_val, q.w_val, q.x_val, q.y_val, q.z_val], float)

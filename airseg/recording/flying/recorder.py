@@ -1,0 +1,359 @@
+"""Fly a plan and record every frame; continue where an earlier run stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from airseg import __version__
+from airseg.errors import AirsegError, RecordingError, SimulatorError
+from airseg.flight.plan import FlightPlan
+from airseg.flight.trajectory import Trajectory, plan_trajectory
+from airseg.labels.relabel import count_ids
+from airseg.recording.flying.clocks import LatenessCheck, StepCheck
+from airseg.recording.flying.flights import Flight, begin_flight, sim_mode
+from airseg.recording.flying.instant import Capturer, Instant
+from airseg.recording.flying.mesh_ids import IdDecoder, Palette
+from airseg.recording.flying.pipeline import Fetched, fetch_ahead
+from airseg.recording.flying.scene import SceneIds, prepare_world
+from airseg.recording.flying.views import View, companion_paths, intrinsics, views_of
+from airseg.recording.stored.frame_writer import Frame, RecordingWriter
+from airseg.recording.stored.storage import RecordingInfo, read_frames, read_info
+from airseg.simulators.protocol import Pose, Quaternionr, Vector3r
+
+_RECHECK_EVERY_S = 60
+
+Progress = Callable[[str, int, int | None], None]
+"""Told what is being done, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True)
+class RecordOptions:
+    """How to record.
+
+    Attributes:
+        mode: ``pose``, ``step`` or ``realtime``; None takes the plan's.
+        max_frames: stop after this many, or None.
+        palette: colours of ids; None measures them.
+        simulator: what to write about the simulator (world, seed).
+        overwrite: begin anew where there is a recording.
+        recheck_every_s: seconds of simulator time between checks of the segmentation colours.
+    """
+
+    mode: str | None = None
+    max_frames: int | None = None
+    palette: Palette | None = None
+    simulator: dict[str, Any] = field(default_factory=dict)
+    overwrite: bool = False
+    recheck_every_s: float = _RECHECK_EVERY_S
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One flight to record.
+
+    Attributes:
+        name: of the sequence.
+        plan: what to fly.
+        path: where, frame by frame; None takes the plan's trajectory.
+        fingerprint: what tells it from other flights.
+        source: the recording whose poses are flown again, or an empty text.
+    """
+
+    name: str
+    plan: FlightPlan
+    path: Trajectory | None = None
+    fingerprint: str = ""
+    source: str = ""
+
+    @property
+    def identity(self) -> str:
+        """What must not differ between a recording and the run that continues it."""
+        return self.fingerprint or self.plan.fingerprint()
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a recording came to: its folder, its frames, how many of them are new."""
+
+    folder: Path
+    frames: int
+    new_frames: int
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+def finished_recording(
+    folder: Path, flight: Assignment | FlightPlan, max_frames: int | None
+) -> int | None:
+    """Return the frame count of a folder that holds this flight as a whole, else None."""
+    if not (folder / "recording.json").exists():
+        return None
+    try:
+        info = read_info(folder)
+        frames = len(read_frames(folder))
+    except RecordingError:
+        return None
+    identity = flight.fingerprint() if isinstance(flight, FlightPlan) else flight.identity
+    whole = info.status == "complete" and info.plan_fingerprint == identity
+    wanted = frames if max_frames is None else min(max_frames, info.frames_planned or max_frames)
+    asked = info.notes.get("frames_asked")
+    if max_frames is None and asked is not None and frames < (info.frames_planned or frames + 1):
+        return None  # it was cut short on purpose, and now the rest is wanted
+    return frames if whole and frames >= wanted else None
+
+
+class Recorder:
+    """Records plans with one simulator. The palette is measured once for all of them.
+
+    Args:
+        client: `SimulatorClient`, or a ready client of the official `airsim` package.
+        options: see `RecordOptions`.
+        progress: told about long work.
+    """
+
+    def __init__(self, client: Any, options: RecordOptions, progress: Progress) -> None:
+        self._client, self._options, self._progress = client, options, progress
+        self._ids = SceneIds(client, options.palette)
+
+    def record(self, name: str, plan: FlightPlan, folder: Path) -> Recorded:
+        """Record a plan into a folder; see `fly`."""
+        return self.fly(Assignment(name, plan), folder)
+
+    def fly(self, flight: Assignment, folder: Path) -> Recorded:
+        """Record a flight into a folder; further views go into folders beside it.
+
+        Raises:
+            RecordingError: the folder holds another flight, or cannot be written.
+            SimulatorError: the simulator failed; complete frames are kept, and the same call
+                continues after them.
+        """
+        plan = flight.plan
+        views = views_of(plan, folder.name)
+        folders = [folder.with_name(view.sequence) for view in views]
+        if self._options.overwrite:
+            for old in folders:
+                _remove_recording(old)
+        path = flight.path or plan_trajectory(plan)
+        mode = self._options.mode or plan.mode
+        capturer = Capturer(self._client, plan)
+        prepare_world(self._client, plan)
+        self._ids.prepare(
+            Pose(
+                Vector3r.from_array(path.position[0]), Quaternionr.from_array(path.orientation[0])
+            ),
+            capturer.colors,
+            lambda done, of: self._progress("measuring the segmentation colours", done, of),
+        )
+        infos = [self._describe(flight, view, mode, path) for view in views]
+        with _open_together(folders, infos) as writers:
+            before = writers[0].count
+            for writer in writers:
+                writer.describe("recording")
+            run = _Run(self._client, self._options, self._progress, self._ids, capturer, writers)
+            paths = {"": path, **companion_paths(plan, path)}
+            self._fly_and_tell(run, begin_flight(self._client, plan, paths, mode), flight, mode)
+            return Recorded(folder, writers[0].count, writers[0].count - before, run.notes())
+
+    def _fly_and_tell(self, run: _Run, way: Flight, flight: Assignment, mode: str) -> None:
+        """Fly; write down why, if it does not end well."""
+        writers = run.writers
+        try:
+            run.fly(way, flight.plan, mode)
+            self._client.simPause(False)
+        except KeyboardInterrupt:
+            for writer in writers:
+                writer.finish("interrupted", "Ctrl-C", run.notes())
+            with contextlib.suppress(AirsegError):  # it may be the simulator that hangs
+                self._client.simPause(False)
+            raise
+        except AirsegError as cause:
+            for writer in writers:
+                writer.fail(str(cause), run.notes())
+            raise type(cause)(
+                f"{flight.name}: {cause} {writers[0].count} complete frames are kept in "
+                f"{writers[0].folder}; the same command continues after them."
+            ) from cause
+
+    def _describe(
+        self, flight: Assignment, view: View, mode: str, path: Trajectory
+    ) -> RecordingInfo:
+        plan, most = flight.plan, self._options.max_frames
+        notes: dict[str, Any] = {"frames_asked": most}
+        if flight.source:
+            notes["replayed"] = flight.source
+        if view.vehicle or view.sequence != flight.name:
+            notes["view"] = {"vehicle": view.vehicle, "camera": view.camera_name}
+        return RecordingInfo(
+            sequence=view.sequence,
+            plan=plan.model_dump(mode="json"),
+            plan_fingerprint=flight.identity,
+            mode=mode,
+            rate_hz=plan.rate_hz,
+            camera=intrinsics(view.camera),
+            simulator={
+                **self._options.simulator,
+                "server_version": int(self._client.getServerVersion()),
+                "sim_mode": sim_mode(self._client),
+                "settings": self._client.getSettingsString(),
+                "scene_objects": self._ids.meshes,
+            },
+            environment=plan.environment,
+            split=plan.split,
+            object_table=self._ids.table(),
+            status="recording",
+            reason="",
+            frames_planned=len(path) if mode == "pose" else None,
+            airseg_version=__version__,
+            has_depth=plan.depth,
+            has_flow=plan.flow,
+            notes=notes,
+        )
+
+
+class _Run:
+    """One run over a flight, from the first frame that is missing to the last."""
+
+    def __init__(
+        self,
+        client: Any,
+        options: RecordOptions,
+        progress: Progress,
+        ids: SceneIds,
+        capturer: Capturer,
+        writers: list[RecordingWriter],
+    ) -> None:
+        self._client, self._options, self._progress = client, options, progress
+        self._ids, self._capturer, self.writers = ids, capturer, writers
+        self._decoder = IdDecoder(ids.palette)
+        self._seen = np.zeros(256, np.int64)
+        self._checked_from = writers[0].count
+        self._suspect: dict[str, Any] = {}
+        self._clock: StepCheck | LatenessCheck | None = None
+
+    def notes(self) -> dict[str, Any]:
+        """Return what the recording must say of this run."""
+        return {**(self._clock.notes() if self._clock else {}), **self._suspect}
+
+    def fly(self, flight: Flight, plan: FlightPlan, mode: str) -> None:
+        """Record frame after frame until the flight is over."""
+        writer, most = self.writers[0], self._options.max_frames
+        first, last, before = writer.count, writer.last, writer.info.notes
+        is_realtime = mode == "realtime"
+        if is_realtime:
+            self._clock = LatenessCheck(plan.step_ns, last, before)
+        else:
+            # Poses are exact whatever the clock does; a vehicle that flies is where its time is.
+            tolerance_ns = plan.time_tolerance_ns if mode == "step" else None
+            self._clock = StepCheck(plan.step_ns, last, before, tolerance_ns)
+        self._go_to_start(
+            flight, plan, first, round(last["plan_time_ns"] / plan.step_ns) if last else 0
+        )
+        every = 0 if is_realtime else round(self._options.recheck_every_s * plan.rate_hz)
+
+        def recheck(frame: int) -> None:
+            if every and frame > first and frame % every == 0:
+                self._recheck(frame)
+
+        total = writer.info.frames_planned
+        frames = fetch_ahead(flight, self._capturer, first, most, recheck)
+        with contextlib.closing(frames):  # type: ignore[type-var]
+            for fetched in frames:
+                self._keep(fetched, plan.step_ns)
+                shown = total if most is None or total is None else min(most, total)
+                self._progress(writer.folder.name, fetched.frame + 1, shown)
+        if is_realtime:
+            self._client.simPause(True)
+        if writer.count > self._checked_from:
+            self._recheck(writer.count)
+        for each in reversed(self.writers):  # the first view is the one that says it is done
+            each.finish("complete", notes=self.notes())
+
+    def _go_to_start(self, flight: Flight, plan: FlightPlan, first: int, slot: int) -> None:
+        # A known start makes the same flight give the same frames, whatever came before.
+        self._client.simPause(True)
+        self._client.reset()
+        self._client.simPause(True)
+        prepare_world(self._client, plan)
+        self._ids.assign_again()
+        flight.begin()
+        if first:
+            flight.skip_to(first - 1, slot)
+            if plan.flow:
+                self._capturer.fetch()  # flow is counted from the image before
+
+    def _keep(self, fetched: Fetched, step_ns: int) -> None:
+        """Check a frame and hand it to the writers."""
+        frame = fetched.frame
+        instants = self._capturer.read(frame, fetched.answers)
+        self._clock.check(frame, fetched.slot, instants[0].timestamp_ns)  # type: ignore[union-attr]
+        decoded = [self._decode(instant, frame) for instant in instants]
+        for writer, instant, ids, velocity in zip(
+            self.writers, instants, decoded, fetched.velocities, strict=True
+        ):
+            writer.add(
+                Frame(
+                    instant.timestamp_ns,
+                    fetched.slot * step_ns,
+                    instant.pose,
+                    velocity,
+                    instant.rgb,
+                    ids,
+                    instant.depth,
+                    instant.flow,
+                )
+            )
+
+    def _decode(self, instant: Instant, frame: int) -> np.ndarray:
+        ids = self._decoder.decode(instant.colors, frame)
+        if not ids.any():
+            raise SimulatorError(
+                f"frame {frame}: the segmentation image shows nothing but background. Does the "
+                "flight stay inside the scene, and is segmentation switched on?"
+            )
+        self._seen += count_ids(ids)
+        return ids
+
+    def _recheck(self, frame: int) -> None:
+        """Look whether ids and colours are still those of the start."""
+        span = f"frames {self._checked_from} to {frame - 1}"
+        try:
+            self._ids.recheck(self._capturer.colors, self._seen.copy(), span)
+        except SimulatorError as cause:
+            if span in str(cause):
+                told = "their segmentation colours or ids changed meanwhile."
+                self._suspect = {"suspect_frames": [self._checked_from, frame - 1, told]}
+            raise
+        self._checked_from = frame
+        self._seen[:] = 0
+
+
+@contextlib.contextmanager
+def _open_together(folders: list[Path], infos: list[RecordingInfo]) -> Any:
+    """Open the writers of all views, cut to the frames that all of them have."""
+    most: int | None = None
+    while True:
+        with contextlib.ExitStack() as stack:
+            writers = [
+                stack.enter_context(RecordingWriter(folder, info, most))
+                for folder, info in zip(folders, infos, strict=True)
+            ]
+            counts = [writer.count for writer in writers]
+            if len(set(counts)) == 1:
+                yield writers
+                return
+        most = min(counts)
+
+
+def _remove_recording(folder: Path) -> None:
+    """Remove a recording, and nothing that is not one."""
+    if not folder.exists():
+        return
+    if any(folder.iterdir()) and not (folder / "recording.json").exists():
+        raise RecordingError(f"{folder}: is no recording, so --overwrite leaves it alone.")
+    shutil.rmtree(folder)

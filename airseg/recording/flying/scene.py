@@ -1,0 +1,134 @@
+"""The simulator's world as a plan wants it: cameras, weather, light, and segmentation ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from airseg.errors import SimulatorError
+from airseg.flight.plan import FlightPlan
+from airseg.recording.flying.mesh_ids import (
+    Palette,
+    assign_ids,
+    drifted_ids,
+    family_pattern,
+    group_meshes,
+    measure_palette,
+    object_table,
+    strayed_groups,
+)
+from airseg.recording.flying.views import mount, views_of
+from airseg.recording.stored.storage import ObjectGroup
+from airseg.simulators.protocol import Pose, WeatherParameter
+
+_REMEASURED = 12
+
+
+def prepare_world(client: Any, plan: FlightPlan) -> None:
+    """Set cameras, weather and light."""
+    for view in views_of(plan, ""):
+        mount(client, view)
+    weather = plan.weather.model_dump()
+    client.simEnableWeather(any(weather.values()))
+    for kind, value in weather.items():
+        client.simSetWeatherParameter(int(WeatherParameter[kind.capitalize()]), value)
+    if plan.time_of_day:
+        client.simSetTimeOfDay(True, plan.time_of_day)
+
+
+class SceneIds:
+    """The id of every family of meshes, and the colour that each is drawn in.
+
+    Args:
+        client: the simulator, whose ids are set.
+        palette: colours of ids; None measures them.
+    """
+
+    def __init__(self, client: Any, palette: Palette | None) -> None:
+        self._client, self._palette = client, palette
+        self._groups: list[tuple[str, tuple[str, ...]]] = []
+        self._ids: dict[int, int] = {}
+        self._checked = np.zeros(256, np.int64)  # how often each id was measured again
+
+    @property
+    def palette(self) -> Palette:
+        """Colours of ids."""
+        if self._palette is None:
+            raise SimulatorError("the colours of segmentation ids are not known yet.")
+        return self._palette
+
+    @property
+    def meshes(self) -> int:
+        """How many meshes have ids."""
+        return sum(len(meshes) for _, meshes in self._groups)
+
+    def table(self) -> tuple[ObjectGroup, ...]:
+        """Return the table that goes into the recording."""
+        return object_table(self._groups, self._ids, self.palette)
+
+    def prepare(
+        self,
+        start: Pose,
+        capture: Callable[[], np.ndarray],
+        progress: Callable[[int, int], None],
+    ) -> None:
+        """Set the ids and learn their colours; only the first call does anything.
+
+        Args:
+            start: where something is in view.
+            capture: takes a segmentation image.
+            progress: told how many colours are measured, of how many.
+        """
+        if not self._groups:
+            groups = group_meshes(self._client.simListSceneObjects())
+            if not groups:
+                raise SimulatorError("the simulator lists no objects in its scene.")
+            self._ids = assign_ids(self._client, groups)
+            self._groups = groups
+        if self._palette is None:
+            self._client.simPause(True)
+            self._client.simSetVehiclePose(start, True)
+            ids = sorted(self._ids.values())
+            self._palette = measure_palette(
+                self._client, capture, ids, lambda done: progress(done, len(ids))
+            )
+            assign_ids(self._client, self._groups)
+
+    def assign_again(self) -> None:
+        """Set the ids once more, after a reset that may have lost some."""
+        for number in strayed_groups(self._client, self._groups, self._ids):
+            pattern = family_pattern(self._groups[number][0])
+            self._client.simSetSegmentationObjectID(pattern, self._ids[number], True)
+
+    def recheck(self, capture: Callable[[], np.ndarray], seen: np.ndarray, span: str) -> None:
+        """Read every id back, and measure the colours of some that were seen again.
+
+        Args:
+            capture: takes a segmentation image; time must stand still.
+            seen: (256,) int64, pixels of each id since the last check.
+            span: the frames in question, for the message.
+
+        Raises:
+            SimulatorError: an id or a colour has changed.
+        """
+        strays = strayed_groups(self._client, self._groups, self._ids)
+        if strays:
+            stray = next(iter(strays.values()))
+            raise SimulatorError(
+                f"{span}: {stray}. Another program sets ids in this simulator; these frames may "
+                "be mislabelled. `airseg verify --repair` cuts them off."
+            )
+        # Those that were measured least, and of these the ones that fill most of the frames.
+        order = np.lexsort((-seen, self._checked))
+        ids = [int(i) for i in order if i and seen[i]][:_REMEASURED]
+        patterns = {i: family_pattern(self._groups[n][0]) for n, i in self._ids.items()}
+        drifted = drifted_ids(self._client, capture, self.palette, ids, patterns)
+        self._checked[ids] += 1
+        if drifted:
+            raise SimulatorError(
+                f"{span}: segmentation ids {drifted} are no longer drawn in the colours measured "
+                "at the start; these frames may be mislabelled. `airseg verify --repair` cuts "
+                "them off."
+            )

@@ -1,0 +1,275 @@
+"""Writing a sequence folder so that nothing complete is ever lost.
+
+Files are encoded by a few threads while the next frame is captured. Each is written under another
+name and renamed; the frame's line follows when all its files are in place, in order. A kill at any
+moment loses at most the frames in flight.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import zlib
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import cv2
+import numpy as np
+from filelock import FileLock, Timeout
+
+from airseg.errors import RecordingError
+from airseg.recording.stored.storage import (
+    RecordingInfo,
+    frame_file,
+    read_frames,
+    read_info,
+    read_sound_frames,
+)
+
+_ENCODERS = 2
+_IN_FLIGHT = 8
+_CHECKED_AT_RESUME = 4
+_PLAIN_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+# One filter instead of the best of five, and runs instead of matches: 5.1 ms instead of 9.4 ms for
+# a frame of 640x480, and 4 % smaller.
+_COLOR_PNG = [
+    *_PLAIN_PNG,
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB),
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
+]
+# What must not differ between a recording and the run that continues it.
+_SAME = ("plan_fingerprint", "mode", "rate_hz", "camera", "has_depth", "has_flow")
+# Given up when the disk is full, so that there is room to write down why the recording stopped.
+_RESERVE_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One captured instant.
+
+    Attributes:
+        timestamp_ns: the simulator's time; plan_time_ns: time since the flight began.
+        pose: (7,) position and quaternion of the camera, NED metres, w x y z.
+        velocity: (3,) of the vehicle, m/s.
+        rgb: (H, W, 3) uint8; ids: (H, W) uint8; depth: (H, W) float16 metres, or None.
+        flow: (H, W, 2) float16 pixels, or None.
+    """
+
+    timestamp_ns: int
+    plan_time_ns: int
+    pose: np.ndarray
+    velocity: np.ndarray
+    rgb: np.ndarray
+    ids: np.ndarray
+    depth: np.ndarray | None
+    flow: np.ndarray | None = None
+
+
+class RecordingWriter:
+    """Writes one sequence; a context manager that waits for its encoders.
+
+    Args:
+        folder: the sequence's folder; it is made, or continued if it holds the same flight.
+        info: what to write into `recording.json`.
+        most: keep no more frames than this of what is there.
+
+    Raises:
+        RecordingError: another recorder works there, or the folder holds another flight.
+    """
+
+    def __init__(self, folder: Path, info: RecordingInfo, most: int | None = None) -> None:
+        self.folder, self.info = folder, info
+        self._most = most
+        self._reserve = folder / ".reserve"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(folder / ".lock")
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise RecordingError(
+                f"{folder}: another recorder is writing here. Wait for it, or choose another --out."
+            ) from None
+        try:
+            self._resume()
+        except BaseException:
+            self._lock.release()
+            raise
+        write_file(self._reserve, bytes(_RESERVE_BYTES), sync=False)
+        self._pool = ThreadPoolExecutor(_ENCODERS, thread_name_prefix="encode")
+        self._pending: deque[Future[str]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        try:
+            if raised[0] is None:
+                self._drain(0)
+            else:
+                self._drain_what_works()
+        finally:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            with contextlib.suppress(OSError):  # a full disk was told already
+                self._lines.close()
+            self._reserve.unlink(missing_ok=True)
+            self._lock.release()
+
+    def add(self, frame: Frame) -> None:
+        """Take a frame; returns when there is room for the next.
+
+        Raises:
+            RecordingError: a file cannot be written, because the disk is full, say. The frames
+                before it are kept.
+        """
+        index = self.count
+        self.count += 1
+        self._pending.append(self._pool.submit(self._encode, index, frame))
+        self._drain(_IN_FLIGHT)
+
+    def finish(self, status: str, reason: str = "", notes: dict | None = None) -> None:
+        """Wait for the frames in flight and say how the recording ended."""
+        self._drain(0)
+        self._lines.flush()
+        os.fsync(self._lines.fileno())
+        self.describe(status, reason, notes)
+
+    def fail(self, reason: str, notes: dict | None = None) -> None:
+        """Say that the recording stopped, and why; on a full disk with the room kept for that."""
+        self._reserve.unlink(missing_ok=True)
+        with contextlib.suppress(RecordingError):  # the first error is the one to tell
+            self._drain(0)
+        self._pending.clear()
+        with contextlib.suppress(OSError):
+            self._lines.flush()
+            os.fsync(self._lines.fileno())
+        self.count = len(read_sound_frames(self.folder)[0])
+        with contextlib.suppress(OSError):  # what is on the disk stays as it is
+            self.describe("failed", reason, notes)
+
+    def describe(self, status: str, reason: str = "", notes: dict | None = None) -> None:
+        """Write `recording.json`."""
+        self.info = replace(
+            self.info, status=status, reason=reason, notes={**self.info.notes, **(notes or {})}
+        )
+        write_file(self.folder / "recording.json", self.info.to_json().encode())
+
+    def _resume(self) -> None:
+        if (self.folder / "recording.json").exists():
+            found = read_info(self.folder)
+            self._refuse_another_flight(found)
+            self.info = replace(self.info, notes=_continued_notes(found, self.info))
+        frames = read_frames(self.folder)
+        kept = len(frames) if self._most is None else min(len(frames), self._most)
+        # A frame whose files do not match its line was torn off with whatever came after it.
+        while kept and not all(
+            self._is_whole(frames.iloc[i].to_dict(), i)
+            for i in range(max(0, kept - _CHECKED_AT_RESUME), kept)
+        ):
+            kept -= 1
+        self.count = kept
+        self.last = frames.iloc[kept - 1].to_dict() if kept else None
+        for kind in self.info.kinds:
+            directory = self.folder / kind
+            directory.mkdir(exist_ok=True)
+            for path in directory.iterdir():
+                if path.suffix != ".png" or not path.stem.isdigit() or int(path.stem) >= kept:
+                    path.unlink()
+        path = self.folder / "frames.csv"
+        old = path.read_text(encoding="ascii").split("\n") if path.exists() else []
+        lines = [",".join(self.info.columns), *old[1 : kept + 1]]
+        write_file(path, ("\n".join(lines) + "\n").encode())
+        self._lines = path.open("a", encoding="ascii", newline="\n")
+
+    def _refuse_another_flight(self, found: RecordingInfo) -> None:
+        for field in _SAME:
+            before, now = getattr(found, field), getattr(self.info, field)
+            if before != now:
+                raise RecordingError(
+                    f"{self.folder}: holds a recording whose {field.replace('_', ' ')} differs "
+                    f"({before} there, {now} now). Record into another --out, or start over with "
+                    "--overwrite."
+                )
+        if [g.group for g in found.object_table] != [g.group for g in self.info.object_table]:
+            raise RecordingError(
+                f"{self.folder}: holds a recording of a world with other meshes. Record into "
+                "another --out, or start over with --overwrite."
+            )
+
+    def _is_whole(self, row: dict, index: int) -> bool:
+        """Tell whether all files of a frame are there and match their checksums."""
+        for kind in self.info.kinds:
+            try:
+                data = frame_file(self.folder, kind, index).read_bytes()
+            except OSError:
+                return False
+            if zlib.crc32(data) != int(row[f"{kind}_crc32"]):
+                return False
+        return True
+
+    def _encode(self, index: int, frame: Frame) -> str:
+        """Write a frame's files and return its line."""
+        sums = {"rgb": 0, "seg": 0, "depth": 0}
+        if self.info.has_flow:
+            sums["flow"] = 0
+        images = {"rgb": frame.rgb[..., ::-1], "seg": frame.ids}
+        if frame.depth is not None:
+            images["depth"] = frame.depth.view(np.uint16)
+        if frame.flow is not None:
+            height, width, _ = frame.flow.shape
+            images["flow"] = frame.flow.view(np.uint16).reshape(height, 2 * width)
+        for kind, image in images.items():
+            options = _COLOR_PNG if kind == "rgb" else _PLAIN_PNG
+            ok, data = cv2.imencode(".png", np.ascontiguousarray(image), options)
+            if not ok:
+                raise RecordingError(f"{self.folder}: frame {index}: {kind} cannot be encoded.")
+            content = data.tobytes()
+            write_file(frame_file(self.folder, kind, index), content, sync=False)
+            sums[kind] = zlib.crc32(content)
+        values = [index, frame.timestamp_ns, frame.plan_time_ns]
+        values += [f"{v:.9g}" for v in (*frame.pose, *frame.velocity)]
+        return ",".join(str(v) for v in (*values, *sums.values()))
+
+    def _drain(self, leave: int) -> None:
+        """Write lines of finished frames, in order, until at most `leave` are in flight."""
+        while self._pending and (len(self._pending) > leave or self._pending[0].done()):
+            future = self._pending.popleft()
+            try:
+                line = future.result()
+                self._lines.write(line + "\n")
+                self._lines.flush()
+            except OSError as cause:
+                self._pending.clear()
+                raise RecordingError(
+                    f"{self.folder}: cannot write ({cause.strerror}). Every complete frame is "
+                    "kept; make room and run the same command again."
+                ) from None
+
+    def _drain_what_works(self) -> None:
+        """After an error: keep the frames that were captured before it."""
+        try:
+            self._drain(0)
+        except RecordingError:
+            self._pending.clear()  # the first error is the one to tell
+
+
+def _continued_notes(found: RecordingInfo, now: RecordingInfo) -> dict:
+    """Return the notes of a recording that goes on: how it ended before is not forgotten."""
+    if found.status == "complete":
+        return {**found.notes, **now.notes}
+    reason = found.reason or "it was killed" if found.status == "recording" else found.reason
+    ended = {"status": found.status, "reason": reason}
+    return {**found.notes, **now.notes, "history": [*found.notes.get("history", []), ended]}
+
+
+def write_file(path: Path, content: bytes, *, sync: bool = True) -> None:
+    """Write a file under another name, then give it its own."""
+    beside = path.with_name(path.name + ".part")
+    with beside.open("wb") as file:
+        file.write(content)
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
+    beside.replace(path)

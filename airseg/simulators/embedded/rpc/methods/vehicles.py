@@ -1,0 +1,181 @@
+"""RPC methods that vehicles of every kind have: poses, motion, collisions, control."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from airseg.geometry import euler_from_quaternion
+from airseg.simulators.embedded.rpc.rpc_server import PARTLY, rpc
+from airseg.simulators.embedded.settings import VehicleSetting
+from airseg.simulators.embedded.simulation import Simulation
+from airseg.simulators.embedded.vehicles.geodesy import GRAVITY_MPS2, air_at, geo_point
+from airseg.simulators.embedded.vehicles.vehicle import Multirotor, Vehicle
+from airseg.simulators.protocol import (
+    CollisionInfo,
+    KinematicsState,
+    Pose,
+    Quaternionr,
+    Vector3r,
+    YawMode,
+)
+
+_KINDS = {
+    "Multirotor": ("simpleflight",),
+    "Car": ("physxcar",),
+    "ComputerVision": ("computervision",),
+}
+"""What `simAddVehicle` may add, by mode, in lower case."""
+
+
+def check_finite(what: str, *values: float) -> None:
+    """Refuse what would make a vehicle's whole state NaN, for good.
+
+    Raises:
+        ValueError: a value is NaN or infinite.
+    """
+    if not all(math.isfinite(v) for v in values):
+        raise ValueError(f"{what} has a component that is no finite number")
+
+
+def check_move(yaw_mode: YawMode, *values: float) -> None:
+    """Refuse a move with a component that is no finite number, see `check_finite`."""
+    check_finite("the yaw mode", yaw_mode.yaw_or_rate)
+    check_finite("the move", *values)
+
+
+class VehicleApi:
+    """Methods that every SimMode has."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+
+    @rpc("listVehicles")
+    def list_vehicles(self) -> list[str]:
+        """Return the names of all vehicles."""
+        return list(self._simulation.vehicles)
+
+    @rpc("simAddVehicle", str, str, Pose, str)
+    def add_vehicle(self, name: str, kind: str, pose: Pose, pawn_path: str) -> bool:
+        """Add a vehicle of this mode's kind at a global pose; tell whether it could be."""
+        simulation = self._simulation
+        position, orientation = pose.position.to_array(), pose.orientation.to_array()
+        check_finite("the pose", *position, *orientation)
+        if not name or not orientation.any():
+            return False
+        with simulation.lock:
+            if name in simulation.vehicles or kind.lower() not in _KINDS[simulation.mode]:
+                return False
+            roll, pitch, yaw = np.degrees(
+                euler_from_quaternion(orientation / np.linalg.norm(orientation))
+            )
+            x, y, z = (float(v) for v in position)
+            setting = VehicleSetting(
+                VehicleType=kind,
+                X=x,
+                Y=y,
+                Z=z,
+                Roll=float(roll),
+                Pitch=float(pitch),
+                Yaw=float(yaw),
+            )
+            simulation.add_vehicle(name, setting)
+            return True
+
+    @rpc("simGetVehiclePose", str)
+    def pose(self, name: str) -> Pose:
+        """Return where a vehicle is, relative to its start."""
+        with self._simulation.lock:
+            vehicle = self._simulation.vehicle(name)
+            return Pose(
+                Vector3r.from_array(vehicle.body.position - vehicle.origin),
+                Quaternionr.from_array(vehicle.body.orientation),
+            )
+
+    @rpc("simSetVehiclePose", Pose, bool, str)
+    def set_pose(self, pose: Pose, ignore_collision: bool, name: str) -> None:
+        """Put a vehicle somewhere, relative to its start; NaN components keep their value."""
+        with self._simulation.lock:
+            vehicle = self._simulation.vehicle(name)
+            position, orientation = pose.position.to_array(), pose.orientation.to_array()
+            if np.isinf([*position, *orientation]).any():
+                raise ValueError("the pose has a component that is infinite")
+            vehicle.place(position + vehicle.origin, orientation)
+
+    @rpc("simGetGroundTruthKinematics", str)
+    def kinematics(self, name: str) -> KinematicsState:
+        """Return a vehicle's motion, relative to its start."""
+        with self._simulation.lock:
+            vehicle = self._simulation.vehicle(name)
+            return vehicle.body.kinematics(vehicle.origin)
+
+    @rpc("simSetKinematics", KinematicsState, bool, str)
+    def set_kinematics(self, state: KinematicsState, ignore_collision: bool, name: str) -> None:
+        """Put a vehicle somewhere, relative to its start, in motion."""
+        position, orientation = state.position.to_array(), state.orientation.to_array()
+        velocity = state.linear_velocity.to_array()
+        check_finite("the kinematics", *position, *orientation, *velocity)
+        with self._simulation.lock:
+            vehicle = self._simulation.vehicle(name)
+            vehicle.place(position + vehicle.origin, orientation)
+            vehicle.push(velocity)
+
+    @rpc("simGetGroundTruthEnvironment", str)
+    def environment(self, name: str) -> dict[str, Any]:
+        """Return gravity and air where a vehicle is: the standard atmosphere."""
+        with self._simulation.lock:
+            vehicle = self._simulation.vehicle(name)
+            place = geo_point(vehicle.body.position, self._simulation.settings.origin)
+            air = air_at(place["altitude"])
+            return {
+                "position": Vector3r.from_array(vehicle.body.position - vehicle.origin),
+                "geo_point": place,
+                "gravity": Vector3r(0.0, 0.0, GRAVITY_MPS2),
+                "air_pressure": air.pressure_pa,
+                "temperature": air.temperature_k,
+                "air_density": air.density,
+            }
+
+    @rpc("simSetTraceLine", [float], float, str, support=PARTLY, note="accepted; nothing is drawn")
+    def set_trace_line(self, color: list[float], thickness: float, name: str) -> None:
+        """Take the look of a trace that is never drawn."""
+        self._simulation.vehicle(name)
+
+    @rpc("simGetCollisionInfo", str)
+    def collision(self, name: str) -> CollisionInfo:
+        """Return what a vehicle last hit; reading clears `has_collided`."""
+        with self._simulation.lock:
+            vehicle = self._simulation.vehicle(name)
+            told = vehicle.collision
+            vehicle.collision = CollisionInfo(**{**told.__dict__, "has_collided": False})
+            return told
+
+    @rpc("enableApiControl", bool, str)
+    def enable_api_control(self, enabled: bool, name: str) -> None:
+        """Let the API control a vehicle, or not."""
+        with self._simulation.lock:
+            self._vehicle(name).api_enabled = enabled
+
+    @rpc("isApiControlEnabled", str)
+    def is_api_control_enabled(self, name: str) -> bool:
+        """Tell whether the API controls a vehicle."""
+        return self._vehicle(name).api_enabled
+
+    @rpc("armDisarm", bool, str)
+    def arm(self, arm: bool, name: str) -> bool:
+        """Arm or disarm a vehicle."""
+        with self._simulation.lock:
+            vehicle = self._vehicle(name)
+            if isinstance(vehicle, Multirotor):
+                vehicle.armed = arm
+            return True
+
+    @rpc("getHomeGeoPoint", str)
+    def home(self, name: str) -> dict[str, Any]:
+        """Return where a vehicle started, on the globe."""
+        return geo_point(self._vehicle(name).origin, self._simulation.settings.origin)
+
+    def _vehicle(self, name: str) -> Vehicle:
+        return self._simulation.vehicle(name, "Vehicle API")

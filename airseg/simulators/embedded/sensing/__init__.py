@@ -1,0 +1,1 @@
+"""What cameras and sensors see: images in the form of the wire, ids, ranges."""

@@ -1,0 +1,192 @@
+"""Cameras on vehicles and in the world, and what each remembers of the instant before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from airseg.geometry import euler_from_quaternion, quaternion_from_euler, quaternion_multiply
+from airseg.simulators.embedded.rendering.optical_flow import Instant
+from airseg.simulators.embedded.rendering.renderer import CameraView
+from airseg.simulators.embedded.settings import (
+    CameraSetting,
+    CaptureSetting,
+    NoiseSetting,
+    VehicleSetting,
+    capture_setting,
+    noise_setting,
+)
+from airseg.simulators.embedded.vehicles.vehicle import Car, FreeCamera, Vehicle
+
+_DEGREES = np.pi / 180
+_ALIASES = {
+    "": "front_center",
+    "0": "front_center",
+    "1": "front_right",
+    "2": "front_left",
+    "3": "bottom_center",
+    "4": "back_center",
+}
+# Offsets from the body's middle, metres, and pitch and yaw, degrees.
+_DRONE_MOUNTS = {
+    "front_center": ((0.5, 0.0, -0.1), 0, 0),
+    "front_right": ((0.5, 0.25, -0.1), 0, 0),
+    "front_left": ((0.5, -0.25, -0.1), 0, 0),
+    "bottom_center": ((0.0, 0.0, 0.1), -90, 0),
+    "back_center": ((-0.5, 0.0, -0.1), 0, 180),
+    "fpv": ((0.5, 0.0, -0.1), 0, 0),
+}
+_CAR_MOUNTS = {
+    "front_center": ((1.0, 0.0, -1.5), 0, 0),
+    "front_right": ((1.0, 0.4, -1.5), 0, 0),
+    "front_left": ((1.0, -0.4, -1.5), 0, 0),
+    "fpv": ((0.3, 0.0, -1.3), 0, 0),
+    "back_center": ((-2.2, 0.0, -1.2), 0, 180),
+}
+
+
+@dataclass
+class Camera:
+    """A camera fixed to a vehicle, or to the world.
+
+    Attributes:
+        offset: (3,) metres in the body's frame, or the world's.
+        turn: (4,) quaternion, camera to body.
+        settings: sizes, views and looks by image type.
+        mounted: offset and turn as the settings have them.
+        fov_deg: horizontal field of view, degrees, when changed over the wire.
+        distortion: (5,) K1 K2 K3 P1 P2.
+    """
+
+    offset: np.ndarray
+    turn: np.ndarray
+    settings: CameraSetting
+    fov_deg: float | None = None
+    distortion: np.ndarray = field(default_factory=lambda: np.zeros(5))
+
+    def __post_init__(self) -> None:
+        self.mounted = (self.offset.copy(), self.turn.copy())
+        self._captures: dict[int, CaptureSetting] = {}
+        self._shown: tuple[bytes, Instant] | None = None
+        self._before: Instant | None = None
+
+    def capture(self, image_type: int) -> CaptureSetting:
+        """Return size, view and look of an image type."""
+        if image_type not in self._captures:
+            self._captures[image_type] = capture_setting(self.settings, image_type)
+        return self._captures[image_type]
+
+    def noise(self, image_type: int) -> NoiseSetting | None:
+        """Return the noise of an image type, or None."""
+        return noise_setting(self.settings, image_type)
+
+    def fov(self, image_type: int) -> float:
+        """Return the horizontal field of view of an image type, degrees."""
+        return self.fov_deg or self.capture(image_type).FOV_Degrees
+
+    def remember(self, key: bytes, instant: Instant) -> Instant:
+        """Take note of the instant that is shown now; return the one before it.
+
+        Args:
+            key: equal for captures of one instant.
+            instant: camera and placements now.
+        """
+        if self._shown is None or self._shown[0] != key:
+            self._before = self._shown[1] if self._shown else instant
+            self._shown = (key, instant)
+        return self._before or instant
+
+    def forget(self) -> None:
+        """Go back to how it was mounted, without any instant before."""
+        self.offset, self.turn = self.mounted[0].copy(), self.mounted[1].copy()
+        self.fov_deg, self.distortion = None, np.zeros(5)
+        self._shown = self._before = None
+
+
+def build_cameras(
+    vehicle: Vehicle, setting: VehicleSetting, defaults: CameraSetting
+) -> dict[str, Camera]:
+    """Return a vehicle's cameras by name: the built-in ones, changed or joined by the settings'."""
+    mounts = _CAR_MOUNTS if isinstance(vehicle, Car) else _DRONE_MOUNTS
+    cameras: dict[str, Camera] = {}
+    for name, (offset, pitch, yaw) in mounts.items():
+        place = np.zeros(3) if isinstance(vehicle, FreeCamera) else np.array(offset, float)
+        turn = quaternion_from_euler(0.0, pitch * _DEGREES, yaw * _DEGREES)
+        cameras[name] = Camera(place, turn, defaults)
+    for alias, own in setting.Cameras.items():
+        name = _ALIASES.get(alias, alias)
+        cameras[name] = _set_up(own, defaults, cameras.get(name))
+    return cameras
+
+
+def build_external_cameras(
+    settings: dict[str, CameraSetting], defaults: CameraSetting
+) -> dict[str, Camera]:
+    """Return the cameras that are fixed to the world, by name; their places are global NED."""
+    return {name: _set_up(own, defaults, None) for name, own in settings.items()}
+
+
+def _set_up(own: CameraSetting, defaults: CameraSetting, base: Camera | None) -> Camera:
+    place = base.offset.copy() if base else np.zeros(3)
+    place = np.array(
+        [p if c is None else c for p, c in zip(place, (own.X, own.Y, own.Z), strict=True)]
+    )
+    angles = [(a or 0.0) * _DEGREES for a in (own.Roll, own.Pitch, own.Yaw)]
+    turned = any(a is not None for a in (own.Roll, own.Pitch, own.Yaw))
+    turn = quaternion_from_euler(*angles) if turned or base is None else base.turn
+    changes = {
+        name: getattr(own if getattr(own, name) else defaults, name)
+        for name in ("CaptureSettings", "NoiseSettings")
+    }
+    return Camera(place, turn, own.model_copy(update=changes))
+
+
+def find_camera(cameras: dict[str, Camera], name: str) -> Camera:
+    """Return a camera by its name or number.
+
+    Raises:
+        LookupError: there is no such camera.
+    """
+    found = cameras.get(name) or cameras.get(_ALIASES.get(name, name))
+    if found is None:
+        raise LookupError(
+            f"Camera '{name}' is not available. Cameras: {', '.join(sorted(cameras)) or 'none'}"
+        )
+    return found
+
+
+def camera_view(vehicle: Vehicle | None, camera: Camera, image_type: int) -> CameraView:
+    """Return where a camera is now and what it takes in; without a vehicle, in the world."""
+    size = camera.capture(image_type)
+    if vehicle is None:
+        position, orientation = camera.offset.copy(), camera.turn
+    else:
+        position = vehicle.body.point(camera.offset)
+        orientation = quaternion_multiply(vehicle.body.orientation, camera.turn)
+    return CameraView(
+        position,
+        _stabilized(orientation, camera.settings),
+        camera.fov(image_type),
+        size.Width,
+        size.Height,
+    )
+
+
+def _stabilized(orientation: np.ndarray, settings: CameraSetting) -> np.ndarray:
+    """Return the orientation that a gimbal makes of a mount's: AirSim's mix of angles."""
+    gimbal = settings.Gimbal
+    wanted = (gimbal.Roll, gimbal.Pitch, gimbal.Yaw)
+    if gimbal.Stabilization <= 0 or all(angle is None for angle in wanted):
+        return orientation
+    mixed = [
+        has
+        if wants is None
+        else has + gimbal.Stabilization * _shortest_turn(wants * _DEGREES - has)
+        for has, wants in zip(euler_from_quaternion(orientation), wanted, strict=True)
+    ]
+    return quaternion_from_euler(*mixed)
+
+
+def _shortest_turn(angle: float) -> float:
+    return float((angle + np.pi) % (2 * np.pi) - np.pi)

@@ -1,0 +1,1 @@
+"""The world `harbor_town`: terraced streets around a square, and a quay."""

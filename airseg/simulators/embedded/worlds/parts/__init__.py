@@ -1,0 +1,1 @@
+"""Things that worlds share: roads, plants, fixtures, furniture, vehicles."""

@@ -1,0 +1,163 @@
+"""The leaderboard: comparable rows only, one machine a column, and the papers' rows apart."""
+
+import pytest
+from made_results import made_result, write_results
+
+from airseg.bench.leaderboard import table as board
+from airseg.bench.results.published import PublishedNumbers, load_published
+from airseg.bench.results.result import load_result, load_results
+from airseg.bench.results.seeds import merge_seeds
+from airseg.errors import RecipeError
+
+
+def test_numbers_of_different_machines_never_share_a_column():
+    rows = [made_result("a", machine="CPU A", p50=10), made_result("b", machine="GPU B", p50=2)]
+    table = board.table(rows)
+    assert table["FPS [A]"].tolist()[0] == pytest.approx(100)
+    assert table["FPS [B]"].tolist()[1] == pytest.approx(500)
+    assert table["FPS [A]"].isna().tolist() == [False, True]
+    assert table["p50 ms [B]"].isna().tolist() == [True, False]
+    text = board.markdown(rows)
+    assert "Speed: A: CPU A; B: GPU B." in text
+
+
+def test_one_machine_needs_no_letter():
+    table = board.table([made_result("a"), made_result("b", machine=None)])
+    assert "FPS" in table
+    assert table["FPS"].isna().tolist() == [False, True]
+
+
+def test_a_row_of_the_paper_protocol_says_that_it_leaks():
+    rows = [made_result("a"), made_result("b", protocol="paper")]
+    assert board.table(rows)["protocol"].tolist() == ["fair", "leaks"]
+    assert "**leaks**: test frames lie beside training frames" in board.markdown(rows)
+    assert "leaks" not in board.markdown(rows[:1])
+
+
+def test_fair_rows_come_first_whatever_the_others_score(tmp_path):
+    rows = [made_result("a", iou=0.4), made_result("b", protocol="paper", iou=0.9)]
+    write_results(tmp_path, *rows, made_result("c", iou=0.6))
+    assert [r.run for _, r in load_results([tmp_path])] == ["c", "a", "b"]
+
+
+def test_one_protocol_scored_on_different_frames_is_refused():
+    other = {"content_hash": "abc123", "split": "val", "sequences": {"c": 3}}
+    with pytest.raises(RecipeError, match="a and b were scored on different frames"):
+        board.check_comparable([made_result("a"), made_result("b", dataset=other)])
+    board.check_comparable([made_result("a"), made_result("b", protocol="paper", dataset=other)])
+
+
+def test_rows_of_another_dataset_are_refused_whatever_their_protocol():
+    other = {"content_hash": "fff", "split": "test", "sequences": {"d": 9, "e": 4}}
+    with pytest.raises(RecipeError, match="scored on different frames"):
+        board.check_comparable(
+            [made_result("a"), made_result("b", protocol="paper", dataset=other)]
+        )
+    with pytest.raises(RecipeError, match="a was scored on dataset abc123"):
+        board.check_comparable([made_result("a")], content_hash="fff")
+
+
+def test_a_result_whose_recipe_was_edited_is_refused(tmp_path):
+    write_results(tmp_path, made_result("a"))
+    path = tmp_path / "a.json"
+    assert load_result(path).run == "a"
+    path.write_text(path.read_text().replace('"width": 64', '"width": 96', 1))
+    with pytest.raises(RecipeError, match="is not that of the recipe in the file"):
+        load_result(path)
+
+
+def test_published_rows_stand_apart_and_name_their_paper():
+    numbers = load_published()
+    assert {"FANet-18", "TV3S B5", "DFF R101, l=5"} <= {r.system for r in numbers.rows}
+    text = board.published_markdown(numbers)
+    (line,) = (x for x in text.splitlines() if x.startswith("| FANet-18 TCA N=6 |"))
+    assert "| founding paper | AirSim, random windows |" in line
+    assert "| 72.9 |" in line
+    assert text.count("FPS, ") == len(numbers.machines) == 6
+
+
+def test_the_csv_marks_published_rows_and_keeps_their_speeds_apart():
+    numbers = load_published()
+    frame = board.csv_table([made_result("a")], numbers)
+    assert frame["kind"].tolist() == ["model"] + ["published"] * len(numbers.rows)
+    assert frame["FPS"].notna().tolist() == [True] + [False] * len(numbers.rows)
+    row = frame[frame["system"] == "DFF R101, l=5"].iloc[0]
+    assert row["FPS, K40 of the DFF paper"] == 5.6
+    assert frame.iloc[0]["command"].startswith("airseg bench run made")
+
+
+def test_published_numbers_are_those_of_the_papers_tables():
+    jaccard = {
+        r.depth: r.paper_jaccard for r in load_published().rows if r.depth is not None and r.leaks
+    }
+    assert {n: j["test"] for n, j in jaccard.items()} == {0: 80.4, 2: 78.2, 4: 76.2, 6: 72.9}
+
+
+def test_temporal_scores_have_columns_where_a_row_has_them():
+    plain = made_result("old")
+    assert "mVC8 %" not in board.table([plain])
+    rich = made_result("new", scores={"mvc8_correct": 0.7, "mvc8_official": 0.9, "cons": 0.95})
+    table = board.table([plain, rich])
+    assert table["mVC8 %"].isna().tolist() == [True, False]
+    assert table["mVC8 official %"].tolist()[1] == pytest.approx(90)
+    assert "mVC8 % |" in board.markdown([plain, rich])
+    assert "official" not in board.markdown([plain, rich])  # the page and the CSV have it
+
+
+def test_intervals_stand_beside_the_headline():
+    row = made_result("a", scores={"intervals": {"mean_iou": (0.412, 0.55)}})
+    assert board.table([row])["mIoU 95 %"].tolist() == ["41.2 to 55.0"]
+
+
+def seeded(seed, iou, **fields):
+    run = f"net-seed{seed}"
+    return made_result(run, label="net", network="x", iou=iou, train={"seed": seed}, **fields)
+
+
+def test_seeds_become_one_row_with_their_spread(tmp_path):
+    write_results(tmp_path, seeded(0, 0.4), seeded(1, 0.5), seeded(2, 0.6), made_result("b"))
+    merged = [r for _, r in merge_seeds(load_results([tmp_path]))]
+    assert len(merged) == 2
+    (mean,) = (r for r in merged if r.label == "net")
+    assert mean.scores.mean_iou == pytest.approx(0.5)
+    assert mean.scores.class_iou["sky"] == pytest.approx(0.6)
+    assert mean.scores.class_iou["tree"] is None
+    assert mean.seeds == [0, 1, 2]
+    assert mean.deviation["mean_iou"] == pytest.approx(0.1)
+    table = board.table(merged)
+    assert set(table["± seeds"]) == {"10.0 (3)", ""}
+
+
+def test_parts_of_the_pixels_are_means_over_seeds_too(tmp_path):
+    rows = []
+    for seed, iou in enumerate((0.4, 0.6)):
+        parts = {"by_motion": {"below 1 px": {"pixels": 10, "mean_iou": iou}}}
+        rows.append(seeded(seed, iou, scores=parts))
+    write_results(tmp_path, *rows)
+    ((_, merged),) = merge_seeds(load_results([tmp_path]))
+    assert merged.scores.by_motion["below 1 px"].mean_iou == pytest.approx(0.5)
+
+
+def test_a_label_with_a_bar_stays_one_cell():
+    lines = board.markdown([made_result("a", label="a|b")]).splitlines()
+    assert sum(line.startswith("| a/b |") for line in lines) == 2
+
+
+def test_rows_of_one_label_that_differ_by_more_than_the_seed_stay_apart(tmp_path):
+    other = made_result("other", label="net", network="y", train={"seed": 1})
+    write_results(tmp_path, seeded(0, 0.4), other)
+    assert len(merge_seeds(load_results([tmp_path]))) == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"paper": "p", "system": "s", "dataset": "d", "fps": 3}, "needs the gpu"),
+        ({"paper": "q", "system": "s", "dataset": "d"}, "no paper 'q'"),
+        ({"paper": "p", "system": "s", "dataset": "d", "mean_iou": 740}, "100"),
+    ],
+)
+def test_wrong_published_rows_are_refused(row, expected):
+    papers = {"p": {"name": "P", "source": "somewhere"}}
+    with pytest.raises(ValueError, match=expected):
+        PublishedNumbers.model_validate({"papers": papers, "rows": [row]})

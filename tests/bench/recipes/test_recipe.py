@@ -1,0 +1,194 @@
+"""Recipes: checked before any work begins, and told what is wrong on one line."""
+
+import json
+import re
+
+import pytest
+import torch
+
+from airseg.bench.recipes.recipe import Recipe, apply_settings, fingerprint_of, load_recipe, rows
+from airseg.errors import RecipeError
+from airseg.models import build_model
+from airseg.resources import shipped_names
+
+GOOD = "name: mine\nmodel: {name: fanet18}\n"
+
+
+def write(tmp_path, text=GOOD):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    return str(path)
+
+
+@pytest.mark.parametrize("name", shipped_names("recipe"))
+def test_every_shipped_recipe_and_variant_builds_its_network(name):
+    recipe = load_recipe(name)
+    for row in rows(recipe):
+        with torch.device("meta"):
+            model = build_model(row.recipe.model.name, 11, **row.recipe.model.options)
+        if recipe.protocol == "fair":
+            assert model.memory_depth <= row.recipe.data.max_context
+        if row.recipe.model.weights == "imagenet":
+            assert model.imagenet_name
+
+
+@pytest.mark.parametrize("name", ["table2", "fig7", "fig8"])
+def test_recipes_of_the_paper_do_what_its_notebook_does(name):
+    for size in ("", "-mini"):
+        recipe = load_recipe(f"paper-{name}{size}")
+        assert recipe.protocol == "paper"
+        for row in rows(recipe):
+            train, loss = row.recipe.train, row.recipe.loss
+            assert (train.optimizer, train.learning_rate, train.weight_decay) == ("adam", 0.001, 0)
+            assert (loss.kind, loss.class_weights, loss.resolution) == (
+                "cross_entropy",
+                "none",
+                "logits",
+            )
+            assert not row.recipe.model.batch_norm
+            assert not row.recipe.model.options.get("normalize")
+        depths = [r.recipe.model.options["tca_depth"] for r in rows(recipe)]
+        assert depths == ([0, 0, 4, 4] if name == "fig8" else [0, 2, 4, 6])
+
+
+def test_rows_of_the_fair_depth_study_differ_in_depth_alone():
+    for size in ("", "-mini"):
+        found = rows(load_recipe(f"fair-table2{size}"))
+        assert [r.label for r in found] == [f"FANet-18 N={n}" for n in (0, 2, 4, 6)]
+        for row in found:
+            change = {"model.options.tca_depth": 0}
+            assert apply_settings(row.recipe, change, "") == apply_settings(
+                found[0].recipe, change, ""
+            )
+
+
+def test_a_sweep_makes_a_row_of_every_combination(tmp_path):
+    text = (
+        GOOD
+        + "sweep: {train.steps: [5, 6], data.batching: [mixed, homogeneous]}\n"
+        + "seeds: [0, 3]\n"
+        + "variants: [{label: big}, {label: small, set: {data.height: 96}}]\n"
+    )
+    found = rows(load_recipe(write(tmp_path, text)))
+    assert len(found) == 2 * 2 * 2 * 2
+    assert found[-1].label == "small steps=6, batching=homogeneous"
+    assert found[-1].run == "mine-small-steps-6-batching-homogeneous-seed3"
+    row = found[-1].recipe
+    assert (row.train.steps, row.data.batching, row.train.seed) == (6, "homogeneous", 3)
+    assert row.data.height == 96
+    assert len({r.recipe.fingerprint() for r in found}) == len(found)
+
+
+def test_a_label_may_name_fields(tmp_path):
+    text = GOOD + 'label: "N={model.options.tca_depth} at {data.height}"\n'
+    found = rows(load_recipe(write(tmp_path, text), (), ["model.options.tca_depth=[0, 3]"]))
+    assert [r.label for r in found] == ["N=0 at 480", "N=3 at 480"]
+
+
+def test_a_run_is_named_in_ascii_whatever_its_label_is(tmp_path):
+    text = GOOD + "label: 'Größe N² {train.seed}'\n"
+    (row,) = rows(load_recipe(str(write(tmp_path, text))))
+    assert row.label.startswith("Größe N² ")
+    assert re.fullmatch(r"[A-Za-z0-9_.-]+", row.run), row.run
+
+
+def test_a_row_runs_again_from_what_its_result_stores(tmp_path):
+    text = GOOD + "sweep: {train.steps: [5, 6]}\nseeds: [0, 3]\nvariants: [{label: big}]\n"
+    row = rows(load_recipe(write(tmp_path, text)))[-1]
+    stored = json.loads(json.dumps(row.recipe.model_dump(mode="json")))
+    again = Recipe.model_validate(stored)
+    assert again == row.recipe
+    assert [r.recipe for r in rows(again)] == [row.recipe]
+    assert fingerprint_of(stored) == row.recipe.fingerprint()
+
+
+def test_names_and_words_do_not_change_the_fingerprint(tmp_path):
+    plain = load_recipe(write(tmp_path))
+    worded = load_recipe(write(tmp_path, GOOD + "description: Other words.\ndataset: a.h5\n"))
+    assert plain.fingerprint() == worded.fingerprint()
+
+
+def test_a_setting_changes_its_field_and_the_fingerprint(tmp_path):
+    path = write(tmp_path)
+    changed = load_recipe(path, ["train.steps=7", "model.options.tca_depth=3"])
+    assert changed.train.steps == 7
+    assert changed.model.options == {"tca_depth": 3}
+    assert changed.fingerprint() != load_recipe(path).fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("name: mine\n", "model: required field is missing"),
+        (GOOD + "trian: {steps: 3}\n", "Did you mean 'train'"),
+        (GOOD + "train: {stepz: 3}\n", "Did you mean 'steps'"),
+        (GOOD + "train: {steps: 0}\n", "recipe.yaml:3: train.steps"),
+        (GOOD + "data: {batching: random}\n", "'mixed' or 'homogeneous'"),
+        (GOOD + "protocol: easy\n", "protocol"),
+        (GOOD.replace("mine", "a/b"), "name"),
+        (GOOD + "variants: [{label: x, set: {model.optionz.a: 1}}]\n", "Did you mean 'options'"),
+        (
+            GOOD + "variants:\n  - {label: x, set: {train.steps: many}}\n",
+            "variant 'x': train.steps",
+        ),
+        ("name: [", "not valid YAML"),
+        ("name: a\nname: b\n", "stands twice"),
+        ("[]\n", "expected a mapping"),
+        (GOOD + "train: {steps: 5, warmup_steps: 5}\n", "nothing would be left"),
+        (GOOD + "train: {precision: fp8}\n", "train.precision"),
+        (GOOD + "train: {accumulate: 5}\n", "only 4 clips"),
+        (GOOD + "train: {ema: 1.0}\n", "train.ema"),
+        (GOOD + "train: {validate_every: week}\n", "validate_every"),
+        (GOOD + "loss: {class_weights: [1, -1]}\n", "class_weights"),
+        (GOOD + "loss: {kind: focal}\n", "'cross_entropy' or 'ohem'"),
+        (GOOD + "protocol: paper\n", "protocol paper: expected"),
+        (GOOD + "paper: {shares: [0.5, 0.1, 0.1]}\n", "add up to 1"),
+        (GOOD + "data: {augment: {scale: [2, 1]}}\n", "expected the smallest first"),
+        (GOOD + "data: {augment: {crop: [8, 8]}}\n", "data.augment.crop"),
+        (GOOD + "seeds: [1, 1]\n", "stands twice"),
+        (GOOD + "sweep: {train.steps: []}\n", "sweep.train.steps"),
+        (GOOD + "sweep: {train.stepz: [1]}\n", "Did you mean 'steps'"),
+        (GOOD + "sweep: {train.steps: [0]}\n", "sweep: train.steps"),
+        (GOOD + "label: 'N={model.depth}'\n", "there is no field 'model.depth'"),
+        (GOOD + "variants: [{label: x}, {label: X}]\n", "two rows are called"),
+        (GOOD + "label: same\nsweep: {train.steps: [1, 2]}\n", "two rows are called"),
+        (GOOD + "evaluate: {split: dev}\n", "evaluate.split"),
+    ],
+)
+def test_wrong_recipes_get_one_line(tmp_path, text, expected):
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(write(tmp_path, text))
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("train.steps", "expected FIELD=VALUE"),
+        ("train.step=3", "Did you mean 'steps'"),
+        ("train.steps=many", "--set: train.steps"),
+        ("train.steps=[", "not valid YAML"),
+        ("nothing=1", "there is no field 'nothing'"),
+        ("train.steps.more=1", "there is no field"),
+        ("data.options.x=1", "there is no field 'options'"),
+        ("protocol=paper", "--set: protocol paper"),
+        ("variants=3", "--set: variants"),
+    ],
+)
+def test_wrong_settings_get_one_line(tmp_path, setting, expected):
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(write(tmp_path), [setting])
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize("sweep", ["train.steps", "train.steps=3", "train.steps=[]", "a=[1]"])
+def test_wrong_sweeps_get_one_line(tmp_path, sweep):
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(write(tmp_path), (), [sweep])
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_recipe_gets_the_nearest_name():
+    with pytest.raises(RecipeError, match="Did you mean 'demo'"):
+        load_recipe("deom")

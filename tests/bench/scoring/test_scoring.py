@@ -1,0 +1,81 @@
+"""Scoring predictions against a dataset: everything a result row has."""
+
+import math
+
+import h5py
+import numpy as np
+import pytest
+
+from airseg.bench.results.result import ScoreResult
+from airseg.bench.run import score_result
+from airseg.bench.scoring.evaluate import score_constant, score_predictions
+from airseg.bench.scoring.scoring import motion_source, motions
+from airseg.dataset.reading.reader import Dataset
+
+
+@pytest.fixture(scope="module")
+def with_depth(dataset_path, tmp_path_factory):
+    """The small dataset, with a wall ten metres away, past which the camera moves sideways."""
+    path = tmp_path_factory.mktemp("depth") / "depth.h5"
+    path.write_bytes(dataset_path.read_bytes())
+    with h5py.File(path, "r+") as file:
+        for group in file["sequences"].values():
+            shape = group["label"].shape
+            group.create_dataset("depth", data=np.full(shape, 10.0, np.float16))
+            pose = group["pose"][...]
+            pose[:, :3] = 0
+            pose[:, 1] = np.arange(len(pose)) * 0.5
+            group["pose"][...] = pose
+    with Dataset(path) as opened:
+        yield opened
+
+
+def truth(view):
+    for start in range(0, view.length, 3):
+        yield start, view.label(start, min(start + 3, view.length))
+
+
+def test_a_constant_prediction_in_a_result(dataset):
+    scores = score_result(score_constant(dataset, ["c", "d"], 0, thorough=True), dataset)
+    assert scores.mvc8_official == 1.0
+    assert scores.cons == 1.0
+    assert scores.mvc8_correct == pytest.approx(scores.pixel_accuracy, abs=0.15)
+    low, high = scores.intervals["mean_iou"]
+    assert 0 < low <= scores.mean_iou <= high < 1
+    assert set(scores.sequences) == {"c", "d"}
+    assert scores.sequences["c"].mean_iou == scores.sequence_mean_iou["c"]
+    assert ScoreResult.model_validate_json(scores.model_dump_json()) == scores
+
+
+def test_without_depth_motion_is_unknown_and_says_so(dataset):
+    scores = score_result(score_constant(dataset, ["d"], 0, thorough=True), dataset)
+    assert scores.motion_source is None
+    assert scores.warp_consistency is None
+    assert list(scores.by_motion) == ["unknown"]
+    assert scores.intervals == {}, "one sequence has nothing to draw from"
+
+
+def test_a_perfect_prediction_scores_one_in_every_division(with_depth):
+    scores = score_result(score_predictions(truth, with_depth, ["c", "d"]), with_depth)
+    assert scores.motion_source == "depth"
+    for division in (scores.by_motion, scores.by_visibility, scores.by_class_area):
+        assert {s.mean_iou for s in division.values()} == {1.0}
+    for name in ("mean_iou", "boundary_f", "mvc8_correct", "cons", "paper_jaccard"):
+        assert getattr(scores, name) == 1.0
+    # Blocks move otherwise than the wall does, so even labels are not consistent along it.
+    assert scores.warp_consistency == scores.warp_label_consistency < 1.0
+    assert scores.warp_consistent_wrong == 0.0
+    focal = with_depth.sequence("c").width / 2
+    moving = {n for n, s in scores.by_motion.items() if s.pixels}
+    assert math.floor(focal * 0.5 / 10) == 2
+    assert moving == {"1 to 4 px", "unknown"}
+
+
+def test_motion_of_a_sequence_begins_with_its_second_frame(with_depth):
+    view = with_depth.sequence("d")
+    found = list(motions(view))
+    assert len(found) == view.length
+    assert found[0] is None
+    assert all(m.speed().mean() == pytest.approx(2.4, abs=0.01) for m in found[1:])
+    assert len(list(motions(view, 3))) == 3
+    assert motion_source([view]) == "depth"

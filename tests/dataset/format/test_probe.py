@@ -1,0 +1,38 @@
+"""Files that make HDF5 itself run in circles are refused after a while."""
+
+import struct
+
+import h5py
+import pytest
+
+from airseg.dataset.format.probe import refuse_endless
+from airseg.errors import DatasetError
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "d.h5"
+    with h5py.File(path, "w") as written:
+        for number in range(6):
+            written.attrs[f"text{number}"] = "x" * 100
+    return path
+
+
+def test_sound_files_and_none_at_all_pass(file, tmp_path):
+    refuse_endless(file)
+    refuse_endless(tmp_path / "absent.h5")
+
+
+def test_a_heap_whose_free_space_has_no_size_is_told_on_one_line(file):
+    damaged = bytearray(file.read_bytes())
+    heap = damaged.index(b"GCOL")
+    place = heap + 16
+    # Objects of a global heap: index, references, 4 reserved bytes, size; 0 is the free space.
+    while damaged[place : place + 2] != b"\0\0":
+        (size,) = struct.unpack_from("<Q", damaged, place + 8)
+        place += 16 + (size + 7) // 8 * 8
+    struct.pack_into("<Q", damaged, place + 8, 0)
+    file.write_bytes(damaged)
+    with pytest.raises(DatasetError, match="does not come back") as told:
+        refuse_endless(file, limit_s=5)
+    assert "\n" not in str(told.value)

@@ -1,0 +1,226 @@
+"""Several cameras and vehicles, real time, replays, drifting ids and simulators that come back."""
+
+import json
+
+import numpy as np
+import pytest
+from small_simulator import HEIGHT, WIDTH, small_plan, small_settings
+
+from airseg.errors import LostSimulatorError, SimulatorError
+from airseg.recording.flying.clocks import StepCheck
+from airseg.recording.flying.mesh_ids import Palette
+from airseg.recording.flying.recorder import Assignment, Recorder, RecordOptions
+from airseg.recording.flying.replay import replay
+from airseg.recording.flying.sessions import record_flights
+from airseg.recording.simulator_settings import settings_text
+from airseg.recording.stored.recording_verification import repair_recording, verify_recording
+from airseg.recording.stored.storage import POSE_COLUMNS, Recording
+from airseg.simulators.client import SimulatorClient
+from airseg.simulators.embedded.sensing.segmentation_ids import palette
+from airseg.simulators.embedded.server import EmbeddedOptions, EmbeddedServer
+
+DOCUMENTED = Palette({i: tuple(int(v) for v in c) for i, c in enumerate(palette())})
+SMALL = {"width": WIDTH, "height": HEIGHT}
+
+
+def quiet(what, done, total):
+    """Progress that nobody watches."""
+
+
+def options(**fields):
+    return RecordOptions(**{"palette": DOCUMENTED, **fields})
+
+
+def serve(world, tmp_path, plan=None, **fields):
+    path = small_settings(tmp_path / "settings.json")
+    if plan is not None:
+        path.write_text(settings_text([("plan", plan)]))
+    server = EmbeddedServer(EmbeddedOptions(port=0, settings=path, **fields), world)
+    server.warm_up()
+    return server
+
+
+def connect(server, timeout_s=20.0):
+    client = SimulatorClient("127.0.0.1", server.port, timeout_s)
+    client.confirmConnection()
+    return client
+
+
+def test_cameras_and_vehicles_are_recorded_at_the_same_instants(world, tmp_path):
+    plan = small_plan(
+        cameras={"low": {**SMALL, "pitch_deg": -40}},
+        companions={"Second": {"behind_s": 0.2, "offset_m": (-4, 2, -1)}},
+        flow=True,
+        waypoints=[{"position": (2, 0, -3)}],
+    )
+    with serve(world, tmp_path, plan) as server, connect(server) as client:
+        Recorder(client, options(max_frames=6), quiet).record("walk", plan, tmp_path / "walk")
+        Recorder(client, options(max_frames=9), quiet).record("walk", plan, tmp_path / "walk")
+    first, low, second = (
+        Recording.open(tmp_path / name) for name in ("walk", "walk-low", "walk-Second")
+    )
+    assert [len(r) for r in (first, low, second)] == [9, 9, 9]
+    for other in (low, second):
+        assert np.array_equal(first.frames["timestamp_ns"], other.frames["timestamp_ns"])
+        assert (other.frames["rgb_crc32"] != first.frames["rgb_crc32"]).all()
+    poses = [r.frames[list(POSE_COLUMNS)].to_numpy() for r in (first, low, second)]
+    assert np.allclose(poses[0][:, :3], poses[1][:, :3], atol=1e-5)
+    # Five frames later, four metres behind, two to the right and one up.
+    assert np.allclose(poses[2][5:, :3] - poses[0][:-5, :3], [-4, 2, -1], atol=0.02)
+    flow = first.read_flow(8)
+    assert flow.shape == (HEIGHT, WIDTH, 2)
+    assert np.isfinite(flow).any()
+    assert flow[-1, : WIDTH // 3, 0].mean() < 0 < flow[-1, -WIDTH // 3 :, 0].mean()
+    assert all(verify_recording(r.path).is_sound for r in (first, low, second))
+
+
+def test_a_replay_flies_the_same_poses_with_another_camera(client, tmp_path):
+    plan = small_plan(camera={**SMALL, "pitch_deg": -20, "position_m": (0.4, 0, -0.2)})
+    Recorder(client, options(max_frames=8), quiet).record("walk", plan, tmp_path / "walk")
+    foggy = small_plan(camera=plan.camera.model_dump(), weather={"fog": 0.6})
+    for name, wanted in (("same", None), ("foggy", foggy)):
+        flight = replay(tmp_path / "walk", name, wanted)
+        Recorder(client, options(), quiet).fly(flight, tmp_path / name)
+    walk, same, fog = (Recording.open(tmp_path / n) for n in ("walk", "same", "foggy"))
+    assert len(same) == len(fog) == 8
+    before = walk.frames[list(POSE_COLUMNS)].to_numpy()
+    assert np.allclose(same.frames[list(POSE_COLUMNS)].to_numpy(), before, atol=1e-4)
+    differs = (walk.read_ids(5) != fog.read_ids(5)).mean()
+    assert differs < 0.01
+    assert np.abs(walk.read_rgb(5).astype(int) - fog.read_rgb(5)).mean() > 4
+    assert fog.info.notes["replayed"] == "walk"
+
+
+def test_real_time_tells_the_frames_that_a_slow_server_cost(world, tmp_path):
+    plan = small_plan(mode="realtime", rate_hz=5, waypoints=[{"position": (12, 0, -3)}])
+    folder = tmp_path / "walk"
+    with (
+        serve(world, tmp_path, fault="delay", fault_every=4) as server,
+        connect(server) as client,
+    ):
+        done = Recorder(client, options(), quiet).record("walk", plan, folder)
+    recording = Recording.open(folder)
+    slots = recording.frames["plan_time_ns"].to_numpy() // plan.step_ns
+    assert recording.info.notes["dropped"] == int(slots[-1] + 1 - len(slots))
+    assert done.notes["dropped"] == recording.info.notes["dropped"]
+    assert done.notes["dropped"] + done.notes["late_count"] >= len(recording) // 4 - 1 > 0
+    stamps = recording.frames["timestamp_ns"].to_numpy()
+    lateness = stamps - stamps[0] - slots * plan.step_ns
+    late = np.flatnonzero(lateness > plan.step_ns // 2).tolist()
+    assert recording.info.notes["late"] == late
+    assert verify_recording(folder).is_sound
+
+
+def test_a_simulator_that_is_lost_again_and_again_is_waited_for(world, tmp_path):
+    plan = small_plan(waypoints=[{"position": (2, 0, -3)}])
+    told = []
+    with serve(world, tmp_path, fault="disconnect", fault_every=7) as server:
+        record_flights(
+            [Assignment("walk", plan)],
+            tmp_path,
+            lambda: connect(server),
+            options(),
+            5.0,
+            quiet,
+            lambda name, done: told.append(done),
+        )
+    recording = Recording.open(tmp_path / "walk")
+    assert told[0].frames == len(recording) > 14
+    history = recording.info.notes["history"]
+    assert len(history) >= 2
+    assert all("lost the simulator" in h["reason"] for h in history)
+    assert (np.diff(recording.frames["timestamp_ns"]) == 40_000_000).all()
+
+
+def test_without_waiting_a_lost_simulator_ends_the_recording(world, tmp_path):
+    with (
+        serve(world, tmp_path, fault="disconnect", fault_every=3) as server,
+        pytest.raises(LostSimulatorError, match="2 complete frames are kept"),
+    ):
+        record_flights(
+            [Assignment("walk", small_plan())],
+            tmp_path,
+            lambda: connect(server),
+            options(),
+            0.0,
+            quiet,
+            lambda name, done: None,
+        )
+
+
+class Meddling:
+    """A client of a simulator in which somebody else changes a mesh's id after a while."""
+
+    def __init__(self, client, frame):
+        self._client, self._left = client, frame
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    def simGetImages(self, requests):
+        if len(requests) > 1:
+            self._left -= 1
+            if self._left == 0:
+                self._client.simSetSegmentationObjectID("Road.*", 250, True)
+        return self._client.simGetImages(requests)
+
+
+def test_ids_that_drift_are_an_error_that_names_the_frames(client, tmp_path):
+    folder = tmp_path / "walk"
+    plan = small_plan()
+    recorder = Recorder(Meddling(client, 13), options(recheck_every_s=0.2), quiet)
+    with pytest.raises(SimulatorError, match=r"frames 10 to 14: mesh Road\S* was given"):
+        recorder.record("walk", plan, folder)
+    assert Recording.open(folder).info.notes["suspect_frames"][:2] == [10, 14]
+    found = verify_recording(folder)
+    assert found.good_frames == 10
+    assert repair_recording(found) == 10
+    assert json.loads((folder / "recording.json").read_text())["status"] == "interrupted"
+
+
+def test_drift_within_the_tolerance_is_noted_and_beyond_it_is_refused():
+    step = 40_000_000
+    clock = StepCheck(step, None, {}, tolerance_ns=5_000_000)
+    for frame, late in enumerate([0, 2, -3, 4]):
+        clock.check(frame, frame, 7 + frame * step + late * 1_000_000)
+    assert clock.notes()["largest_drift_ns"] == 4_000_000
+    with pytest.raises(SimulatorError, match=r"frame 4: .* 6.0 ms ahead .* time_tolerance_ms of 5"):
+        clock.check(4, 4, 7 + 4 * step + 6_000_000)
+
+
+def test_drift_is_counted_anew_after_an_interruption():
+    last = {"timestamp_ns": 80_000_000, "plan_time_ns": 80_000_000}
+    clock = StepCheck(40_000_000, last, {"largest_drift_ns": 1}, tolerance_ns=5_000_000)
+    clock.check(3, 3, 10_000_000_000)  # the simulator was started again meanwhile
+    clock.check(4, 4, 10_040_000_000)
+    assert clock.notes()["largest_drift_ns"] == 1
+
+
+class SloppyClock:
+    """A simulator whose steps are longer than it is told, as a real AirSim's may be."""
+
+    def __init__(self, client, excess_s):
+        self._client, self._excess_s = client, excess_s
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    def simContinueForTime(self, seconds):
+        return self._client.simContinueForTime(max(seconds, 0) + self._excess_s)
+
+
+@pytest.mark.parametrize(("excess_ms", "refused"), [(6, False), (90, True)])
+def test_a_flight_that_steps_corrects_its_clock_and_refuses_one_past_correction(
+    world, tmp_path, excess_ms, refused
+):
+    plan = small_plan(mode="step", waypoints=[{"position": (2, 0, -3)}])
+    with serve(world, tmp_path, plan) as server, connect(server) as client:
+        recorder = Recorder(SloppyClock(client, excess_ms / 1e3), options(max_frames=8), quiet)
+        if refused:
+            with pytest.raises(SimulatorError, match="time_tolerance_ms"):
+                recorder.record("walk", plan, tmp_path / "walk")
+        else:
+            recorder.record("walk", plan, tmp_path / "walk")
+    notes = Recording.open(tmp_path / "walk").info.notes
+    assert notes["largest_drift_ns"] > 0
+    assert (notes["largest_drift_ns"] > plan.time_tolerance_ns) == refused
