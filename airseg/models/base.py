@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,6 +14,15 @@ from airseg.errors import RecipeError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+
+LossTerm = Callable[[Tensor], Tensor]
+"""A term of the loss that is no cross-entropy of class logits, and that only the network knows.
+
+It takes labels (B, S, H, W) int64 of the last S frames, 255 where they do not count, and returns
+a mean over what it supervises."""
+
+TrainingOutputs = list[tuple[float, Tensor | LossTerm]]
+"""Weights, and class logits (B, T, C, h, w) or a `LossTerm`; the main logits first."""
 
 
 class VideoSegmenter(nn.Module, ABC):
@@ -62,10 +72,8 @@ class VideoSegmenter(nn.Module, ABC):
             Logits (B, T, C, h, w), and the memory after the last frame.
         """
 
-    def training_outputs(
-        self, frames: Tensor, memory: Any = None
-    ) -> tuple[list[tuple[float, Tensor]], Any]:
-        """Return weighted logits (B, T, C, h, w) to train on: the main ones first."""
+    def training_outputs(self, frames: Tensor, memory: Any = None) -> tuple[TrainingOutputs, Any]:
+        """Return what to train on: weighted logits (B, T, C, h, w), the main ones first."""
         logits, memory = self.coarse(frames, memory)
         return [(1.0, logits)], memory
 

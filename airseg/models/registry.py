@@ -23,6 +23,7 @@ _MODULES = tuple(
         "feature_flow",
         "memory_attention",
         "tv3s",
+        "pidnet",
         "baselines",
     )
 )

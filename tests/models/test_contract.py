@@ -4,20 +4,25 @@ import dataclasses
 import itertools
 from collections.abc import Callable
 from functools import cache
+from typing import get_type_hints
 
 import pytest
 import torch
 from torch import nn
 
+from airseg.models import list_models, registry
 from airseg.models.base import VideoSegmenter, upsample
+from airseg.models.baselines import PerFrame
 from airseg.models.conv_lstm import ESPNetConvLSTM, SSNet
 from airseg.models.decoders import DECODERS
 from airseg.models.espnet import ESPNet
 from airseg.models.fanet import FANet
 from airseg.models.feature_flow import DeepFeatureFlow, FeatureNetwork
 from airseg.models.flow import ClassicalFlow, FlowNetInception, FlowNetS
+from airseg.models.fusion import fuse_conv_bn
 from airseg.models.memory_attention import MAResNet
 from airseg.models.mix_transformer import MixTransformer
+from airseg.models.pidnet import PIDNet
 from airseg.models.resnet import ResNet
 from airseg.models.resnet_vd import ResNetVd
 from airseg.models.tv3s import TV3S, MlpDecoder, SegFormer, TemporalDecoder
@@ -71,6 +76,13 @@ def mix_transformer():
     return MixTransformer((8, 16, 20, 32), (1, 1, 1, 1))
 
 
+def library_network():
+    """Return as small a network as the baselines' libraries may have."""
+    layers = [nn.Conv2d(3, 16, 3, 4, 1), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, CLASSES, 1)]
+    network = nn.Sequential(*layers)
+    return PerFrame(network, "a library", "", network)
+
+
 def tv3s(depth=4, window=4):
     encoder = mix_transformer()
     return TV3S(encoder, TemporalDecoder(encoder.channels, CLASSES, 16, depth, window))
@@ -78,6 +90,9 @@ def tv3s(depth=4, window=4):
 
 SYSTEMS = {
     "fanet": System(fanet, steps=30, quick=True),
+    "library": System(library_network, steps=200),
+    "pidnet": System(lambda: PIDNet(CLASSES, 8), steps=40),
+    "pidnet-auxiliary": System(lambda: PIDNet(CLASSES, 8, auxiliary=True), steps=60),
     "fanet-sum": System(lambda: fanet(2, auxiliary=True), steps=40, quick=True),
     "fanet-mean": System(lambda: fanet(3, "mean")),
     "fanet-learned": System(lambda: fanet(2, "learned")),
@@ -156,6 +171,13 @@ def assert_close(found, expected):
 every_system = pytest.mark.parametrize("name", SYSTEMS)
 
 
+def test_every_network_that_a_recipe_can_name_is_tried_here():
+    tried_kinds = {type(system.build()) for system in SYSTEMS.values()}
+    kinds = {name: get_type_hints(registry._BUILDERS[name])["return"] for name in list_models()}
+    assert VideoSegmenter not in kinds.values()  # a builder says which network it builds
+    assert [name for name, kind in kinds.items() if kind not in tried_kinds] == []
+
+
 @every_system
 def test_a_stream_in_any_pieces_equals_its_clip(name):
     model, frames, whole = tried(name)
@@ -216,6 +238,13 @@ def test_a_frame_depends_on_no_later_frame_and_on_none_beyond_its_memory(name):
 
 
 @every_system
+def test_folding_normalisation_changes_nothing(name):
+    model, frames, whole = tried(name)
+    with torch.no_grad():
+        assert_close(fuse_conv_bn(model)(frames)[0], whole)
+
+
+@every_system
 def test_the_memory_is_as_large_as_told(name):
     model, frames, _ = tried(name)
     with torch.no_grad():
@@ -237,6 +266,14 @@ def picture_book(size):
     return colors[labels].movedim(-1, 2) + noise, labels
 
 
+def loss_of(term, labels):
+    """Return the cross-entropy of logits, or a network's own term."""
+    if not isinstance(term, torch.Tensor):
+        return term(labels)
+    full = upsample(term, labels.shape[-2:])
+    return nn.functional.cross_entropy(full.flatten(0, 1), labels.flatten(0, 1))
+
+
 @pytest.mark.parametrize(
     "name",
     [n if s.quick else pytest.param(n, marks=pytest.mark.slow) for n, s in SYSTEMS.items()],
@@ -253,9 +290,8 @@ def test_it_learns_eight_frames_by_heart(name):
             group["lr"] = system.learning_rate * min(1, 2 * (1 - step / system.steps))
         outputs, _ = model.training_outputs(frames)
         loss = 0.0
-        for weight, logits in outputs:
-            full = upsample(logits, system.size).flatten(0, 1)
-            loss = loss + weight * nn.functional.cross_entropy(full, labels.flatten(0, 1))
+        for weight, term in outputs:
+            loss = loss + weight * loss_of(term, labels)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 5.0)

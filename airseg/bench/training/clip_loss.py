@@ -18,10 +18,10 @@ from torch.nn import functional
 from airseg.bench.recipes.recipe import LossRecipe
 from airseg.bench.training.losses import inconsistency_loss
 from airseg.errors import RecipeError
+from airseg.models.base import TrainingOutputs as Outputs
 from airseg.models.base import upsample
 
 IGNORED = 255
-Outputs = list[tuple[float, Tensor]]
 
 
 def clip_loss(
@@ -37,7 +37,8 @@ def clip_loss(
     What ``ohem`` calls hard, and what the inconsistency loss divides by, is decided in each part.
 
     Args:
-        outputs: weighted logits (B, T, C, h, w); the last S frames of T are supervised.
+        outputs: weighted logits (B, T, C, h, w), of which the last S frames of T are supervised,
+            and terms of a network's own.
         labels: (B, S, H, W) int64, 255 does not count.
         recipe: which loss, at which resolution.
         weights: (C,) class weights, or None.
@@ -47,7 +48,11 @@ def clip_loss(
     supervised = labels.shape[1]
     total = labels.new_zeros((), dtype=torch.float32)
     truths = truths_of(outputs, labels, recipe)
-    for number, ((factor, logits), truth) in enumerate(zip(outputs, truths, strict=True)):
+    for factor, term in outputs:
+        if not isinstance(term, Tensor):
+            total = total + share * factor * term(labels)
+    compared = [(factor, o) for factor, o in outputs if isinstance(o, Tensor)]
+    for number, ((factor, logits), truth) in enumerate(zip(compared, truths, strict=True)):
         chosen = logits[:, -supervised:].float()
         if recipe.resolution == "full":
             chosen = upsample(chosen, labels.shape[-2:])
@@ -72,10 +77,11 @@ def clip_loss(
 
 
 def truths_of(outputs: Outputs, labels: Tensor, recipe: LossRecipe) -> list[Tensor]:
-    """Return the labels (B, S, h, w) that each output is compared with."""
+    """Return the labels (B, S, h, w) that each output of logits is compared with."""
+    compared = [o for _, o in outputs if isinstance(o, Tensor)]
     if recipe.resolution == "full":
-        return [labels] * len(outputs)
-    return [nearest_labels(labels, logits.shape[-2:]) for _, logits in outputs]
+        return [labels] * len(compared)
+    return [nearest_labels(labels, logits.shape[-2:]) for logits in compared]
 
 
 def nearest_labels(labels: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:

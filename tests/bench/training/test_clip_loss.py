@@ -95,3 +95,17 @@ def test_class_weights_of_each_kind():
     assert weights([1.0, 0.0, 2.0]).tolist() == [1.0, 0.0, 2.0]
     with pytest.raises(RecipeError, match="2 weights, and the dataset has 3 classes"):
         weights([1.0, 2.0])
+
+
+def test_a_networks_own_term_is_weighted_by_its_part_of_the_batch():
+    logits, labels = random_clips()
+    seen = []
+
+    def term(truth):
+        seen.append(truth)
+        return torch.tensor(3.0)
+
+    plain = clip_loss([(1.0, logits)], labels, LossRecipe(), None, share=0.25)
+    found = clip_loss([(1.0, logits), (0.5, term)], labels, LossRecipe(), None, share=0.25)
+    assert float(found - plain) == pytest.approx(0.25 * 0.5 * 3.0)
+    assert seen[0] is labels
