@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from airseg.bench.weights import load_weights
+from airseg.bench.training.weights import load_weights
 from airseg.errors import RecipeError
 from airseg.models import build_model
 from airseg.models.boundary_loss import boundary_aware_loss, boundary_loss, label_boundaries
