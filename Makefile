@@ -1,7 +1,8 @@
 # The two commands of the README:
 #   make demo   set everything up, then: simulator -> record -> relabel -> bench -> leaderboard.html
 #   make test   set everything up, then: the test suite
-# `make setup` prepares .venv alone; `make lint` checks style; `make clean` removes what was made.
+# `make setup` prepares .venv alone; `make test-all` runs the slow tests too; `make lint` checks style,
+# floors and types; `make fix` formats; `make clean` removes what was made.
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +12,7 @@ AIRSEG := $(BIN)/airseg
 UV := uv==0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean constraints
+.PHONY: help setup demo test test-all lint fix clean constraints
 .DELETE_ON_ERROR:
 
 help:
@@ -41,6 +42,9 @@ demo: setup
 test: setup .venv-airsim/.ready .venv-cosys/.ready
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
+test-all: setup .venv-airsim/.ready .venv-cosys/.ready
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
 # The official client of 2022 pins packages that nothing else can live with, and its setup imports
 # itself; so it gets an environment of its own, built without isolation.
 OFFICIAL := .venv-airsim/bin/python -m pip install --quiet --disable-pip-version-check
@@ -64,6 +68,11 @@ OFFICIAL := .venv-airsim/bin/python -m pip install --quiet --disable-pip-version
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+
+fix: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 # The exact versions behind `setup`, for every Python and system; run after editing pyproject.toml.
 constraints: setup
