@@ -36,13 +36,20 @@ class VideoSegmenter(nn.Module, ABC):
     """Where the network comes from."""
 
     memory_depth: int = 0
-    """How many earlier frames a frame's logits depend on, and a training clip has before them."""
+    """How many earlier frames a frame's logits depend on."""
 
     period: int = 1
     """After how many frames the cost of a frame repeats."""
 
     unbounded: bool = False
     """Whether logits depend on all earlier frames; `memory_depth` is then for training only."""
+
+    wants_flow: bool = False
+    """Whether `coarse` must be given the exact flow of each frame, as an oracle is.
+
+    It is then called as ``coarse(frames, memory, flow)``, with (B, T, 2, H, W) pixels from each
+    frame to where its points were in the one before, x before y; NaN where a point was not seen,
+    and all over the first frame of a stream. `forward` and `step` hand it on."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,6 +66,11 @@ class VideoSegmenter(nn.Module, ABC):
         for part in self._frozen:
             part.eval()
         return self
+
+    @property
+    def training_context(self) -> int:
+        """How many frames a training clip has before the supervised ones."""
+        return self.memory_depth
 
     @abstractmethod
     def coarse(self, frames: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
@@ -77,14 +89,19 @@ class VideoSegmenter(nn.Module, ABC):
         logits, memory = self.coarse(frames, memory)
         return [(1.0, logits)], memory
 
-    def forward(self, frames: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+    def forward(
+        self, frames: Tensor, memory: Any = None, flow: Tensor | None = None
+    ) -> tuple[Tensor, Any]:
         """Return logits (B, T, C, H, W) at the frames' resolution, and the memory."""
-        logits, memory = self.coarse(frames, memory)
+        exact = () if flow is None else (flow,)
+        logits, memory = self.coarse(frames, memory, *exact)
         return upsample(logits, frames.shape[-2:]), memory
 
-    def step(self, frame: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+    def step(
+        self, frame: Tensor, memory: Any = None, flow: Tensor | None = None
+    ) -> tuple[Tensor, Any]:
         """Return logits (B, C, H, W) of one more frame (B, 3, H, W), and the memory."""
-        logits, memory = self(frame[:, None], memory)
+        logits, memory = self(frame[:, None], memory, None if flow is None else flow[:, None])
         return logits[:, 0], memory
 
     def memory_bytes(self, height: int, width: int) -> int:

@@ -31,6 +31,8 @@ from airseg.models.temporal_memory import (
 KEY_CHANNELS = 32
 _SMOOTH = 128
 _AUX_WEIGHT = 0.5
+_OUTSIDE = 1e6
+"""Pixels to a place in no picture: where what was not seen before drops out."""
 
 
 class ConvBN(nn.Module):
@@ -190,6 +192,7 @@ class FANet(VideoSegmenter):
         self.normalize = Normalization() if normalize else nn.Identity()
         self.resnet = backbone
         self.flow = flow if self.moves else None
+        self.wants_flow = self.moves and flow is None
         levels = [
             FastAttention(c, tca_depth, reduction, decay, scale_by_size=scale_by_size)
             for c in backbone.channels
@@ -265,7 +268,7 @@ class FANet(VideoSegmenter):
                 raise RecipeError(
                     "reduction motion without a flow network needs the exact flow of each frame."
                 )
-            return flow, None
+            return flow.nan_to_num(nan=_OUTSIDE), None
         batch, times = frames.shape[:2]
         halved = flow_input(frames.flatten(0, 1)).unflatten(0, (batch, times))
         if flow is None:

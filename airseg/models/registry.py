@@ -24,6 +24,7 @@ _MODULES = tuple(
         "memory_attention",
         "tv3s",
         "pidnet",
+        "smoothing",
         "baselines",
     )
 )

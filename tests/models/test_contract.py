@@ -25,6 +25,7 @@ from airseg.models.mix_transformer import MixTransformer
 from airseg.models.pidnet import PIDNet
 from airseg.models.resnet import ResNet
 from airseg.models.resnet_vd import ResNetVd
+from airseg.models.smoothing import ExponentialMean, MajorityVote
 from airseg.models.tv3s import TV3S, MlpDecoder, SegFormer, TemporalDecoder
 
 CLASSES = 5
@@ -37,6 +38,7 @@ class System:
 
     Attributes:
         build: makes it; size: of its frames; learning_rate: with which it learns eight frames.
+        rare: share of numbers that rounding may turn, where outputs are choices and not sums.
         steps: in which it does; quick: whether that is tried each time, and not only with the slow
             tests; exact: whether a frame depends on every frame its memory reaches.
     """
@@ -47,6 +49,7 @@ class System:
     steps: int = 70
     quick: bool = False
     exact: bool = True
+    rare: float = 0.0
 
 
 def fanet(depth=0, reduction="sum", **options):
@@ -76,6 +79,33 @@ def mix_transformer():
     return MixTransformer((8, 16, 20, 32), (1, 1, 1, 1))
 
 
+class Guided(VideoSegmenter):
+    """A network that wants exact flow, and gets some that depends on the frames alone."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+        self.memory_depth, self.unbounded = model.memory_depth, model.unbounded
+        assert model.wants_flow
+
+    def coarse(self, frames, memory=None):
+        return self.model.coarse(frames, memory, flow_of(frames))
+
+    def training_outputs(self, frames, memory=None):
+        return self.model.training_outputs(frames, memory, flow_of(frames))
+
+    def memory_bytes(self, height, width):
+        return self.model.memory_bytes(height, width)
+
+
+def flow_of(frames):
+    """Return a flow that moves the whole picture by up to six pixels; nobody knows some rows."""
+    shift = 400 * (frames.mean((-1, -2))[:, :, :2] - 0.5).clamp(-0.015, 0.015)
+    flow = shift[..., None, None].repeat(1, 1, 1, *frames.shape[-2:])
+    flow[..., :9, :] = torch.nan
+    return flow
+
+
 def library_network():
     """Return as small a network as the baselines' libraries may have."""
     layers = [nn.Conv2d(3, 16, 3, 4, 1), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, CLASSES, 1)]
@@ -93,6 +123,16 @@ SYSTEMS = {
     "library": System(library_network, steps=200),
     "pidnet": System(lambda: PIDNet(CLASSES, 8), steps=40),
     "pidnet-auxiliary": System(lambda: PIDNet(CLASSES, 8, auxiliary=True), steps=60),
+    "ema": System(lambda: ExponentialMean(fanet(), 0.5), steps=30),
+    "ema-logit-flow": System(
+        lambda: ExponentialMean(fanet(), 0.6, "logit", "flow"), steps=30, exact=False
+    ),
+    "ema-exact": System(lambda: Guided(ExponentialMean(fanet(), 0.2, warp="exact")), steps=30),
+    "vote": System(lambda: MajorityVote(fanet(), 2), steps=30, exact=False, rare=1e-3),
+    "vote-exact": System(
+        lambda: Guided(MajorityVote(fanet(), 4, warp="exact")), steps=30, exact=False, rare=1e-3
+    ),
+    "fanet-exact": System(lambda: Guided(fanet(2, "motion"))),
     "fanet-sum": System(lambda: fanet(2, auxiliary=True), steps=40, quick=True),
     "fanet-mean": System(lambda: fanet(3, "mean")),
     "fanet-learned": System(lambda: fanet(2, "learned")),
@@ -162,10 +202,12 @@ def tried(name):
         return model, frames, model(frames)[0]
 
 
-def assert_close(found, expected):
+def assert_close(found, expected, rare=0.0):
+    """Compare logits; where outputs are choices, rounding may turn a rare one."""
     scale = expected.abs().max()
     assert scale > 1e-3
-    assert (found - expected).abs().max() < 1e-4 * scale
+    far = (found - expected).abs() > 1e-4 * scale
+    assert far.float().mean() <= rare
 
 
 every_system = pytest.mark.parametrize("name", SYSTEMS)
@@ -181,25 +223,27 @@ def test_every_network_that_a_recipe_can_name_is_tried_here():
 @every_system
 def test_a_stream_in_any_pieces_equals_its_clip(name):
     model, frames, whole = tried(name)
+    rare = SYSTEMS[name].rare
     for cuts in (range(TIMES + 1), [0, 2, 3, TIMES]):
         memory, pieces = None, []
         with torch.no_grad():
             for start, end in itertools.pairwise(cuts):
                 logits, memory = model(frames[:1, start:end], memory)
                 pieces.append(logits)
-        assert_close(torch.cat(pieces, 1), whole[:1])
+        assert_close(torch.cat(pieces, 1), whole[:1], rare)
 
 
 @every_system
 def test_interleaved_streams_do_not_meet_and_a_new_stream_starts_anew(name):
     model, frames, whole = tried(name)
+    rare = SYSTEMS[name].rare
     memories = [None, None]
     with torch.no_grad():
         for t in range(3):
             for i in range(2):
                 logits, memories[i] = model.step(frames[i : i + 1, t], memories[i])
-                assert_close(logits, whole[i : i + 1, t])
-        assert_close(model.step(frames[:1, 0])[0], whole[:1, 0])
+                assert_close(logits, whole[i : i + 1, t], rare)
+        assert_close(model.step(frames[:1, 0])[0], whole[:1, 0], rare)
 
 
 @every_system
@@ -209,14 +253,16 @@ def test_a_memory_that_went_in_is_not_changed(name):
         _, memory = model(frames[:1, :3])
         before = [t.clone() for t in tensors(memory)]
         model(frames[:1, 3:], memory)
-    assert all(torch.equal(a, b) for a, b in zip(before, tensors(memory), strict=True))
+    for old, now in zip(before, tensors(memory), strict=True):
+        assert torch.allclose(old, now, 0, 0, equal_nan=True)
 
 
 @every_system
 def test_a_batch_of_clips_equals_clips_one_by_one(name):
     model, frames, whole = tried(name)
+    rare = SYSTEMS[name].rare
     with torch.no_grad():
-        assert_close(model(frames[1:])[0], whole[1:])
+        assert_close(model(frames[1:])[0], whole[1:], rare)
 
 
 @every_system
@@ -240,8 +286,9 @@ def test_a_frame_depends_on_no_later_frame_and_on_none_beyond_its_memory(name):
 @every_system
 def test_folding_normalisation_changes_nothing(name):
     model, frames, whole = tried(name)
+    rare = SYSTEMS[name].rare
     with torch.no_grad():
-        assert_close(fuse_conv_bn(model)(frames)[0], whole)
+        assert_close(fuse_conv_bn(model)(frames)[0], whole, rare)
 
 
 @every_system
