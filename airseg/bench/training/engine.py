@@ -144,7 +144,7 @@ class _Training:
             share_batch_norm(self._model, self._device)
         self._batches = Batches(
             protocol.source,
-            protocol.clips(self._model.memory_depth),
+            protocol.clips(self._model.training_context),
             recipe.data,
             recipe.train.seed,
             rank=self._fabric.global_rank,
