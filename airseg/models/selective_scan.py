@@ -82,12 +82,13 @@ def _can_fuse(u: Tensor, a: Tensor) -> bool:
         and u.shape[1] > 0
         and states & (states - 1) == 0
         and not torch.compiler.is_exporting()
-        and _has_triton()
+        and has_triton()
     )
 
 
 @cache
-def _has_triton() -> bool:
+def has_triton() -> bool:
+    """Tell whether Triton is installed, without importing it."""
     return importlib.util.find_spec("triton") is not None
 
 

@@ -15,8 +15,9 @@ from airseg.bench.frames import resize_frame, to_model
 from airseg.bench.metrics import ConfusionMatrix
 from airseg.dataset.reading.reader import Dataset, SequenceView
 from airseg.errors import RecipeError
-from airseg.models.base import VideoSegmenter, upsample
+from airseg.models.base import VideoSegmenter
 from airseg.models.feature_flow import DeepFeatureFlow
+from airseg.models.label_maps import label_map
 
 
 def score_by_distance(
@@ -76,7 +77,6 @@ def _stream(
         frame = to_model(resize_frame(view.rgb(t, t + 1)[0], size)[None])[None].to(device)
         with torch.inference_mode():
             logits, memory = model.coarse(frame, memory)
-            full = upsample(logits.float(), (view.height, view.width))
-        predicted = full[0].argmax(1).cpu()
+            predicted = label_map(logits, (view.height, view.width))[0].cpu()
         labels = torch.from_numpy(view.label(t, t + 1))
         matrices[(t - phase) % model.period].update(predicted, labels)

@@ -20,7 +20,8 @@ from airseg.bench.scoring.scoring import (
 )
 from airseg.dataset.reading.reader import Dataset, SequenceView
 from airseg.errors import RecipeError
-from airseg.models.base import VideoSegmenter, upsample
+from airseg.models.base import VideoSegmenter
+from airseg.models.label_maps import label_map
 
 _CHUNK = 4
 
@@ -124,8 +125,8 @@ def stream_predictions(
         rgb = np.stack([resize_frame(f, size) for f in view.rgb(start, end)])
         with torch.inference_mode():
             logits, memory = model.coarse(to_model(rgb)[None].to(device), memory)
-            full = upsample(logits.float(), (view.height, view.width))
-        yield start, full[0].argmax(1).to(torch.uint8).cpu().numpy()
+            labels = label_map(logits, (view.height, view.width))
+        yield start, labels[0].cpu().numpy()
 
 
 def score_constant(

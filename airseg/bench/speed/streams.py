@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from airseg.bench.export import flatten_memory
-from airseg.models.base import VideoSegmenter, upsample
+from airseg.models.base import VideoSegmenter
 from airseg.models.fusion import fuse_conv_bn
+from airseg.models.label_maps import label_map
 
 MODES = ("eager", "compiled", "graph", "compiled-graph")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
@@ -107,7 +108,7 @@ class Stream:
         logits, memory = self._model.coarse(frame, memory)
         if self.setting.output == "logits":
             return logits, memory
-        return upsample(logits, frame.shape[-2:]).argmax(2).to(torch.uint8), memory
+        return label_map(logits, frame.shape[-2:]), memory
 
     def _upload(self, frame: Tensor) -> Tensor:
         """Return a host's (B, H, W, 3) uint8 frame as the network wants it: (B, 1, 3, H, W)."""

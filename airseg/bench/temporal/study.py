@@ -27,7 +27,8 @@ from airseg.bench.temporal.pairs import DEPTH_OPTION, Row
 from airseg.bench.training.engine import build
 from airseg.bench.training.weights import load_weights
 from airseg.dataset.reading.reader import Dataset, SequenceView
-from airseg.models.base import VideoSegmenter, upsample
+from airseg.models.base import VideoSegmenter
+from airseg.models.label_maps import label_map
 
 CLEAN = "clean"
 _VERSION = 1
@@ -237,8 +238,7 @@ def _pass(
                 logits, entry.memory = entry.model.coarse(resized[entry.size], entry.memory)
                 if label is None:
                     continue
-                full = upsample(logits.float(), label.shape)
-                predicted = full[0, 0].argmax(0).to(torch.uint8).cpu().numpy()
+                predicted = label_map(logits, label.shape)[0, 0].cpu().numpy()
             tally.add(place, index, predicted, label, motion)
     return {(e.run, e.key): tally.counts(place) for place, e in enumerate(entries)}
 
