@@ -58,7 +58,7 @@ def parse_document(text: str, source: str, model: type[Model], error: type[Airse
     try:
         return model.model_validate(data)
     except ValidationError as cause:
-        raise error(_explain(cause, source, root, model)) from None
+        raise error(_explain(cause, source, root, model)) from None  # type: ignore[arg-type]
 
 
 def _refuse_duplicate_keys(node: yaml.Node | None) -> None:

@@ -75,6 +75,7 @@ def _rich_bar(unit: str) -> Iterator[Update]:
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        TaskID,
         TextColumn,
         TimeRemainingColumn,
     )
@@ -86,17 +87,17 @@ def _rich_bar(unit: str) -> Iterator[Update]:
         TextColumn("{task.fields[rate]} " + unit + "/s"),
         TimeRemainingColumn(),
     )
-    tasks: dict[str, tuple[int, float, int]] = {}
+    tasks: dict[str, tuple[TaskID, float, int]] = {}
     with Progress(*columns, console=Console(stderr=True)) as bar:
 
         def update(what: str, done: int, total: int | None) -> None:
             if what not in tasks:
                 task = bar.add_task(what, total=total, completed=done, rate="-")
-                tasks[what] = (int(task), time.monotonic(), done)
+                tasks[what] = (task, time.monotonic(), done)
                 return
             task, began, first = tasks[what]
             rate = (done - first) / max(time.monotonic() - began, 1e-3)
-            bar.update(task, completed=done, total=total, rate=f"{rate:.1f}")  # type: ignore[arg-type]
+            bar.update(task, completed=done, total=total, rate=f"{rate:.1f}")
 
         yield update
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,7 @@ def _recording_rows(path: Path, map_name: str | None, every: int) -> list[dict[s
         for folder in find_recordings([path]):
             recording = Recording.open(folder)
             label_map = load_label_map(map_name or recording.info.environment)
-            pixels = recording_id_pixels(
-                recording, every, lambda d, t, name=folder.name: update(name, d, t)
-            )
+            pixels = recording_id_pixels(recording, every, partial(update, folder.name))
             table = resolve(label_map, recording.object_table).table
             labels = count_labels(pixels, table)
             rows.append(
@@ -95,7 +94,7 @@ def _dataset_rows(path: Path, every: int) -> list[dict[str, Any]]:
                     "motion": _motion(motion_statistics(view.poses, view.timestamps_ns))
                     if np.isfinite(view.poses).all()
                     else None,
-                    "classes": _shares(labels, dataset.class_names),
+                    "classes": _shares(labels, tuple(dataset.class_names)),
                 }
             )
     return rows
@@ -151,6 +150,6 @@ def _cells(row: dict[str, Any]) -> list[str]:
     if motion is None:
         return cells + [""] * 7
     numbers = ("duration_s", "length_m", "mean_speed_mps", "top_speed_mps")
-    numbers += ("mean_yaw_rate_dps", "top_yaw_rate_dps")
-    cells += [f"{motion[n]:.1f}" for n in numbers]
+    turns = ("mean_yaw_rate_dps", "top_yaw_rate_dps")
+    cells += [f"{motion[n]:.1f}" for n in numbers + turns]
     return [*cells, f"{motion['lowest_m']:.1f} to {motion['highest_m']:.1f}"]

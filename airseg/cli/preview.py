@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import click
@@ -45,7 +46,5 @@ def command(
             target.parent.mkdir(parents=True, exist_ok=True)
             rate = Fraction(recording.info.rate_hz).limit_denominator(1000)
             shown = range(0, len(recording), every)
-            write_preview(
-                artist, shown, rate, target, lambda d, t, name=folder.name: update(name, d, t)
-            )
+            write_preview(artist, shown, rate, target, partial(update, folder.name))
             click.echo(f"{folder.name}: {len(shown)} frames in {target}")

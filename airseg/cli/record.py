@@ -90,7 +90,7 @@ def command(
             raise click.UsageError("--fleet names plans and simulators itself; leave out others.")
         from airseg.cli.record_fleet import record_fleet
 
-        kept = {"--mode": "realtime" if realtime else mode}
+        kept: dict[str, object] = {"--mode": "realtime" if realtime else mode}
         kept |= {"--palette": palette, "--reconnect": reconnect_s or None}
         extra = [str(part) for flag, v in kept.items() if v is not None for part in (flag, v)]
         record_fleet(fleet_file, out, ray, extra + ["--overwrite"] * overwrite, frames)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,10 @@ def command(paths: tuple[Path, ...], repair: bool, as_json: bool) -> None:
     folders = [path for path in paths if path.suffix not in (*_DATASETS, _INDEX)]
     reports: list[Any] = []
     with progress_bar("frames") as update:
-        reports += [
-            verify_dataset(file, lambda d, t, name=file.name: update(name, d, t)) for file in files
-        ]
+        reports += [verify_dataset(file, partial(update, file.name)) for file in files]
         for folder in find_recordings(folders):
             name = folder.name
-            reports.append(verify_recording(folder, lambda d, t, name=name: update(name, d, t)))
+            reports.append(verify_recording(folder, partial(update, name)))
     if as_json:
         click.echo(json.dumps([_plain(r) for r in reports], indent=1))
     for report in reports:

@@ -159,8 +159,8 @@ def add_frame(
         index: the frame's number.
     """
     kept = np.zeros(256, np.int64)
-    has_before = before is not None and before.shape == ids.shape
-    _count_places(ids, before if has_before else ids, kept, sums.height, sums.neighbours)
+    earlier = before if before is not None and before.shape == ids.shape else None
+    _count_places(ids, ids if earlier is None else earlier, kept, sums.height, sums.neighbours)
     if rgb is not None:
         _count_colors(ids, rgb, sums.colour, sums.texture)
         sums.coloured += counts
@@ -169,7 +169,7 @@ def add_frame(
     sums.pixels += counts
     seen = counts > 0
     sums.frames += seen
-    if has_before:
+    if earlier is not None:
         sums.kept += kept
         sums.either += counts + before_counts - kept
         sums.appearances += seen & (before_counts == 0)
@@ -244,4 +244,4 @@ def _count_colors(
             if x > 0 and ids[y, x - 1] == number:
                 texture[number, 0] += abs(gray - left_gray)
                 texture[number, 1] += 1
-            left_gray = gray
+            left_gray = gray  # type: ignore[assignment]

@@ -169,11 +169,13 @@ def _ready(own: LabelMapDocument, path: Path, text: str) -> LabelMap:
     if mistake:
         raise LabelMapError(f"{path}: classes: {mistake}.")
     if own.extends:
-        label_map = _join(own, _load_base(own, path), path)
+        label_map = _join(own, _load_base(own.extends, path), path)
     else:
         rules, background = own.rules_in_order(), own.background or IGNORE
         classes = own.classes or ELEVEN
-        label_map = LabelMap(own.name, rules, background, own.splits, own.examples, text, classes)
+        label_map = LabelMap(
+            own.name, rules, background, dict(own.splits), own.examples, text, classes
+        )
     if not label_map.rules:
         raise LabelMapError(f"{path}: rules: a label map needs at least one rule, found none.")
     label_map.check_examples()
@@ -199,19 +201,19 @@ def _some(names: tuple[str, ...]) -> str:
     return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
 
 
-def _load_base(own: LabelMapDocument, path: Path) -> LabelMap:
-    """Read the map that `own` extends: a file beside it, a path, or a shipped name."""
-    beside = path.parent / own.extends
+def _load_base(extended: str, path: Path) -> LabelMap:
+    """Read the map that another extends: a file beside it, a path, or a shipped name."""
+    beside = path.parent / extended
     candidates = [beside, beside.with_name(beside.name + ".yaml")]
     base_path = next((c for c in candidates if c.is_file()), None)
     if base_path is None:
-        base_path = find_resource("label map", own.extends, LabelMapError)
+        base_path = find_resource("label map", extended, LabelMapError)
     if base_path.resolve() == path.resolve():
         raise LabelMapError(f"{path}: extends: the map names itself as its base.")
     further = load_document(base_path, LabelMapDocument, LabelMapError).extends
     if further:
         raise LabelMapError(
-            f"{path}: extends: {own.extends} itself extends {further}; only one level is allowed, "
+            f"{path}: extends: {extended} itself extends {further}; only one level is allowed, "
             f"so that a reader looks into two files at most. Extend {further}, or copy the rules "
             "you need."
         )

@@ -77,7 +77,7 @@ def resolve(label_map: LabelMap, groups: Iterable[MeshGroup]) -> Resolution:
             parts = ", ".join(f"{mesh} is {name}" for name, mesh in sorted(classes.items()))
             conflicting[group.id] = f"{group.group} ({parts})"
         else:
-            labels[group.id] = label_map.label_value(next(iter(classes)))
+            labels[group.id] = label_map.label_value(next(name for name in classes if name))
     if not groups:
         _resolve_bare_ids(label_map, labels, unmapped)
     labels.setdefault(_BACKGROUND_ID, label_map.label_value(label_map.background))

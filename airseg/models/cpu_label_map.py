@@ -77,7 +77,7 @@ def _places(coarse: int, fine: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     weight = np.empty(fine, np.float32)
     for i in range(fine):
         place = scale * np.float32(i)
-        first[i] = min(np.int64(place), coarse - 1)
+        first[i] = min(np.int64(place), coarse - 1)  # type: ignore[call-overload]
         second[i] = min(first[i] + 1, coarse - 1)
         weight[i] = min(max(place - np.float32(first[i]), np.float32(0)), np.float32(1))
     return first, second, weight

@@ -347,7 +347,7 @@ def _builder(depth: int) -> Callable[..., FANet]:
         strides: tuple[int, int, int, int] = (2, 2, 2, 2),
     ) -> FANet:
         model = FANet(
-            ResNet(depth, tuple(strides)),  # type: ignore[arg-type]
+            ResNet(depth, tuple(strides)),
             num_classes,
             tca_depth,
             reduction,

@@ -246,7 +246,7 @@ class ClassicalFlow(nn.Module):
     """
 
     def forward(self, current: Tensor, key: Tensor) -> tuple[Tensor, None]:
-        search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # type: ignore[attr-defined]
         flows = []
         for first, second in zip(_gray(current), _gray(key), strict=True):
             flow = search.calc(first, second, None) * (2 / _FEATURE_STRIDE)

@@ -27,7 +27,7 @@ def _blend(first_at, second_at, weight, inside):
 
 
 @triton.jit
-def _label(
+def _label(  # type: ignore[no-untyped-def]
     logits_at, out_at, classes, h, w, height, width, scale_y, scale_x,
     frame_step, class_step, row_step, column_step,
     PIXELS: tl.constexpr,

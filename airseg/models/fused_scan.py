@@ -26,7 +26,7 @@ _CHANNELS = 32
 
 
 @triton.jit
-def _forward(
+def _forward(  # type: ignore[no-untyped-def]
     u_at, dt_at, a_at, b_at, c_at, start_at, y_at, end_at, kept_at,
     length, width, chunks,
     STATES: tl.constexpr, CHANNELS: tl.constexpr, CHUNK: tl.constexpr, KEEP: tl.constexpr,
@@ -56,7 +56,7 @@ def _forward(
 
 
 @triton.jit
-def _backward(
+def _backward(  # type: ignore[no-untyped-def]
     u_at, dt_at, a_at, b_at, c_at, kept_at, dy_at, dend_at, scratch_at,
     du_at, ddt_at, da_at, db_at, dc_at, dstart_at,
     length, width, chunks, blocks,

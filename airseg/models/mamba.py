@@ -122,7 +122,8 @@ class SharedStateBlocks(nn.Module):
     def forward(self, x: Tensor, memory: ScanMemory | None) -> tuple[Tensor, ScanMemory]:
         """Mix maps (B, T, h, w, C), h and w multiples of the window; return maps and memory."""
         residual, hidden = x, None
-        inputs, states = [], []
+        inputs: list[Tensor] = []
+        states: list[Tensor] = []
         for number, layer in enumerate(self.layers):
             if hidden is not None:
                 residual = residual + layer.drop_path(hidden)

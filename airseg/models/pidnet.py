@@ -73,7 +73,7 @@ def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Sequential | None:
 
 def _stage(block: type, inputs: int, width: int, count: int, stride: int = 1) -> nn.Sequential:
     """Return blocks of which the last has no activation: its sum is what the branches exchange."""
-    outputs = width * block.expansion
+    outputs = width * block.expansion  # type: ignore[attr-defined]
     places = [(inputs, stride), *[(outputs, 1)] * (count - 1)]
     last = count - 1
     return nn.Sequential(

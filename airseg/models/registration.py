@@ -58,8 +58,8 @@ def register(before: np.ndarray, frame: np.ndarray) -> Registration:
     if corners is None or len(corners) < 4:
         return nothing
     options = {"winSize": _WINDOW, "maxLevel": _LEVELS}
-    there, found, _ = cv2.calcOpticalFlowPyrLK(before, frame, corners, None, **options)
-    back, returned, _ = cv2.calcOpticalFlowPyrLK(frame, before, there, None, **options)
+    there, found, _ = cv2.calcOpticalFlowPyrLK(before, frame, corners, None, **options)  # type: ignore[call-overload]
+    back, returned, _ = cv2.calcOpticalFlowPyrLK(frame, before, there, None, **options)  # type: ignore[call-overload]
     off = np.linalg.norm((back - corners).reshape(-1, 2), axis=1)
     kept = (found.ravel() == 1) & (returned.ravel() == 1) & (off < _ROUND_TRIP_PX)
     if kept.sum() < 4:
@@ -117,7 +117,7 @@ def classical_flow(before: np.ndarray, frame: np.ndarray, size: tuple[int, int])
         before, frame: (H, W) uint8 grey images.
         size: (h, w) of the map.
     """
-    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # type: ignore[attr-defined]
     flow = search.calc(frame, before, None)
     ratio = np.array([size[1] / frame.shape[1], size[0] / frame.shape[0]], np.float32)
     return cv2.resize(flow, size[::-1], interpolation=cv2.INTER_AREA) * ratio

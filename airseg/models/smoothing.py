@@ -63,7 +63,7 @@ class Wrapper(VideoSegmenter):
         with torch.no_grad():
             logits, _ = self.base.eval().coarse(torch.zeros(1, 1, 3, height, width, device=device))
         self.base.train(mode)
-        return tuple(logits.shape[2:])
+        return tuple(logits.shape[2:])  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ class TemporalDecoder(MlpDecoder):
     def grid(self, height: int, width: int) -> tuple[int, int]:
         """Return the size of the maps that are scanned, for features of a size."""
         window = self.vs.window
-        return tuple(-(-(n // 2) // window) * window for n in (height, width))
+        return tuple(-(-(n // 2) // window) * window for n in (height, width))  # type: ignore[return-value]
 
 
 class _EncoderDecoder(VideoSegmenter):

@@ -233,7 +233,7 @@ def ray_cluster(address: str, *, per_gpu: bool = False) -> Any:
     try:
         has_gpus = per_gpu and ray.cluster_resources().get("GPU", 0) >= 1
         needs = {"num_cpus": 1 if per_gpu else 0, "num_gpus": 1 if has_gpus else 0}
-        remote = ray.remote(max_retries=0, **needs)(run_command)
+        remote = ray.remote(max_retries=0, **needs)(run_command)  # type: ignore[call-overload]
         yield lambda command: remote.remote(command).future()
     finally:
         ray.shutdown()

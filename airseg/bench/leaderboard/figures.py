@@ -91,7 +91,7 @@ def _table(
 ) -> Figure:
     ours, fairly = ({depth_of(r): r for r in rows} for rows in (paper, fair))
     columns: list[tuple[str, bool, Callable[[int], str]]] = [
-        (f"paper: {split}", True, lambda n, s=split: _jaccard(theirs.get(n), s))
+        (f"paper: {split}", True, lambda n, s=split: _jaccard(theirs.get(n), s))  # type: ignore[misc]
         for split in _SPLITS
     ]
     if ours:

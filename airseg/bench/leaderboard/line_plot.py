@@ -121,7 +121,8 @@ def _key(lines: Sequence[Line]) -> list[str]:
 
 
 def _key_places(lines: Sequence[Line]) -> list[tuple[float, float]]:
-    places, x, row = [], 0.0, 0
+    places: list[tuple[float, float]] = []
+    x, row = 0.0, 0
     for line in lines:
         width = 46 + 7.2 * len(line.label)
         if x and x + width > _WIDTH:

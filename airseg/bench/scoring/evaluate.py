@@ -163,7 +163,7 @@ def score_result(scores: Scores, dataset: Dataset) -> ScoreResult:
     """Return scores in the form a result has them."""
     if scores.counts:
         views = [dataset.sequence(name) for name in scores.counts]
-        return describe_scores(scores.counts, dataset.class_names, motion_source(views))
+        return describe_scores(scores.counts, dataset.class_names, motion_source(views))  # type: ignore[arg-type]
     return describe_matrices(scores.total, scores.by_sequence, dataset.class_names)
 
 

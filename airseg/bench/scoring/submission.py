@@ -70,7 +70,7 @@ class Submission(ABC):
             for index, (image, label) in enumerate(zip(images, labels, strict=True), start):
                 self._check_image(view, index, image, label)
             chunk = np.stack(images).astype(np.uint8)
-            self._hash.update(chunk)
+            self._hash.update(chunk.data)
             yield start, chunk
 
     def frame(self, view: SequenceView, index: int) -> np.ndarray:

@@ -7,6 +7,7 @@ import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -45,7 +46,7 @@ def describe_machine(device: torch.device) -> str:
 
 def inspect_machine(device: torch.device) -> Machine:
     """Return everything about a machine that is worth keeping beside a measurement."""
-    facts = {
+    facts: dict[str, Any] = {
         "processor": _processor(),
         "cores": _usable_cores(),
         "threads": torch.get_num_threads(),

@@ -115,8 +115,8 @@ def measure(plan: Plan, rows: Sequence[Row]) -> dict[str, Measured]:
                 counts.setdefault(place, {})[name] = value
             done += plan.length(name)
             plan.progress(what, done, total)
-        for (run, key), value in counts.items():
-            stores[run].add(key, value)
+        for (run, key), value in counts.items():  # type: ignore[assignment]
+            stores[run].add(key, value)  # type: ignore[arg-type]
     for row in rows:
         _copy_what_cannot_differ(row, stores[row.run].measured)
     return {run: store.measured for run, store in stores.items()}

@@ -217,7 +217,7 @@ class _Training:
         norm = 0.0
         if self._train.clip_gradient:
             norm = float(
-                self._fabric.clip_gradients(
+                self._fabric.clip_gradients(  # type: ignore[arg-type]
                     self._learner,
                     self._stepper,
                     max_norm=self._train.clip_gradient,
@@ -261,7 +261,7 @@ class _Training:
             total += loss.detach()
             self._note_jaccard(outputs, labels)
         if world > 1:
-            total = self._fabric.all_reduce(total, reduce_op="mean")
+            total = self._fabric.all_reduce(total, reduce_op="mean")  # type: ignore[assignment]
         return float(total)
 
     def _changed(self, part: Batch) -> tuple[Tensor, Tensor]:
@@ -309,7 +309,7 @@ class _Training:
             return
         truth = truths_of(outputs[:1], labels, self._recipe.loss)[0]
         known = (truth != IGNORE_INDEX).flatten(2)
-        right = (outputs[0][1][:, -labels.shape[1] :].argmax(2) == truth).flatten(2) & known
+        right = (outputs[0][1][:, -labels.shape[1] :].argmax(2) == truth).flatten(2) & known  # type: ignore[index]
         accuracy = right.sum(-1) / known.sum(-1)
         accuracy = accuracy[known.any(-1)]
         self._state.jaccards += (accuracy / (2 - accuracy)).tolist()
@@ -332,7 +332,7 @@ class _Training:
             self._journal.add(self._state.step, kind, value, rate, seconds, self._state.frames)
 
     def _scored_model(self) -> VideoSegmenter:
-        return self._model if self._average is None else self._average.module
+        return self._model if self._average is None else self._average.module  # type: ignore[return-value]
 
     def _save(self) -> None:
         state, now = self._state, time.monotonic()

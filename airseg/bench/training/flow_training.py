@@ -131,7 +131,7 @@ def _pair(
     view: SequenceView, index: int, key: int, size: tuple[int, int]
 ) -> tuple[Tensor, Tensor, Tensor]:
     focal = _focal(view)
-    scaled = (focal * size[1] / view.width, focal * size[0] / view.height)
+    scaled = (focal * size[1] / view.width, focal * size[0] / view.height)  # type: ignore[operator]
     rows = (np.arange(size[0]) + 0.5) * view.height / size[0]
     columns = (np.arange(size[1]) + 0.5) * view.width / size[1]
     depth = view.depth(index, index + 1)[0][rows.astype(int)[:, None], columns.astype(int)]

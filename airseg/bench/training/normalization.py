@@ -71,8 +71,8 @@ class SharedBatchNorm(nn.BatchNorm2d):
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
         if self.running_mean is None or self.running_var is None:
             return
-        self.num_batches_tracked += 1  # type: ignore[operator]
-        share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        self.num_batches_tracked += 1  # type: ignore[assignment, operator]
+        share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum  # type: ignore[arg-type]
         self.running_mean.lerp_(mean, share)
         self.running_var.lerp_(variance, share)
 

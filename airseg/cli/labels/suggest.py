@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from airseg.labels.label_map import LabelMap
 
 
 @click.command("suggest")
@@ -49,7 +53,7 @@ def _base(map_name: str | None) -> str | None:
     return None if load_document(path, LabelMapDocument, LabelMapError).extends else map_name
 
 
-def _entries(inputs: tuple[Path, ...], label_map: object, no_frames: bool) -> list:
+def _entries(inputs: tuple[Path, ...], label_map: LabelMap | None, no_frames: bool) -> list:
     """Return audited labels, or labels by name alone for lists of names."""
     from airseg.cli.display import progress_bar
     from airseg.cli.labels.check import names_in

@@ -137,7 +137,7 @@ def _classes(
 
 
 def _share(figures: Sequence[SequenceFigures], split: str, value: int) -> float:
-    pixels = sum(f.pixels for f in figures if f.view.split == split)
+    pixels = np.sum([f.pixels for f in figures if f.view.split == split], axis=0)
     return float(pixels[value] / max(int(pixels.sum()), 1))
 
 

@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 
 from airseg.dataset.format.attributes import DAMAGE, Attributes
-from airseg.dataset.format.files import locate
+from airseg.dataset.format.files import Location, locate
 from airseg.dataset.format.probe import refuse_endless
 from airseg.dataset.format.schema import (
     ATTRIBUTES_HASH,
@@ -163,7 +163,7 @@ def _check_root(report: _Report, dataset: Dataset, file: h5py.File) -> None:
         report.notes.append("it does not say how it was made (no history)")
 
 
-def _check_attributes(report: _Report, path: Path, place: str, owner: h5py.Group) -> None:
+def _check_attributes(report: _Report, path: Location, place: str, owner: h5py.Group) -> None:
     """Hold attributes against their hash."""
     attributes = Attributes(path, place, owner.attrs)
     if ATTRIBUTES_HASH not in attributes:
@@ -193,7 +193,7 @@ def _check_sequence(
     _check_digests(report, dataset, view, digests)
 
 
-def _check_storage(report: _Report, path: Path, name: str, array: h5py.Dataset) -> None:
+def _check_storage(report: _Report, path: Location, name: str, array: h5py.Dataset) -> None:
     """Check chunks and filters of one array."""
     expected = chunk_shape(name, len(array), array.shape[1:])
     if array.chunks is not None and array.chunks != expected:
@@ -246,8 +246,7 @@ def _check_times(report: _Report, view: SequenceView) -> None:
         return
     recorded = view.details.get("recording", {})
     admitted = recorded.get("largest_step_error_ns")
-    is_known = isinstance(admitted, int) and view.rate_hz
-    if not is_known or view.details.get("mode") == "realtime":
+    if not isinstance(admitted, int) or not view.rate_hz or view.details.get("mode") == "realtime":
         return
     step_ns = round(1e9 / view.rate_hz)
     off = np.abs(np.diff(times) - step_ns)
@@ -380,6 +379,6 @@ def _check_digests(
         report.add("its content hash does not follow from the hashes of its arrays.")
 
 
-def _without_path(cause: Exception, path: Path) -> str:
+def _without_path(cause: Exception, path: Location) -> str:
     text = ascii(" ".join(str(cause).split()))[1:-1]
     return text.removeprefix(f"{path}: ") or type(cause).__name__

@@ -159,7 +159,11 @@ def picture_hash(rgb: np.ndarray) -> np.ndarray:
 def _gather(
     views: Sequence[SequenceView], options: LeakOptions, tick: Callable[[], None]
 ) -> _Frames:
-    poses, hashes, worlds, sequences, indices = [], [], [], [], []
+    poses: list[np.ndarray] = []
+    hashes: list[np.ndarray] = []
+    worlds: list[str] = []
+    sequences: list[str] = []
+    indices: list[int] = []
     for view in views:
         for index in range(0, len(view), options.every):
             hashes.append(picture_hash(view.rgb(index, index + 1)[0]))

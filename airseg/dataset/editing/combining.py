@@ -17,6 +17,7 @@ import h5py
 
 from airseg import __version__
 from airseg.dataset.format.attributes import check_sequence_name
+from airseg.dataset.format.files import Location
 from airseg.dataset.format.publishing import (
     check_free_space,
     check_output,
@@ -158,7 +159,7 @@ def _check(path: Path, taken: Sequence[Taken], options: CombineOptions) -> None:
             f"{did_you_mean(options.codec, CODECS)}"
         )
     first = taken[0].view.dataset
-    places: dict[str, Path] = {}
+    places: dict[str, Location] = {}
     for one in taken:
         other = one.view.dataset
         if other.class_names != first.class_names or other.ignore_index != first.ignore_index:
@@ -201,10 +202,10 @@ def _write_file(
                 _write_sequence(parent.create_group(one.name), one, source, options, ticker)
 
 
-def _history(datasets: Mapping[Path, Dataset], options: CombineOptions) -> list[dict[str, Any]]:
+def _history(datasets: Mapping[Location, Dataset], options: CombineOptions) -> list[dict[str, Any]]:
     """Return what the inputs say of how they were made, and what is done now."""
     histories = [dataset.history for dataset in datasets.values()]
-    step = {
+    step: dict[str, Any] = {
         "operation": options.operation,
         "airseg_version": __version__,
         "inputs": [

@@ -84,7 +84,7 @@ class _Film:
 
     def _stream(self, codec: str, pixels: str, view: SequenceView, options: dict[str, str]) -> Any:
         rate = round(view.rate_hz) if view.rate_hz and view.rate_hz >= 1 else _NOMINAL_HZ
-        stream = self._container.add_stream(codec, rate=rate, options=options)
+        stream: Any = self._container.add_stream(codec, rate=rate, options=options)
         stream.width, stream.height, stream.pix_fmt = view.width, view.height, pixels
         stream.time_base = stream.codec_context.time_base = _milliseconds()
         return stream

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from typing import Any
 
 import h5py
@@ -33,7 +32,7 @@ class Attributes:
         attributes: h5py's view of them.
     """
 
-    def __init__(self, path: Path, place: str, attributes: h5py.AttributeManager) -> None:
+    def __init__(self, path: object, place: str, attributes: h5py.AttributeManager) -> None:
         self._path, self._place, self._attributes = path, place, attributes
 
     def __contains__(self, name: str) -> bool:
@@ -133,7 +132,7 @@ class Attributes:
         for name, kind in DETAIL_ATTRIBUTES.items():
             if name in self._attributes:
                 read = {dict: self.json, float: self.number}.get(kind, self.text)
-                found[name] = read(name, kind) if kind is dict else kind(read(name))
+                found[name] = read(name, kind) if kind is dict else kind(read(name))  # type: ignore[operator]
         return found
 
 

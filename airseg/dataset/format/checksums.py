@@ -37,4 +37,4 @@ def _sums(words: np.ndarray, odd: np.ndarray) -> tuple[int, int]:
     for byte in odd:
         first = (first + byte) % modulus
         second = (second + first) % modulus
-    return first, second
+    return int(first), int(second)

@@ -149,7 +149,7 @@ class FrameFile:
             stream.checked[index] = True
         if stream.decode is not None:
             try:
-                stream.decode(memoryview(body), frame)
+                stream.decode(memoryview(body), frame)  # type: ignore[arg-type]
             except _UNDECODABLE as cause:
                 raise ChunkError(f"frame {index}: {cause}") from None
 
@@ -220,14 +220,14 @@ def _decode_lz4(stored: memoryview, frame: np.ndarray) -> None:
         block = stored[place + 4 : place + 4 + size]
         if size == part.size:
             part[:] = np.frombuffer(block, np.uint8)
-        elif cramjam.lz4.decompress_block_into(block, part, part.size) != part.size:
+        elif cramjam.lz4.decompress_block_into(block, part, part.size) != part.size:  # type: ignore[arg-type]
             raise ChunkError("an LZ4 block is too short")
         place += 4 + size
 
 
 def _decode_zstd(stored: memoryview, frame: np.ndarray) -> None:
     """Decode a chunk of HDF5's Zstandard filter, which is one frame of Zstandard."""
-    decoded = cramjam.zstd.decompress_into(stored, frame)
+    decoded = cramjam.zstd.decompress_into(stored, frame)  # type: ignore[arg-type]
     if decoded != frame.size:
         raise ChunkError(f"{decoded} bytes where {frame.size} belong")
 

@@ -140,7 +140,7 @@ def _check_arrays(path: Location, place: str, group: h5py.Group) -> tuple[int, i
     """Check type and shape of every array; return length, height and width."""
     rgb = member(group, "rgb")
     # A null dataspace has no shape at all.
-    shape = getattr(rgb, "shape", None) or ()
+    shape: tuple[int, ...] = getattr(rgb, "shape", None) or ()
     if not isinstance(rgb, h5py.Dataset) or len(shape) != 4 or shape[3] != 3 or 0 in shape:
         found = "nothing" if rgb is None else f"shape {shape}"
         raise DatasetError(
@@ -159,8 +159,8 @@ def _check_arrays(path: Location, place: str, group: h5py.Group) -> tuple[int, i
         if stream.name not in group and not stream.required:
             continue
         expected = (length, *frame_shapes[stream.frame_dimensions])
-        found = (getattr(array, "shape", None), getattr(array, "dtype", None))
-        if found != (expected, stream.dtype):
+        stored = (getattr(array, "shape", None), getattr(array, "dtype", None))
+        if stored != (expected, stream.dtype):
             raise DatasetError(
                 f"{path}: {place}/{stream.name} should be {stream.dtype} of shape {expected}, "
                 f"found {'nothing' if array is None else f'{found[1]} of shape {found[0]}'}. "

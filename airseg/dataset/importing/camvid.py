@@ -145,7 +145,7 @@ def _palette(root: Path) -> LabelPalette:
             f"{PUBLICATION.url}."
         ) from None
     colors: dict[int, tuple[int, int, int]] = {0: (0, 0, 0)}
-    objects = []
+    objects: list[NamedId] = []
     for number, line in enumerate(lines, 1):
         match = _COLOR_LINE.fullmatch(line)
         if not match:

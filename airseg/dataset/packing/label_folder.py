@@ -151,7 +151,10 @@ def _save(path: Path, labels: np.ndarray) -> None:
     beside = path.with_name(path.name + ".partial")
     if path.suffix == ".npy":
         # Nothing is copied on the way to the file: np.save takes twice as long as the mapping.
-        parts = (_npy_header(labels.shape), np.ascontiguousarray(labels).data)
+        parts: tuple[bytes | memoryview, ...] = (
+            _npy_header(labels.shape),
+            np.ascontiguousarray(labels).data,
+        )
     else:
         parts = (cv2.imencode(".png", labels)[1].tobytes(),)
     try:

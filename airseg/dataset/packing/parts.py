@@ -18,7 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
@@ -197,7 +197,7 @@ def write_part(
             check_frame(source, index, "raw_label", frame.ids, (source.height, source.width))
             check_room_for(out, frame_bytes)
             is_labelled = has_labels(source, index)
-            streams = {
+            streams: dict[str, Any] = {
                 "rgb": frame.rgb,
                 "label": _labels(frame.ids, item, options) if is_labelled else _ignored(frame.ids),
                 "raw_label": frame.ids,

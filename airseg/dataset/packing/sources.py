@@ -13,6 +13,7 @@ from airseg.dataset.packing.folder_layouts import find_folder_sources, load_pale
 from airseg.dataset.packing.source import RawFrame, SequenceSource
 from airseg.dataset.reading.reader import Dataset, SequenceView
 from airseg.errors import DatasetError, RecordingError, did_you_mean
+from airseg.labels.resolution import MeshGroup
 from airseg.recording.stored.storage import KINDS, POSE_COLUMNS, Recording, frame_file
 
 _DESCRIPTION = "recording.json"
@@ -35,12 +36,12 @@ class RecordingSource:
         self._recording = recording
         self.name = recording.name
         self.location = str(recording.path)
-        self.split = info.split
+        self.split: str | None = info.split
         self.environment = info.environment
         self.length = len(recording)
         self.height, self.width = int(info.camera["height"]), int(info.camera["width"])
         self.has_depth = info.has_depth
-        self.object_table = recording.object_table
+        self.object_table: Sequence[MeshGroup] = recording.object_table
         self.details = {
             "plan": info.plan,
             "plan_fingerprint": info.plan_fingerprint,
@@ -106,11 +107,11 @@ class DatasetSource:
         self._view = view
         self.name = view.name
         self.location = f"{dataset.path}: {view.name}"
-        self.split = view.split
+        self.split: str | None = view.split
         self.environment = view.environment
         self.length, self.height, self.width = view.length, view.height, view.width
         self.has_depth = view.has_depth
-        self.object_table = view.object_table
+        self.object_table: Sequence[MeshGroup] = view.object_table
         self.details = view.details
         self.poses = view.poses
         self.timestamps_ns = view.timestamps_ns
@@ -183,7 +184,7 @@ def _sources_in(path: Path, palette: Path | None) -> list[SequenceSource]:
             "a dataset file, a TartanAir v1 sequence, a recording of AirSim's own recorder, or "
             "folders 'images' and 'labels'; found none of them."
         )
-    return list(found)
+    return [*found]  # type: ignore[list-item]
 
 
 def _recordings_in(path: Path) -> list[Path]:

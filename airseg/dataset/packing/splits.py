@@ -86,7 +86,7 @@ def choose_splits(
         notes.append(f"no split is given for {', '.join(silent)}: used for training")
         chosen |= dict.fromkeys(silent, "train")
     elif silent:
-        chosen = _hold_out_last(names)
+        chosen = dict(_hold_out_last(names))
         shares = "; ".join(
             f"{split}: {', '.join(n for n in names if chosen[n] == split) or 'none'}"
             for split in SPLITS

@@ -188,7 +188,7 @@ class ClipLoader:
     ) -> None:
         self._sampler = sampler
         self._delivered = 0
-        of_workers = {
+        of_workers: dict[str, Any] = {
             "multiprocessing_context": start_method,
             "prefetch_factor": prefetch,
             "persistent_workers": True,
@@ -197,7 +197,7 @@ class ClipLoader:
             dataset,
             batch_sampler=sampler,
             num_workers=workers,
-            collate_fn=_as_it_is,
+            collate_fn=_as_it_is,  # type: ignore[arg-type]
             pin_memory=pin_memory,
             **(of_workers if workers else {}),
         )

@@ -246,11 +246,11 @@ class _Run:
         first, last, before = writer.count, writer.last, writer.info.notes
         is_realtime = mode == "realtime"
         if is_realtime:
-            self._clock = LatenessCheck(plan.step_ns, last, before)
+            self._clock = LatenessCheck(plan.step_ns, last, before)  # type: ignore[arg-type]
         else:
             # Poses are exact whatever the clock does; a vehicle that flies is where its time is.
             tolerance_ns = plan.time_tolerance_ns if mode == "step" else None
-            self._clock = StepCheck(plan.step_ns, last, before, tolerance_ns)
+            self._clock = StepCheck(plan.step_ns, last, before, tolerance_ns)  # type: ignore[arg-type]
         self._go_to_start(
             flight, plan, first, round(last["plan_time_ns"] / plan.step_ns) if last else 0
         )

@@ -137,8 +137,8 @@ class RecordingWriter:
             self._drain(0)
         self._pending.clear()
         with contextlib.suppress(OSError):
-            self._lines.flush()
-            os.fsync(self._lines.fileno())
+            self._lines.flush()  # type: ignore[has-type]
+            os.fsync(self._lines.fileno())  # type: ignore[has-type]
         self.count = len(read_sound_frames(self.folder)[0])
         with contextlib.suppress(OSError):  # what is on the disk stays as it is
             self.describe("failed", reason, notes)
@@ -219,7 +219,7 @@ class RecordingWriter:
             write_file(frame_file(self.folder, kind, index), content, sync=False)
             sums[kind] = deflate.crc32(content)
         values = [index, frame.timestamp_ns, frame.plan_time_ns]
-        values += [f"{v:.9g}" for v in (*frame.pose, *frame.velocity)]
+        values += [f"{v:.9g}" for v in (*frame.pose, *frame.velocity)]  # type: ignore[misc]
         return ",".join(str(v) for v in (*values, *sums.values()))
 
     def _drain(self, leave: int) -> None:

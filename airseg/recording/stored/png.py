@@ -29,7 +29,7 @@ def encode_png(image: np.ndarray, level: int = 1) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0)
     pixels = deflate.zlib_compress(_filtered(image), level)
     return b"".join(
-        [_SIGNATURE, *_chunk(b"IHDR", header), *_chunk(b"IDAT", pixels), *_chunk(b"IEND", b"")]
+        [_SIGNATURE, *_chunk(b"IHDR", header), *_chunk(b"IDAT", pixels), *_chunk(b"IEND", b"")]  # type: ignore[arg-type]
     )
 
 

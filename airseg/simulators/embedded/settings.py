@@ -191,7 +191,7 @@ class Settings:
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     clock_speed: float = 1.0
-    camera_defaults: CameraSetting = field(default_factory=lambda: _LARGE)
+    camera_defaults: CameraSetting = field(default_factory=lambda: _LARGE)  # type: ignore[has-type]
     vehicles: dict[str, VehicleSetting] = field(
         default_factory=lambda: {"SimpleFlight": VehicleSetting()}
     )

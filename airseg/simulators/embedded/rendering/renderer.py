@@ -227,7 +227,7 @@ class Renderer:
         """Make room for the projected triangles of the whole stage."""
         g = self.stage.geometry
         capacity = len(g.triangles) * 2
-        if getattr(self, "_screen", None) is None or len(self._screen) < capacity:
+        if getattr(self, "_screen", None) is None or len(self._screen) < capacity:  # type: ignore[has-type]
             self._screen = np.empty((capacity, 9))
             self._source = np.empty(capacity, np.int32)
         self._camera_points = np.empty_like(g.vertices, np.float64)

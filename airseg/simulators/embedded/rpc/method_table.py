@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from airseg.simulators.embedded.rpc.dialects import COSYS, cosys_methods
 from airseg.simulators.embedded.rpc.methods.attitude import AttitudeApi
 from airseg.simulators.embedded.rpc.methods.builtin_recorder import RecordingApi
@@ -70,7 +72,7 @@ def support_markdown() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _refusal(name: str):  # noqa: ANN202
+def _refusal(name: str) -> Callable[..., None]:
     def refuse(*_: object) -> None:
         raise NotImplementedError(
             f"{name} is not supported by the embedded simulator: {_LENS_NOTE}"

@@ -78,7 +78,8 @@ def _droop(t: float) -> float:
 
 def _frond(leaflets: int) -> Mesh:
     """Return a feather-shaped palm leaf along x, its base at x = -0.5 and z = -0.32."""
-    vertices, triangles = [], []
+    vertices: list[list[float]] = []
+    triangles: list[list[int]] = []
     step = 0.9 / leaflets
     for i in range(leaflets):
         t = 0.1 + (i + 0.5) * step
@@ -175,7 +176,7 @@ def _row(count: int, share: float) -> Mesh:
 def _icosphere(subdivisions: int) -> Mesh:
     t = (1 + 5**0.5) / 2
     signs = [(-1, -1), (-1, 1), (1, -1), (1, 1)]
-    points = [(0, a, b * t) for a, b in signs]
+    points: list[tuple[float, float, float]] = [(0, a, b * t) for a, b in signs]
     points += [(a, b * t, 0) for a, b in signs] + [(b * t, 0, a) for a, b in signs]
     vertices = np.array(points, float)
     distance = np.linalg.norm(vertices[:, None] - vertices[None], axis=2)

@@ -163,7 +163,7 @@ class WorldBuilder:
         frame: Frame,
         middle: tuple[float, float, float],
         size: tuple[float, float, float],
-        color: tuple[float, float, float],
+        color: tuple[float, ...],
         material: int,
         *,
         yaw: float = 0.0,

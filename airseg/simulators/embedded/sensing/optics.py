@@ -76,13 +76,13 @@ def distort(render: Render, parameters: np.ndarray) -> Render:
     def bend(image: np.ndarray | None, how: int) -> np.ndarray | None:
         if image is None:
             return None
-        return cv2.remap(image, maps, None, how, borderMode=cv2.BORDER_REPLICATE)
+        return cv2.remap(image, maps, None, how, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
 
     bent = {
         name: bend(getattr(render, name), cv2.INTER_NEAREST)
         for name in ("object_index", "depth_planar", "normals", "flow", "flow_depth")
     }
-    return replace(render, rgb=bend(render.rgb, cv2.INTER_LINEAR), **bent)
+    return replace(render, rgb=bend(render.rgb, cv2.INTER_LINEAR), **bent)  # type: ignore[arg-type]
 
 
 def _blur(rgb: np.ndarray, flow: np.ndarray, amount: float) -> np.ndarray:
@@ -116,7 +116,7 @@ def _add_noise(rgb: np.ndarray, noise: NoiseSetting, time_ns: int) -> np.ndarray
     if noise.HorzNoiseLinesContrib > 0:
         struck = random.random(height) < noise.HorzNoiseLinesDensityY
         dashes = random.random((height, width)) < noise.HorzNoiseLinesDensityXY
-        lines = (struck[:, None] & dashes)[..., None]
+        lines = (struck[:, None] & dashes)[..., None]  # type: ignore[index]
         image += lines * np.float32(60.0 * noise.HorzNoiseLinesContrib)
     if noise.RandContrib > 0:
         grain = random.standard_normal((height, width, 1), np.float32)

@@ -245,8 +245,8 @@ class MultirotorApi(VehicleApi):
         check_finite("the place", latitude, longitude, altitude)
         origin = self._simulation.settings.origin
         with self._simulation.lock:
-            goal = local_point(latitude, longitude, altitude, origin)
-            goal = Vector3r.from_array(goal - self._multirotor(name).origin)
+            place = local_point(latitude, longitude, altitude, origin)
+            goal = Vector3r.from_array(place - self._multirotor(name).origin)
         return self.move_on_path(
             [goal], velocity, timeout, drivetrain, yaw_mode, lookahead, adaptive, name
         )

@@ -106,7 +106,9 @@ _STANDARD_MODE = (ANGLE_LEVEL, ANGLE_LEVEL, ANGLE_RATE, PASSTHROUGH)
 _DEFAULT_LEVEL_SWITCH = -1e30  # unlike any switch, so that the first reading sets the mode
 
 
-def new_state(now_ns: int, vehicle_state: int = ARMED, *, api_is_always_allowed: bool = True):  # noqa: ANN201
+def new_state(
+    now_ns: int, vehicle_state: int = ARMED, *, api_is_always_allowed: bool = True
+) -> np.ndarray:
     """Return a (1,) array of `STATE`: at rest at the start, level, as AirSim has it after a reset.
 
     Args:

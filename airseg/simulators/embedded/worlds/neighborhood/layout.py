@@ -300,8 +300,8 @@ def _add_front_garden(builder: WorldBuilder, plot: Frame, house: House, width: f
     if random.random() < 0.6:
         bin_ = builder.add_object("bin")
         v = house.v + house.garage_side * (house.width / 2 + 0.1)
-        place = (house.front + 0.1, v, 0.5)
-        builder.add_part(bin_, "box", plot, place, (0.55, 0.5, 1.0), srgb(0.2, 0.3, 0.22), m.PLAIN)
+        middle = (house.front + 0.1, v, 0.5)
+        builder.add_part(bin_, "box", plot, middle, (0.55, 0.5, 1.0), srgb(0.2, 0.3, 0.22), m.PLAIN)
 
 
 def _add_back_garden(builder: WorldBuilder, plot: Frame, house: House, width: float) -> None:

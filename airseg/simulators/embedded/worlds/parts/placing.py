@@ -9,6 +9,7 @@ import numpy as np
 from airseg.simulators.embedded.scene.world import ALWAYS, Frame, WorldBuilder, srgb
 
 Triple = tuple[float, float, float]
+Color = tuple[float, ...]
 """A place (u, v, height), a size along them, or a colour."""
 
 _CELL_M = 2.5
@@ -27,7 +28,7 @@ class Assembly:
         solid: str,
         middle: Triple,
         size: Triple,
-        color: Triple,
+        color: Color,
         material: int,
         *,
         yaw: float = 0.0,
@@ -41,13 +42,25 @@ class Assembly:
         )  # fmt: skip
 
     def box(
-        self, middle: Triple, size: Triple, color: Triple, material: int, *, level: int = ALWAYS
+        self,
+        middle: Triple,
+        size: Triple,
+        color: Color,
+        material: int,
+        *,
+        level: int = ALWAYS,
     ) -> None:
         """Add a box."""
         self.add("box", middle, size, color, material, level=level)
 
     def lid(
-        self, middle: Triple, size: Triple, color: Triple, material: int, *, level: int = ALWAYS
+        self,
+        middle: Triple,
+        size: Triple,
+        color: Color,
+        material: int,
+        *,
+        level: int = ALWAYS,
     ) -> None:
         """Add a box that needs no bottom."""
         self.add("lid", middle, size, color, material, level=level)

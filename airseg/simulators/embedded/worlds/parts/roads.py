@@ -6,7 +6,7 @@ height of its own, millimetres apart, so that no two surfaces share a plane wher
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,7 +35,7 @@ def straight(start: tuple[float, float], stop: tuple[float, float]) -> np.ndarra
     return np.array(start) + share * (np.array(stop) - np.array(start))
 
 
-def winding(corners: list[tuple[float, float]]) -> np.ndarray:
+def winding(corners: Sequence[tuple[float, float]]) -> np.ndarray:
     """Return (N, 2) points a piece apart on a Catmull-Rom spline through some corners."""
     given = np.array(corners, float)
     control = np.vstack([2 * given[0] - given[1], given, 2 * given[-1] - given[-2]])

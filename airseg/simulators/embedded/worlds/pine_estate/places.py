@@ -124,8 +124,8 @@ def _add_front(builder: WorldBuilder, plot: Frame, lodge: Lodge, side: int) -> N
     else:
         add_spruce(builder, plot.at(4.6, open_side * 7.4), random.uniform(6.0, 10.0))
     for _ in range(int(random.integers(2, 5))):
-        place = plot.at(lodge.front - 0.9, lodge.v + random.uniform(-0.5, 0.5) * lodge.width)
-        add_undergrowth(builder, place, random.uniform(0.7, 1.2))
+        beside = plot.at(lodge.front - 0.9, lodge.v + random.uniform(-0.5, 0.5) * lodge.width)
+        add_undergrowth(builder, beside, random.uniform(0.7, 1.2))
     for v in (-HALF_LOT + 1.2, HALF_LOT - 1.2):
         if v * side < 0 or random.random() < 0.4:
             add_tree = (add_spruce, add_pine, add_autumn_tree)[random.integers(3)]
@@ -208,8 +208,8 @@ def _add_yard(builder: WorldBuilder, plot: Frame, lodge: Lodge) -> None:
             m.FLAGSTONES if random.random() < 0.5 else m.PAVING,
         )
         at = plot.at(middle - 0.3, random.uniform(-2, 2), np.pi / 2)
-        size = (random.uniform(5.5, 7.5), min(3.4, room - 3.4))
-        add_pool(builder, at, size, prefix="Pool", paving_kind="Prop_Flagstones", paving=paving)
+        basin = (random.uniform(5.5, 7.5), min(3.4, room - 3.4))
+        add_pool(builder, at, basin, prefix="Pool", paving_kind="Prop_Flagstones", paving=paving)
     elif random.random() < 0.5:
         _add_fire_pit(builder, plot.at(middle, random.uniform(-3, 3)))
     if random.random() < 0.5:
@@ -263,11 +263,11 @@ def add_pond(builder: WorldBuilder, plan: GroundPlan, at: Frame, reach: float) -
         water.add("drum", (*place, -0.06 + 0.003 * k), (wide, wide, 0.2), color, m.WATER)
     for k in range(int(2.2 * reach)):
         angle, out = k * 2.4, reach * random.uniform(0.86, 1.02)
-        place = at.at(out * np.cos(angle), out * np.sin(angle))
+        shore = at.at(out * np.cos(angle), out * np.sin(angle))
         if k % 3 == 0:
-            add_rocks(builder, place, "Env_Boulder", 2, (0.48, 0.46, 0.43), 0.6)
+            add_rocks(builder, shore, "Env_Boulder", 2, (0.48, 0.46, 0.43), 0.6)
         else:
-            _add_reeds(builder, place)
+            _add_reeds(builder, shore)
     jetty = begin(builder, "Env_Jetty", at.at(0, 0, 0.6))
     jetty.box((-0.75 * reach, 0, 0.32), (0.8 * reach, 1.6, 0.1), _WOOD, m.PLANKS)
     for u in np.linspace(-1.1, -0.4, 4):
