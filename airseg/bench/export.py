@@ -131,7 +131,7 @@ def _count(model: VideoSegmenter) -> int:
     """Return how many programs a network's streams need."""
     if model.period > 1:
         return 2
-    return 2 if model.unbounded else model.memory_depth + 1
+    return model.filling_frames + 1
 
 
 def _program_of(model: VideoSegmenter, frame: int) -> int:

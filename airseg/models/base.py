@@ -68,6 +68,11 @@ class VideoSegmenter(nn.Module, ABC):
         return self
 
     @property
+    def filling_frames(self) -> int:
+        """After how many frames a stream's memory has its full size, and a frame its full cost."""
+        return 1 if self.unbounded else self.memory_depth
+
+    @property
     def training_context(self) -> int:
         """How many frames a training clip has before the supervised ones."""
         return self.memory_depth

@@ -6,6 +6,8 @@ NeurIPS 2021. Weights are named as in the authors' code (mmsegmentation style).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -19,8 +21,11 @@ SIZES = {
 """Channels and blocks of the four stages."""
 
 _HEADS = (1, 2, 5, 8)
-_REDUCTIONS = (8, 4, 2, 1)
+REDUCTIONS = (8, 4, 2, 1)
 _EPSILON = 1e-6
+
+Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""From queries (B, heads, N, d), keys and values (B, heads, M, d) to what was found."""
 
 
 class DropPath(nn.Module):
@@ -62,7 +67,7 @@ class _Attention(nn.Module):
             self.sr = nn.Conv2d(width, width, reduction, reduction)
             self.norm = nn.LayerNorm(width)
 
-    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+    def forward(self, x: Tensor, size: tuple[int, int], attend: Attend) -> Tensor:
         batch, _, width = x.shape
         source = x
         if self.reduction > 1:
@@ -70,9 +75,7 @@ class _Attention(nn.Module):
             source = self.norm(reduced.flatten(2).transpose(1, 2))
         query = self.q(x).unflatten(2, (self.heads, -1)).transpose(1, 2)
         key, value = self.kv(source).view(batch, -1, 2, self.heads, width // self.heads).unbind(2)
-        attended = functional.scaled_dot_product_attention(
-            query, key.transpose(1, 2), value.transpose(1, 2)
-        )
+        attended = attend(query, key.transpose(1, 2), value.transpose(1, 2))
         return self.proj(attended.transpose(1, 2).flatten(2))
 
 
@@ -105,8 +108,8 @@ class _Block(nn.Module):
         self.mlp = _Mlp(width)
         self.drop_path = DropPath(drop)
 
-    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        x = x + self.drop_path(self.attn(self.norm1(x), size))
+    def forward(self, x: Tensor, size: tuple[int, int], attend: Attend) -> Tensor:
+        x = x + self.drop_path(self.attn(self.norm1(x), size, attend))
         return x + self.drop_path(self.mlp(self.norm2(x), size))
 
 
@@ -118,7 +121,7 @@ class MixTransformer(nn.Module):
         drop_path: of the last block; earlier ones have less.
 
     Attributes:
-        channels: of the four features.
+        channels, blocks: as given.
     """
 
     def __init__(
@@ -128,25 +131,32 @@ class MixTransformer(nn.Module):
         drop_path: float = 0.1,
     ) -> None:
         super().__init__()
-        self.channels = channels
+        self.channels, self.blocks = channels, blocks
         drops = torch.linspace(0, drop_path, sum(blocks), device="cpu").tolist()
         inputs = 3
         for i, (width, count) in enumerate(zip(channels, blocks, strict=True)):
             kernel, stride = (7, 4) if i == 0 else (3, 2)
-            stage = [_Block(width, _HEADS[i], _REDUCTIONS[i], drops.pop(0)) for _ in range(count)]
+            stage = [_Block(width, _HEADS[i], REDUCTIONS[i], drops.pop(0)) for _ in range(count)]
             setattr(self, f"patch_embed{i + 1}", _PatchEmbed(inputs, width, kernel, stride))
             setattr(self, f"block{i + 1}", nn.ModuleList(stage))
             setattr(self, f"norm{i + 1}", nn.LayerNorm(width, eps=_EPSILON))
             inputs = width
         self.apply(_initialize)
 
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """Return the four features, shallowest first, of (B, 3, H, W) frames."""
+    def forward(self, x: Tensor, attends: Sequence[Attend] | None = None) -> list[Tensor]:
+        """Return the four features, shallowest first, of (B, 3, H, W) frames.
+
+        Args:
+            x: the frames.
+            attends: what stands in for attention in each block, or None.
+        """
+        plain = [functional.scaled_dot_product_attention] * sum(self.blocks)
+        turns = iter(plain if attends is None else attends)
         features = []
         for i in range(1, 5):
             tokens, size = getattr(self, f"patch_embed{i}")(x)
             for block in getattr(self, f"block{i}"):
-                tokens = block(tokens, size)
+                tokens = block(tokens, size, next(turns))
             x = getattr(self, f"norm{i}")(tokens).transpose(1, 2).unflatten(2, size)
             features.append(x)
         return features

@@ -25,6 +25,7 @@ _MODULES = tuple(
         "tv3s",
         "pidnet",
         "smoothing",
+        "past_attention",
         "baselines",
     )
 )

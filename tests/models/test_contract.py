@@ -22,6 +22,7 @@ from airseg.models.flow import ClassicalFlow, FlowNetInception, FlowNetS
 from airseg.models.fusion import fuse_conv_bn
 from airseg.models.memory_attention import MAResNet
 from airseg.models.mix_transformer import MixTransformer
+from airseg.models.past_attention import PastAttentionSegFormer
 from airseg.models.pidnet import PIDNet
 from airseg.models.resnet import ResNet
 from airseg.models.resnet_vd import ResNetVd
@@ -88,6 +89,10 @@ class Guided(VideoSegmenter):
         self.memory_depth, self.unbounded = model.memory_depth, model.unbounded
         assert model.wants_flow
 
+    @property
+    def filling_frames(self):
+        return self.model.filling_frames
+
     def coarse(self, frames, memory=None):
         return self.model.coarse(frames, memory, flow_of(frames))
 
@@ -111,6 +116,11 @@ def library_network():
     layers = [nn.Conv2d(3, 16, 3, 4, 1), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, CLASSES, 1)]
     network = nn.Sequential(*layers)
     return PerFrame(network, "a library", "", network)
+
+
+def sta(**options):
+    encoder = mix_transformer()
+    return PastAttentionSegFormer(encoder, MlpDecoder(encoder.channels, CLASSES, 16), **options)
 
 
 def tv3s(depth=4, window=4):
@@ -160,6 +170,9 @@ SYSTEMS = {
     "segformer": System(
         lambda: SegFormer(mix_transformer(), MlpDecoder((8, 16, 20, 32), CLASSES, 16))
     ),
+    "sta": System(lambda: sta(), exact=False),
+    "sta-sum-single": System(lambda: sta(combine="sum", context="single", stages=(2, 4))),
+    "sta-mean-learned": System(lambda: sta(combine="mean", learned=True), exact=False),
     "tv3s": System(tv3s, steps=30, quick=True, learning_rate=1e-2),
     "tv3s-one-window": System(lambda: tv3s(2, 12)),
     "espnet": System(lambda: ESPNet(CLASSES), steps=70, quick=True, learning_rate=1e-2),
@@ -289,6 +302,18 @@ def test_folding_normalisation_changes_nothing(name):
     rare = SYSTEMS[name].rare
     with torch.no_grad():
         assert_close(fuse_conv_bn(model)(frames)[0], whole, rare)
+
+
+@every_system
+def test_a_memory_is_full_as_early_as_told(name):
+    model, frames, _ = tried(name)
+    memory, shapes = None, []
+    with torch.no_grad():
+        for t in range(TIMES):
+            shapes.append([tensor.shape for tensor in tensors(memory)])
+            _, memory = model(frames[:1, t : t + 1], memory)
+    first = max(model.filling_frames, 1 if shapes[-1] else 0)
+    assert all(shape == shapes[-1] for shape in shapes[first:])
 
 
 @every_system

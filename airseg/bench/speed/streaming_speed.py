@@ -98,7 +98,7 @@ def count_gmacs(model: VideoSegmenter, frame: torch.Tensor) -> float:
     """
     memory: Any = None
     with torch.no_grad():
-        for _ in range(1 if model.unbounded else model.memory_depth):
+        for _ in range(model.filling_frames):
             _, memory = model.coarse(frame, memory)
         with FlopCounterMode(display=False) as counter:
             for _ in range(model.period):

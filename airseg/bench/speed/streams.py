@@ -120,7 +120,7 @@ class Stream:
 
     def _fill(self) -> Any:
         """Return the memory after whole periods that fill it, one frame at least."""
-        needed = 1 if self._model.unbounded else max(self._model.memory_depth, 1)
+        needed = max(self._model.filling_frames, 1)
         memory = None
         for i in range(self.period * -(-needed // self.period)):
             _, memory = self._model.coarse(self._frames[i % len(self._frames)], memory)
