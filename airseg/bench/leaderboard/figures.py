@@ -224,8 +224,7 @@ def _score(result: Result | None, name: str) -> str:
     text = f"{100 * value:.1f}"
     if isinstance(result, MeanResult):
         return f"{text} ± {100 * result.deviation.get(name, 0.0):.1f}"
-    bounds = result.scores.intervals.get(name) if result else None
-    return f"{text} ({100 * bounds[0]:.1f} to {100 * bounds[1]:.1f})" if bounds else text
+    return text
 
 
 def _frames(result: Result | None) -> str:

@@ -15,11 +15,12 @@ import yaml
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from airseg.bench.leaderboard.badges import Badge, badges
+from airseg.bench.leaderboard.comparison import comparison
 from airseg.bench.leaderboard.figures import paper_figures
 from airseg.bench.leaderboard.pictures import collect_moments
 from airseg.bench.leaderboard.table import (
     Column,
-    badge,
     columns,
     machines,
     published_cells,
@@ -27,6 +28,7 @@ from airseg.bench.leaderboard.table import (
     shown,
     split_text,
 )
+from airseg.bench.results.certainty import certainty
 from airseg.bench.results.published import PublishedNumbers
 from airseg.bench.results.result import Result
 from airseg.bench.speed.speed_study import FIGURES, WORDS, SpeedStudy, cells, kind_cells, words
@@ -81,24 +83,25 @@ def page(
         studies: speeds in every way to run a network, for a table each.
     """
     results = [r for _, r in rows]
-    chosen = columns(results)
+    chosen, marks = columns(results), badges(results)
     first = results[0]
     loader = FileSystemLoader(_TEMPLATES)
     environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     return environment.get_template("leaderboard.html").render(
         style=Markup(_source("leaderboard.css")),
         script=Markup(_source("leaderboard.js")),
-        data=_json(_page_data(rows)),
+        data=_json(_page_data(rows, marks)),
         columns=chosen,
-        rows=[_row_context(r, i, chosen) for i, r in enumerate(results)],
-        class_bars=_class_bars(results),
-        strata=_strata(results),
+        rows=[_row_context(r, i, chosen, marks[r.run]) for i, r in enumerate(results)],
+        class_bars=_class_bars(results, marks),
+        strata=_strata(results, marks),
+        comparison=comparison(results),
         kinds=[k for k in _KINDS if any(r.kind == k[0] for r in results)],
         legend=_classes(results),
         published=_published_context(published) if published else None,
         figures=[(f, [Markup(p) for p in f.plots]) for f in paper_figures(results, published)],
         studies=[_study_context(s) for s in studies],
-        protocols=sorted({badge(r.protocol)[0] for r in results}),
+        protocols=sorted({b.name for b in marks.values()}),
         split=split_text(first),
         dataset=first.dataset.content_hash[:16],
         machines=machines(results),
@@ -112,14 +115,12 @@ def row_style(index: int) -> tuple[str, str]:
     return _COLORS[index % len(_COLORS)], ("", "6 3", "2 3")[index // len(_COLORS) % 3]
 
 
-def _row_context(result: Result, index: int, chosen: list[Column]) -> dict[str, Any]:
-    name, meaning = badge(result.protocol)
+def _row_context(result: Result, index: int, chosen: list[Column], mark: Badge) -> dict[str, Any]:
     color, _ = row_style(index)
     return {
         "result": result,
         "cells": [_cell(c.value(result), c.digits) for c in chosen],
-        "badge": name,
-        "badge_meaning": meaning,
+        "badge": mark,
         "color": color,
         "seeds": getattr(result, "seeds", []),
         "recipe": yaml.safe_dump(
@@ -166,31 +167,33 @@ def _cell(value: float | str, digits: int | None) -> tuple[str, str]:
     return shown(value, digits), "" if math.isnan(value) else repr(float(value))
 
 
-def _page_data(rows: Sequence[tuple[Path, Result]]) -> dict[str, Any]:
+def _page_data(rows: Sequence[tuple[Path, Result]], marks: dict[str, Badge]) -> dict[str, Any]:
     """Return what the page's script draws from."""
     moments = collect_moments(rows)
     return {
-        "rows": [_row_data(r, i) for i, (_, r) in enumerate(rows)],
+        "rows": [_row_data(r, i, marks[r.run]) for i, (_, r) in enumerate(rows)],
         "flights": [
             {"name": name, "moments": [asdict(m) for m in found]} for name, found in moments.items()
         ],
     }
 
 
-def _row_data(result: Result, index: int) -> dict[str, Any]:
+def _row_data(result: Result, index: int, mark: Badge) -> dict[str, Any]:
     color, dash = row_style(index)
-    speed, scores = result.speed, result.scores
+    speed, scores, sure = result.speed, result.scores, certainty(result)
+    timed = speed if speed and not speed.was_disturbed else None
     return {
         "run": result.run,
         "label": result.label,
         "kind": result.kind,
-        "badge": badge(result.protocol)[0],
+        "badge": mark.name,
         "color": color,
         "dash": dash,
         "machine": speed.machine if speed else None,
         **{name: _scaled(getattr(scores, name), 100) for name in _AXES},
-        "interval": [100 * v for v in scores.intervals.get("mean_iou", ())] or None,
-        "p50": speed.labelmap_ms["p50"] if speed else None,
+        "by_flight": 100 * sure.mean if sure.flights else None,
+        "interval": [100 * sure.low, 100 * sure.high] if sure.kind == "interval" else None,
+        "p50": timed.labelmap_ms["p50"] if timed else None,
         "gmacs": speed.gmacs if speed else None,
         "parameters": speed.parameters / 1e6 if speed else None,
         "memory": speed.memory_bytes / 1000 if speed else None,
@@ -212,13 +215,13 @@ def _known(curve: Sequence[tuple[int, float | None]]) -> list[tuple[int, float]]
     return [(at, value) for at, value in curve if value is not None]
 
 
-def _class_bars(results: Sequence[Result]) -> list[dict[str, Any]]:
+def _class_bars(results: Sequence[Result], marks: dict[str, Badge]) -> list[dict[str, Any]]:
     """Return for each class its name, its colour, and each row's bar."""
     names = results[0].scores.class_iou
     return [
         {"name": shown_name, "color": color, "rows": bars}
         for name, (shown_name, color) in zip(names, _classes(results), strict=True)
-        if (bars := _bars(results, [r.scores.class_iou.get(name) for r in results]))
+        if (bars := _bars(results, [r.scores.class_iou.get(name) for r in results], marks))
     ]
 
 
@@ -229,7 +232,9 @@ def _classes(results: Sequence[Result]) -> list[tuple[str, str]]:
     return [(name.replace("_", " "), _css(colors[i])) for i, name in enumerate(names)]
 
 
-def _strata(results: Sequence[Result]) -> list[tuple[str, list[dict[str, Any]]]]:
+def _strata(
+    results: Sequence[Result], marks: dict[str, Badge]
+) -> list[tuple[str, list[dict[str, Any]]]]:
     """Return for each way to divide pixels its title, and each part's name, share and bars."""
     found = []
     for field, title in _STRATA:
@@ -238,7 +243,7 @@ def _strata(results: Sequence[Result]) -> list[tuple[str, list[dict[str, Any]]]]
         groups = []
         for name in names:
             cells = [part.get(name) for part in parts]
-            bars = _bars(results, [c.mean_iou if c else None for c in cells])
+            bars = _bars(results, [c.mean_iou if c else None for c in cells], marks)
             pixels = max(c.pixels for c in cells if c)
             whole = max(sum(s.pixels for s in part.values()) for part in parts)
             share = 100 * pixels / whole if whole else 0.0
@@ -249,13 +254,15 @@ def _strata(results: Sequence[Result]) -> list[tuple[str, list[dict[str, Any]]]]
     return found
 
 
-def _bars(results: Sequence[Result], shares: Sequence[float | None]) -> list[dict[str, Any]]:
+def _bars(
+    results: Sequence[Result], shares: Sequence[float | None], marks: dict[str, Badge]
+) -> list[dict[str, Any]]:
     """Return the bar of each row that has a value; values are shares."""
     return [
         {
             "run": r.run,
             "label": r.label,
-            "badge": badge(r.protocol)[0],
+            "badge": marks[r.run],
             "color": row_style(i)[0],
             "value": 100 * share,
             "shown": shown(100 * share, 1),

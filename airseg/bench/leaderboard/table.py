@@ -8,26 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from airseg.bench.leaderboard.badges import FAIR, UNTRAINED, badges, budget
+from airseg.bench.results.certainty import certainty, differences, letters
 from airseg.bench.results.published import PublishedNumbers, PublishedRow
 from airseg.bench.results.result import Result, SpeedResult
 from airseg.bench.results.seeds import MeanResult
 from airseg.errors import RecipeError
 
 BEGIN, END = "<!-- leaderboard:begin -->", "<!-- leaderboard:end -->"
-BADGES = {
-    "fair": ("fair", "split by flight; every row supervises the same frames"),
-    "submitted": (
-        "submitted",
-        "label maps of another program; how it was trained, its author says",
-    ),
-}
-"""Protocol to badge and its meaning; all others leak, see `badge`."""
-
-_LEAKS = (
-    "leaks",
-    "test frames lie beside training frames of the same flight, as in the founding paper: "
-    "no measure of how a network does on a new flight",
-)
 _NAN = float("nan")
 
 
@@ -51,11 +39,6 @@ class Column:
     brief: bool = True
 
 
-def badge(protocol: str) -> tuple[str, str]:
-    """Return the badge of a protocol and what it means."""
-    return BADGES.get(protocol, _LEAKS)
-
-
 def machines(results: Sequence[Result]) -> list[str]:
     """Return the machines that speeds were measured on, sorted."""
     return sorted({r.speed.machine for r in results if r.speed})
@@ -64,7 +47,8 @@ def machines(results: Sequence[Result]) -> list[str]:
 def columns(results: Sequence[Result]) -> list[Column]:
     """Return the columns that some results fill; speed has columns of its own a machine."""
     speeds = _speed_columns(machines(results))
-    candidates = [*_SCORES, *speeds, *_SIZES, *_DETAILS, _PROTOCOL]
+    candidates = [*_SCORES, _groups(results), *_STEADINESS, *speeds, *_SIZES, *_BUDGET]
+    candidates += [*_DETAILS, _protocol(results)]
     return [c for c in candidates if c.always or any(not _is_missing(c.value(r)) for r in results)]
 
 
@@ -83,7 +67,9 @@ def class_table(results: Sequence[Result]) -> pd.DataFrame:
 
 
 def check_comparable(results: Sequence[Result], content_hash: str | None = None) -> None:
-    """Refuse to put rows of different datasets, or of one protocol's different splits, together.
+    """Refuse to put rows of different datasets, or of different splits, together.
+
+    Rows of the paper's protocol, which are no measure of a split, may stand beside the others.
 
     Args:
         results: of one table.
@@ -99,7 +85,7 @@ def check_comparable(results: Sequence[Result], content_hash: str | None = None)
                 f"{other.run} was scored on dataset {other.dataset.content_hash[:12]}, and the "
                 f"given one is {content_hash[:12]}; run its recipe on this one."
             )
-        same = first.setdefault(other.protocol, other)
+        same = first.setdefault("leaks" if other.protocol == "paper" else "split", other)
         whole = results[0]
         odd = same if other.dataset != same.dataset else None
         odd = whole if other.dataset.content_hash != whole.dataset.content_hash else odd
@@ -108,7 +94,7 @@ def check_comparable(results: Sequence[Result], content_hash: str | None = None)
                 f"{odd.run} and {other.run} were scored on different frames (dataset "
                 f"{odd.dataset.content_hash[:12]} {odd.dataset.split}, "
                 f"{other.dataset.content_hash[:12]} {other.dataset.split}); a leaderboard compares "
-                "rows of one dataset. Make one for each."
+                "rows of one split of one dataset. Make one for each."
             )
 
 
@@ -126,8 +112,8 @@ def markdown(results: Sequence[Result]) -> str:
     if known:
         named = known if len(known) == 1 else [f"{_letter(i)}: {m}" for i, m in enumerate(known)]
         lines += ["", f"Speed: {'; '.join(named)}."]
-    if any(badge(r.protocol)[0] == "leaks" for r in results):
-        lines += ["", f"Rows marked **leaks**: {_LEAKS[1]}."]
+    for found in dict.fromkeys(b for b in badges(results).values() if b not in (FAIR, UNTRAINED)):
+        lines += ["", f"Rows marked **{found.name}**: {found.meaning}."]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -233,7 +219,21 @@ def _score(name: str) -> Callable[[Result], float]:
 
 
 def _speed(machine: str, take: Callable[[SpeedResult], float]) -> Callable[[Result], float]:
-    return lambda r: take(r.speed) if r.speed and r.speed.machine == machine else _NAN
+    return lambda r: (
+        take(r.speed)
+        if r.speed and r.speed.machine == machine and not r.speed.was_disturbed
+        else _NAN
+    )
+
+
+def _disturbed(result: Result) -> str:
+    speed = result.speed
+    if speed is None or not speed.was_disturbed:
+        return ""
+    return (
+        f"{speed.frames_per_second:.1f} FPS, {speed.labelmap_ms['p50']:.1f} ms; others took "
+        f"{100 * speed.busy:.0f} %"
+    )
 
 
 def _sized(take: Callable[[SpeedResult], float]) -> Callable[[Result], float]:
@@ -251,9 +251,28 @@ def _seeds(result: Result) -> str:
     return f"{100 * result.deviation.get('mean_iou', 0.0):.1f} ({len(result.seeds)})"
 
 
-def _interval(result: Result) -> str:
-    bounds = result.scores.intervals.get("mean_iou")
-    return f"{100 * bounds[0]:.1f} to {100 * bounds[1]:.1f}" if bounds else ""
+def _by_flight(result: Result) -> str:
+    """Return the mean over flights with its interval, or with the flights' range, in words."""
+    found = certainty(result)
+    if not found.flights:
+        return ""
+    mean, low, high = (100 * v for v in (found.mean, found.low, found.high))
+    if found.kind == "interval":
+        return f"{mean:.1f} ({low:.1f} to {high:.1f})"
+    if found.kind == "range":
+        return f"{mean:.1f}, range {low:.1f} to {high:.1f}"
+    return f"{mean:.1f}, one flight"
+
+
+def _hours(*, gpu: bool) -> Callable[[Result], float]:
+    def hours(result: Result) -> float:
+        made = result.environment
+        if made is None or made.is_gpu != gpu or not result.training_seconds:
+            return _NAN
+        units = made.processes if gpu else made.processes * made.threads
+        return units * result.training_seconds / 3600
+
+    return hours
 
 
 def _detail(title: str, meaning: str, name: str, *, brief: bool = False) -> Column:
@@ -270,10 +289,20 @@ _SCORES = (
     ),
     Column("± seeds", "its standard deviation over seeds, and how many", _seeds, always=False),
     Column(
-        "mIoU 95 %",
-        "its 95 % interval by bootstrap over flights; rough where there are few",
-        _interval,
+        "by flight %",
+        "class-mean IoU of a flight, mean over flights; in brackets its 95 % interval over flights "
+        "(and over seeds, where a row has three or more; else of this one training). Below 6 "
+        "flights, or with 2 seeds, the range of the flights, which is no interval",
+        _by_flight,
         always=False,
+    ),
+    Column(
+        "val mIoU %",
+        "the same headline on the validation split, by which choices may be made",
+        lambda r: _percent(r.validation.mean_iou) if r.validation else _NAN,
+        1,
+        always=False,
+        brief=False,
     ),
     Column("accuracy %", "share of pixels that are right", _score("pixel_accuracy"), 1),
     Column(
@@ -282,6 +311,9 @@ _SCORES = (
         _score("paper_jaccard"),
         1,
     ),
+)
+
+_STEADINESS = (
     _detail("mVC8 %", "share of pixels right in all of 8 frames", "mvc8_correct", brief=True),
     _detail("mVC16 %", "the same of 16 frames", "mvc16_correct", brief=True),
 )
@@ -307,11 +339,56 @@ _SIZES = (
     Column("size", "height x width of frames while training, predicting and timing", _frame_size),
 )
 
-_PROTOCOL = Column(
-    "protocol",
-    "fair: split by flight, the same supervised frames; leaks: test beside training frames",
-    lambda r: badge(r.protocol)[0],
+_BUDGET = (
+    Column("steps", "optimiser steps", lambda r: budget(r)[0] or _NAN, 0, always=False),
+    Column(
+        "frames trained",
+        "supervised frames of one training, repetitions counted",
+        lambda r: r.supervised_frames or _NAN,
+        0,
+        always=False,
+    ),
+    Column(
+        "core h",
+        "processor threads times hours of one training",
+        _hours(gpu=False),
+        2,
+        always=False,
+    ),
+    Column("GPU h", "GPUs times hours of one training", _hours(gpu=True), 2, always=False),
+    Column(
+        "speed while busy",
+        "measured while other programs took processor time: not to be ranked; measure it again",
+        _disturbed,
+        always=False,
+    ),
 )
+
+
+def _groups(results: Sequence[Result]) -> Column:
+    """Return the column of letters; empty where no pair of rows could be tested."""
+    pairs = differences(results)
+    found: dict[str, str] = {}
+    if any(p.probability == p.probability for p in pairs):
+        runs = list(dict.fromkeys(r for p in pairs for r in (p.first, p.second)))
+        found = letters(runs, pairs)
+    return Column(
+        "same",
+        "rows that are not shown to differ share a letter (paired by flight and seed, two-way, "
+        "Holm, 5 %); see the table of differences",
+        lambda r: found.get(r.run, ""),
+        always=False,
+    )
+
+
+def _protocol(results: Sequence[Result]) -> Column:
+    found = badges(results)
+    return Column(
+        "protocol",
+        "fair: split by flight, one budget for all; budget A, B: only rows of one letter compare; "
+        "swept: chosen on the test flights; leaks: test beside training frames",
+        lambda r: found[r.run].name,
+    )
 
 
 def _speed_columns(known: list[str]) -> list[Column]:

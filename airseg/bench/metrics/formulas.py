@@ -12,6 +12,7 @@ import numpy as np
 
 from airseg.bench.metrics.confusion import (
     accuracy,
+    class_iou,
     divide,
     frequency_weighted_iou,
     mean_iou,
@@ -37,6 +38,11 @@ def boundary_f(counts: Counts) -> np.ndarray:
     return np.where(occurs, np.nan_to_num(score), np.nan)
 
 
+def _where_labelled(counts: Counts) -> np.ndarray:
+    """Return (..., C) boundary F of the classes that have an outline in the labels, else NaN."""
+    return np.where(counts["boundary"][..., 3] > 0, boundary_f(counts), np.nan)
+
+
 def _from_matrix(function: Callable[[np.ndarray], np.ndarray]) -> Callable[[Counts], np.ndarray]:
     return lambda counts: function(confusion(counts))
 
@@ -50,7 +56,7 @@ METRICS: dict[str, Callable[[Counts], np.ndarray]] = {
     "pixel_accuracy": _from_matrix(accuracy),
     "frequency_weighted_iou": _from_matrix(frequency_weighted_iou),
     "paper_jaccard": _ratio("jaccard", 0, 1),
-    "boundary_f": lambda counts: mean_of_known(boundary_f(counts)),
+    "boundary_f": lambda counts: mean_of_known(_where_labelled(counts)),
     "mvc8_official": _ratio("mvc8_official", 0, 1),
     "mvc8_correct": _ratio("mvc8_correct", 0, 1),
     "mvc16_official": _ratio("mvc16_official", 0, 1),
@@ -60,6 +66,7 @@ METRICS: dict[str, Callable[[Counts], np.ndarray]] = {
     "warp_consistency": _ratio("warp", 0, 3),
     "warp_consistent_wrong": _ratio("warp", 1, 3),
     "warp_label_consistency": _ratio("warp", 2, 3),
-    "warp_mean_iou": lambda counts: mean_iou(counts["warp_matrix"]),
+    # Of two predictions none is the label: classes of either count, as in VSPW's script.
+    "warp_mean_iou": lambda counts: mean_of_known(class_iou(counts["warp_matrix"])),
 }
 """One number a split, by the name it has in results."""

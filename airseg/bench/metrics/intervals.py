@@ -1,23 +1,32 @@
-"""How sure a score is: 95 % intervals by bootstrap over sequences, and the spread over seeds.
+"""How sure a score is: a two-way interval over trainings (seeds) and flights.
 
-Frames of one flight resemble each other, so they are no independent draws; flights are. The
-bootstrap draws as many sequences as there are, with replacement, adds their counts up and scores
-the sum (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13: percentiles).
-With few sequences an interval is rough: of two there are only three different draws.
+Frames of one flight resemble each other, so they are no independent draws; flights are, and so are
+trainings that differ by their seed. A score is a table with a line a training and a column a
+flight, and what is asked is its mean over trainings and flights that were not made. Its variance is
+that of the lines' means over S, and what the columns' means vary by beyond the interaction over F;
+Student's t has the harmonic mean of S - 1 and F - 1 degrees of freedom, weighted by these shares
+(Cochran and Cox's way to join two variances, Experimental Designs, 1957, section 4.14, on crossed
+factors as in studies of several readers: Obuchowski and Rockette, Communications in Statistics
+24(2), 1995).
+
+`benchmark/interval_coverage.py` shows by simulation what that covers. From fewer than 6 flights, or
+from 2 seeds, nothing is called an interval, and the range of the flights stands in its place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from scipy import stats
 
-from airseg.bench.metrics.sequence_scorer import Counts
-
-RESAMPLES = 1000
-_PERCENTILES = (2.5, 97.5)
-_AT_ONCE = 100
+FEWEST_FLIGHTS = 6
+FEWEST_SEEDS = 3
+LEVEL = 0.95
+ALPHA = 1 - LEVEL
 
 
 @dataclass(frozen=True)
@@ -29,59 +38,118 @@ class Spread:
     count: int
 
 
-class Bootstrap:
-    """Draws of sequences, the same for every score, so that differences are paired.
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over flights and trainings, and how sure it is.
 
-    Args:
-        sequences: how many there are.
-        resamples: how many draws.
-        seed: of the draws.
+    Attributes:
+        mean: of the flights' means over trainings.
+        low, high: of the 95 % interval, or of the flights' range; NaN where neither is.
+        kind: ``interval``; ``range`` of the flights' means, which covers no given share; ``none``
+            of one flight.
+        seeds, flights: how many. With one seed an interval holds for this one training.
+        error: standard error, and degrees: of freedom; NaN where there is no interval.
     """
 
-    def __init__(self, sequences: int, resamples: int = RESAMPLES, seed: int = 0) -> None:
-        generator = np.random.default_rng(seed)
-        share = np.full(sequences, 1 / max(sequences, 1))
-        self._weights = generator.multinomial(sequences, share, resamples)
+    mean: float
+    low: float
+    high: float
+    kind: Literal["interval", "range", "none"]
+    seeds: int
+    flights: int
+    error: float = math.nan
+    degrees: float = math.nan
 
-    def scores(
-        self, by_sequence: Sequence[Counts], score: Callable[[Counts], np.ndarray]
-    ) -> np.ndarray:
-        """Return a score of each draw: (R, ...)."""
-        stacked = {k: np.stack([c[k] for c in by_sequence]) for k in by_sequence[0]}
-        parts = []
-        for first in range(0, len(self._weights), _AT_ONCE):  # thousand confusion matrices are big
-            weights = self._weights[first : first + _AT_ONCE]
-            parts.append(score(_Weighted(stacked, weights)))
-        return np.concatenate(parts)
+    @property
+    def probability(self) -> float:
+        """Chance to see a mean at least so far from 0 if it were 0; NaN where it is not known."""
+        if self.kind != "interval":
+            return math.nan
+        if self.error == 0:
+            return 1.0 if self.mean == 0 else 0.0
+        return float(2 * stats.t.sf(abs(self.mean) / self.error, self.degrees))
+
+    @property
+    def bound(self) -> float:
+        """How far from 0 the mean is at most, either way: the interval's farther end."""
+        return max(abs(self.low), abs(self.high)) if self.kind == "interval" else math.nan
+
+    @property
+    def is_testable(self) -> bool:
+        """Whether there is enough for a verdict about a way to train: several seeds and flights."""
+        return self.kind == "interval" and self.seeds >= FEWEST_SEEDS
+
+    @property
+    def times_as_much(self) -> float:
+        """How many times the flights and trainings would set a mean like this apart from 0."""
+        if self.kind != "interval" or self.mean == 0:
+            return math.nan
+        half = (self.high - self.low) / 2
+        return (half / self.mean) ** 2
 
 
-class _Weighted(dict):
-    """Counts of many draws, added up when a score asks for them."""
-
-    def __init__(self, stacked: dict[str, np.ndarray], weights: np.ndarray) -> None:
-        super().__init__()
-        self._stacked, self._weights = stacked, weights
-
-    def __missing__(self, name: str) -> np.ndarray:
-        values = self._stacked[name]
-        # Products of integers would not use fast matrix multiplication; counts stay exact in
-        # float64 up to 2^53.
-        flat = values.reshape(len(values), -1).astype(np.float64)
-        self[name] = (self._weights @ flat).reshape(len(self._weights), *values.shape[1:])
-        return self[name]
-
-
-def interval(values: np.ndarray) -> tuple[float, float] | None:
-    """Return the 95 % interval of a score's draws, or None where it is not known in any.
+def estimate(values: np.ndarray) -> Estimate:
+    """Return the mean of a score with its 95 % interval, or the range where that is not known.
 
     Args:
-        values: (R,); NaN in draws that lack what is scored.
+        values: (S, F) a row a training, a column a flight. Flights that a training has no score of
+            (NaN) are left out.
+
+    Raises:
+        ValueError: it is no table, or has no training.
     """
-    known = values[~np.isnan(values)]
-    if not known.size:
-        return None
-    low, high = np.percentile(known, _PERCENTILES)
-    return float(low), float(high)
+    table = np.asarray(values, float)
+    if table.ndim != 2 or not len(table):
+        raise ValueError(f"expected values (seeds, flights), found shape {table.shape}")
+    table = table[:, ~np.isnan(table).any(0)]
+    seeds, flights = table.shape
+    if not flights:
+        return Estimate(math.nan, math.nan, math.nan, "none", seeds, 0)
+    columns = table.mean(0)
+    mean = float(columns.mean())
+    if flights == 1:
+        return Estimate(mean, math.nan, math.nan, "none", seeds, flights)
+    if flights < FEWEST_FLIGHTS or 1 < seeds < FEWEST_SEEDS:
+        return Estimate(mean, float(columns.min()), float(columns.max()), "range", seeds, flights)
+    variance, degrees = _variance(table)
+    error = math.sqrt(variance)
+    half = float(stats.t.ppf((1 + LEVEL) / 2, degrees)) * error
+    return Estimate(mean, mean - half, mean + half, "interval", seeds, flights, error, degrees)
+
+
+def _variance(table: np.ndarray) -> tuple[float, float]:
+    """Return the variance of a table's mean, and its degrees of freedom."""
+    seeds, flights = table.shape
+    columns = table.mean(0)
+    of_flights = float(columns.var(ddof=1)) / flights
+    if seeds == 1:
+        return of_flights, flights - 1
+    rows = table.mean(1)
+    of_seeds = float(rows.var(ddof=1)) / seeds
+    rest = table - rows[:, None] - columns + table.mean()
+    interaction = float((rest**2).sum()) / ((seeds - 1) * (flights - 1) * seeds * flights)
+    # The rows' variance has the interaction already; counting it twice covers too much.
+    of_flights = max(of_flights - interaction, 0.0)
+    variance = of_seeds + of_flights
+    if variance == 0:
+        return 0.0, min(seeds, flights) - 1
+    share = of_seeds / variance
+    return variance, 1 / (share / (seeds - 1) + (1 - share) / (flights - 1))
+
+
+def holm(probabilities: Sequence[float]) -> list[float]:
+    """Return probabilities corrected for how many are looked at (Holm, 1979).
+
+    A NaN, for what could not be tested, stays one and does not count.
+    """
+    found = np.array(probabilities, float)
+    corrected = found.copy()
+    known = np.flatnonzero(~np.isnan(found))
+    largest = 0.0
+    for place, index in enumerate(known[np.argsort(found[known], kind="stable")]):
+        largest = max(largest, min((len(known) - place) * found[index], 1.0))
+        corrected[index] = largest
+    return corrected.tolist()
 
 
 def spread(values: Sequence[float]) -> Spread:

@@ -46,6 +46,7 @@ class Recipe(StrictModel):
         variants: rows; none means one row, named after the recipe.
         sweep: field and values: every row once for each combination of values.
         seeds: every row once for each; none means `train.seed`.
+        positive_control: label of the row that is known to use the past, in a study of memory.
         label: of swept rows, with fields in braces: ``N={model.options.tca_depth}``.
     """
 
@@ -65,6 +66,7 @@ class Recipe(StrictModel):
     sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
     seeds: list[Annotated[int, Field(ge=0)]] = []
     label: str = ""
+    positive_control: str = ""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -99,7 +101,10 @@ class Recipe(StrictModel):
         return fingerprint_of(self.model_dump(mode="json"))
 
 
-_DECIDES_NOTHING = ("description", "variants", "baseline", "sweep", "seeds", "label", "dataset")
+_DECIDES_NOTHING = (
+    *("description", "variants", "baseline", "sweep", "seeds", "label", "dataset"),
+    "positive_control",
+)
 
 
 def fingerprint_of(content: dict[str, Any]) -> str:

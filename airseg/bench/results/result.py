@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from airseg import __version__
 from airseg.bench.recipes.recipe import fingerprint_of as recipe_hash
@@ -64,7 +64,6 @@ class ScoreResult(SequenceResult):
     """Scores over a whole split; None where a class never occurs.
 
     Attributes:
-        intervals: 95 % intervals by bootstrap over sequences; none where there is one sequence.
         by_motion: by how far a pixel's point moved in the image since the frame before.
         by_visibility: by whether that point could be seen before, and can afterwards.
         by_class_area: by which share of the frame the pixel's class takes.
@@ -73,7 +72,6 @@ class ScoreResult(SequenceResult):
 
     class_iou: dict[str, float | None]
     class_boundary_f: dict[str, float | None] = {}
-    intervals: dict[str, tuple[float, float]] = {}
     by_motion: dict[str, StratumResult] = {}
     by_visibility: dict[str, StratumResult] = {}
     by_class_area: dict[str, StratumResult] = {}
@@ -81,9 +79,24 @@ class ScoreResult(SequenceResult):
     sequence_mean_iou: dict[str, float | None] = {}
     sequences: dict[str, SequenceResult] = {}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_old_intervals(cls, content: Any) -> Any:
+        """Leave out what older results call 95 % intervals: of few flights they cover half that."""
+        if isinstance(content, dict):
+            return {k: v for k, v in content.items() if k != "intervals"}
+        return content
+
+
+_BUSY = 0.1
+
 
 class SpeedResult(StrictModel):
-    """Streaming speed and size; see `speed.Speed`."""
+    """Streaming speed and size; see `speed.Speed`.
+
+    Attributes:
+        busy: share of the machine's processor time that other programs took meanwhile.
+    """
 
     logits_ms: dict[str, float]
     labelmap_ms: dict[str, float]
@@ -97,6 +110,59 @@ class SpeedResult(StrictModel):
     key_ms: dict[str, float] = {}
     between_ms: dict[str, float] = {}
     peak_memory_bytes: int = 0
+    busy: float = 0.0
+
+    @property
+    def was_disturbed(self) -> bool:
+        """Whether other programs took so much that the figures are not to be compared."""
+        return self.busy > _BUSY
+
+
+class ValidationResult(StrictModel):
+    """Scores of the frames that choices are made by: the validation split, all of it.
+
+    Attributes:
+        mean_iou: of its one confusion matrix; sequences: of each flight.
+        frames: how many.
+    """
+
+    mean_iou: float | None
+    sequences: dict[str, float | None] = {}
+    frames: int = 0
+
+
+class SelectionResult(StrictModel):
+    """A row that was chosen among the values of a sweep before any of them was scored on test.
+
+    Attributes:
+        fields: what was swept; chosen: the values that won.
+        candidates: each candidate's validation score, mean over seeds, by its label.
+    """
+
+    fields: list[str]
+    chosen: dict[str, Any]
+    candidates: dict[str, float | None]
+
+
+class EnvironmentResult(StrictModel):
+    """What a row was made with, beside its recipe: it decides the last digits, and the hours.
+
+    Attributes:
+        device: the GPU's or the processor's name; threads: torch computed with on a CPU.
+        processes: that shared each batch.
+        versions: of the libraries; commit: of airseg's source, with a + where it was changed.
+    """
+
+    device: str
+    threads: int
+    processes: int = 1
+    versions: dict[str, str] = {}
+    commit: str = ""
+
+    @property
+    def is_gpu(self) -> bool:
+        """Whether it was trained on a GPU."""
+        return not self.device.startswith("CPU")
 
 
 class CurveResult(StrictModel):
@@ -127,7 +193,12 @@ class Result(StrictModel):
             another program.
         recipe: the resolved recipe; recipe_hash: its fingerprint.
         command: what to type to get this row again.
+        steps, supervised_frames, training_seconds: what the training was given, and took.
         scored_frames: how many frames the scores are of; 0 in older results, which say it not.
+        validation: what choices may be made by; None where there are no such frames.
+        swept: fields of which every value was scored on the test flights; choosing the best of
+            them is training on test.
+        selection: how the row was chosen where validation chose it.
         samples: frames whose predictions lie in the run's folder: sequence and frame number.
     """
 
@@ -144,8 +215,13 @@ class Result(StrictModel):
     speed: SpeedResult | None = None
     curves: CurveResult = CurveResult()
     training_seconds: float = 0.0
+    steps: int = 0
     supervised_frames: int = 0
     scored_frames: int = 0
+    validation: ValidationResult | None = None
+    swept: list[str] = []
+    selection: SelectionResult | None = None
+    environment: EnvironmentResult | None = None
     samples: list[tuple[str, int]] = []
     command: str = ""
     airseg_version: str = __version__

@@ -17,18 +17,19 @@ class MeanResult(Result):
     Attributes:
         runs: whose mean it is; seeds: of them, in the same order.
         deviation: sample standard deviation over seeds of each score.
+        members: the results themselves.
     """
 
     runs: list[str]
     seeds: list[int]
     deviation: dict[str, float]
+    members: list[Result]
 
 
 def merge_seeds(rows: Sequence[tuple[Path, Result]]) -> list[tuple[Path, Result]]:
     """Return rows in which those of one label, recipe and dataset are one, whatever their seeds.
 
-    Curves, pictures, speed and command are the first seed's; intervals are left out, as they hold
-    for one training.
+    Curves, pictures, speed and command are the first seed's.
     """
     groups: dict[str, list[tuple[Path, Result]]] = {}
     for path, result in rows:
@@ -39,6 +40,11 @@ def merge_seeds(rows: Sequence[tuple[Path, Result]]) -> list[tuple[Path, Result]
         several = len(members) > 1
         merged.append((members[0][0], _mean([r for _, r in members])) if several else members[0])
     return sorted(merged, key=lambda m: rank(m[1]))
+
+
+def members(result: Result) -> list[Result]:
+    """Return the trainings that a row is the mean of, by seed; itself where it is one."""
+    return result.members if isinstance(result, MeanResult) else [result]
 
 
 def seed_of(result: Result) -> int:
@@ -70,12 +76,13 @@ def _mean(results: Sequence[Result]) -> MeanResult:
             scores[name] = {key: _mean_stratum([v.get(key) for v in values]) for key in values[0]}
     first = results[0]
     content = {name: getattr(first, name) for name in Result.model_fields}
-    content["scores"] = first.scores.model_copy(update={**scores, "intervals": {}})
+    content["scores"] = first.scores.model_copy(update=scores)
     return MeanResult.model_construct(
         **content,
         runs=[r.run for r in results],
         seeds=[seed_of(r) for r in results],
         deviation=deviation,
+        members=list(results),
     )
 
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from airseg.bench.metrics.confusion import ConfusionMatrix, class_iou, mean_iou
 from airseg.bench.metrics.formulas import METRICS, boundary_f, confusion
-from airseg.bench.metrics.intervals import Bootstrap, interval
 from airseg.bench.metrics.motion import (
     VISIBILITIES,
     Motion,
@@ -58,17 +57,11 @@ def describe_scores(
         motion: where image motion comes from; see `motion_source`.
     """
     total = add_counts(counts.values())
-    several = list(counts.values())
-    bootstrap = Bootstrap(len(several))
-    bounds = {}
-    if len(several) > 1:
-        bounds = {n: interval(bootstrap.scores(several, f)) for n, f in METRICS.items()}
     scores = {n: number(float(f(total))) for n, f in METRICS.items()}
     return ScoreResult(
         **scores,
         class_iou=_by_class(class_names, class_iou(confusion(total))),
         class_boundary_f=_by_class(class_names, boundary_f(total)),
-        intervals={n: b for n, b in bounds.items() if b is not None},
         by_motion=_strata(MOTIONS, total["motion"]),
         by_visibility=_strata(
             (*VISIBILITIES, "gone in the next frame"),

@@ -77,7 +77,7 @@ document.addEventListener("keydown", event => {
 
 // ---- plots --------------------------------------------------------------------------------------
 const escaped = text => String(text).replace(/[&<>"]/g, c => `&#${c.charCodeAt(0)};`);
-const mark = r => r.badge === "fair" ? "" : ` <b class="badge ${r.badge}">${r.badge}</b>`;
+const mark = r => r.badge === "fair" ? "" : ` <b class="badge ${r.badge.split(" ")[0]}">${r.badge}</b>`;
 const short = value => Number(value.toPrecision(3)).toString();
 const SVG_MARGIN = { left: 46, right: 14, top: 26, bottom: 40 };
 
@@ -122,7 +122,7 @@ const X = {
   memory: { name: "memory of a stream, KB", fromZero: true },
 };
 const Y = {
-  mean_iou: { name: "mIoU %" }, pixel_accuracy: { name: "pixel accuracy %" }, paper_jaccard: { name: "Eq. 1-2 %" },
+  mean_iou: { name: "mIoU %" }, by_flight: { name: "mIoU by flight % (whiskers: 95 %)" }, pixel_accuracy: { name: "pixel accuracy %" }, paper_jaccard: { name: "Eq. 1-2 %" },
   boundary_f: { name: "boundary F %" }, mvc8_correct: { name: "mVC8, correct, %" }, mvc16_correct: { name: "mVC16, correct, %" },
   cons: { name: "Cons %" }, warp_consistency: { name: "warped Cons %" },
 };
@@ -134,7 +134,7 @@ for (const id of ["x", "y", "machine"]) $(id).addEventListener("input", () => dr
 // The rows that no other beats: less across and more up is better. Rows that leak take no part.
 function paretoFront(points) {
   let best = -Infinity;
-  return points.filter(p => p.row.badge !== "leaks").sort((a, b) => a.x - b.x || b.y - a.y).filter(p => p.y > best && (best = p.y, true));
+  return points.filter(p => !["leaks", "swept"].includes(p.row.badge)).sort((a, b) => a.x - b.x || b.y - a.y).filter(p => p.y > best && (best = p.y, true));
 }
 
 function drawScatter() {
@@ -145,7 +145,7 @@ function drawScatter() {
     .filter(p => p.x != null && p.y != null && (!across.timed || p.row.machine === $("machine").value));
   if (!points.length) return nothing(holder, "None of the shown rows has both numbers.");
   const width = Math.max(320, holder.clientWidth), height = width < 560 ? 340 : 400;
-  const xs = points.map(p => p.x), ends = points.flatMap(p => [p.y, ...(p.row.interval && $("y").value === "mean_iou" ? p.row.interval : [])]);
+  const xs = points.map(p => p.x), ends = points.flatMap(p => [p.y, ...(p.row.interval && $("y").value === "by_flight" ? p.row.interval : [])]);
   const { left, right, top, bottom } = SVG_MARGIN, floor = height - bottom;
   const pad = Math.max((Math.max(...ends) - Math.min(...ends)) * 0.12, 1);
   const y = linear(Math.max(0, Math.min(...ends) - pad), Math.min(100, Math.max(...ends) + pad), floor, top);
@@ -158,7 +158,7 @@ function drawScatter() {
   for (const p of points) {
     const cx = x(p.x), cy = y(p.y), leaks = p.row.badge === "leaks";
     const told = `${p.row.label}: ${short(p.y)} ${up.name}, ${short(p.x)} ${across.name}${leaks ? ", leaks" : ""}${front.includes(p) ? ", on the front" : ""}`;
-    if (p.row.interval && $("y").value === "mean_iou")
+    if (p.row.interval && $("y").value === "by_flight")
       inside += `<line class="interval" stroke="${p.row.color}" x1="${cx}" x2="${cx}" y1="${y(p.row.interval[0])}" y2="${y(p.row.interval[1])}"/>`;
     const paint = leaks ? `fill="none" stroke="${p.row.color}" stroke-width="2"` : `fill="${p.row.color}"`;
     const body = leaks ? `<path class="point" tabindex="0" d="M${cx} ${cy - 7}l7 7l-7 7l-7 -7z" ${paint}` : `<circle class="point" tabindex="0" cx="${cx}" cy="${cy}" r="6" ${paint}`;

@@ -6,15 +6,16 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from airseg.bench.temporal.findings import Curve
+from airseg.bench.temporal.gains import Curve
 
 COLORS = ("#2f6fb3", "#c8641f", "#2f8a5a", "#8a5cc7", "#c23a7e", "#1f95a3", "#94771a", "#5f6b7a")
+_BOUNDS = {"interval": "95 %: ", "range": "range of flights: ", "none": "one flight: "}
 _WIDTH, _HEIGHT = 640, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 16, 56
 
 
 def gain_chart(curves: Sequence[Curve], axis: str, colors: dict[str, str], *, line: bool) -> str:
-    """Return a chart of gains with their 95 % intervals.
+    """Return a chart of gains with their 95 % intervals, or broken lines for the flights' range.
 
     Args:
         curves: one a network; a level that one of them lacks is left out of its line.
@@ -65,12 +66,14 @@ def _curve(curve, color, middles, shift, up, *, line):  # noqa: ANN001, ANN202
     for x, p in places:
         y, top, foot = up(p.gain), up(p.high), up(p.low)
         title = (
-            f"{curve.label}, {p.level}: {p.gain:+.2f} ({p.low:+.2f} to {p.high:+.2f}); "
+            f"{curve.label}, {p.level}: {p.gain:+.2f} ({_BOUNDS[p.kind]}{p.low:+.2f} to "
+            f"{p.high:+.2f}); "
             f"{p.memory:.1f} % against {p.base:.1f} %"
         )
         yield f'<g stroke="{color}" fill="{color}"><title>{escape(title)}</title>'
-        yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{foot:.1f}" class="whisker"/>'
-        for end in (top, foot):
+        kind = "whisker" if p.kind == "interval" else "whisker range"
+        yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{foot:.1f}" class="{kind}"/>'
+        for end in (top, foot) if p.kind == "interval" else ():
             yield (
                 f'<line x1="{x - 4:.1f}" x2="{x + 4:.1f}" y1="{end:.1f}" y2="{end:.1f}" '
                 'class="whisker"/>'

@@ -1,58 +1,24 @@
-"""From counts to gains with intervals, and to sentences that say what was found."""
+"""From gains to findings: what every condition shows, tested together, and in words.
+
+Words that decide, helps and hurts, are for what was trained from three seeds or more, tested on six
+flights or more, and stands out after correction for all that the page tests (Holm). What does not
+stand out is given a bound; what cannot be tested is open, with what it would take.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from airseg.bench.metrics.confusion import mean_iou
-from airseg.bench.metrics.intervals import Bootstrap, interval
+from airseg.bench.metrics.intervals import ALPHA, FEWEST_FLIGHTS, FEWEST_SEEDS, holm
 from airseg.bench.metrics.motion import VISIBILITIES
-from airseg.bench.metrics.sequence_scorer import AREAS, MOTIONS, Counts, add_counts
+from airseg.bench.metrics.sequence_scorer import AREAS, MOTIONS, Counts
 from airseg.bench.temporal.conditions import CONDITIONS, DEPTHS
-from airseg.bench.temporal.pairs import Pair
-from airseg.bench.temporal.study import CLEAN, Measured, level_key
-
-Score = Callable[[Counts], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Point:
-    """A network's gain at one level, in points of mean IoU (0 to 100).
-
-    Attributes:
-        level: its text.
-        gain, low, high: over the per-frame version, and its 95 % interval (the gain itself, twice,
-            where there is one sequence).
-        memory, base: mean IoU of both, per cent.
-        spread: deviation of the gain over seeds, or None of one seed.
-    """
-
-    level: str
-    gain: float
-    low: float
-    high: float
-    memory: float
-    base: float
-    spread: float | None = None
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A network's gains under one condition.
-
-    Attributes:
-        label: of the network with memory; base: of its per-frame version.
-        points: by level.
-        change: gain at the last level less that at the first, with its interval, or None.
-    """
-
-    label: str
-    base: str
-    points: list[Point]
-    change: tuple[float, float, float] | None
+from airseg.bench.temporal.gains import Curve, Gains, Point, Score
+from airseg.bench.temporal.study import CLEAN, level_key
 
 
 @dataclass(frozen=True)
@@ -65,75 +31,6 @@ class Finding:
     how: str
     curves: list[Curve]
     sentences: list[str]
-
-
-class Gains:
-    """Gains of pairs of networks, resampled by sequence.
-
-    Args:
-        pairs: those of one label are different seeds of one network.
-        measured: by run.
-        sequences: names, in the order of the draws.
-    """
-
-    def __init__(
-        self, pairs: Sequence[Pair], measured: dict[str, Measured], sequences: Sequence[str]
-    ) -> None:
-        self._measured, self._sequences = measured, list(sequences)
-        self._bootstrap = Bootstrap(len(self._sequences))
-        self.groups: dict[str, list[Pair]] = {}
-        for pair in pairs:
-            self.groups.setdefault(pair.memory.label, []).append(pair)
-
-    def has(self, label: str, key: str) -> bool:
-        """Tell whether a level was measured for all of a label's networks."""
-        runs = [r.run for p in self.groups[label] for r in (p.memory, p.base)]
-        return all(key in self._measured[run] for run in runs)
-
-    def has_memory(self, label: str, key: str) -> bool:
-        """Tell whether a level was measured for the networks with memory alone."""
-        return all(key in self._measured[p.memory.run] for p in self.groups[label])
-
-    def curve(
-        self, label: str, levels: Sequence[tuple[str, str, str, Score]], *, ordered: bool = True
-    ) -> Curve:
-        """Return a network's gains.
-
-        Args:
-            label: of the network with memory.
-            levels: text, the memory's key, the base's key, and the score of each level.
-            ordered: whether the last level less the first means something.
-        """
-        pairs = self.groups[label]
-        points, draws = [], []
-        for text, key, base_key, score in levels:
-            found = [self._one(pair, key, base_key, score) for pair in pairs]
-            memory, base = (float(np.mean([f[i] for f in found])) for i in (0, 1))
-            if np.isnan(memory) or np.isnan(base):
-                continue
-            draws.append(np.mean([f[2] for f in found], 0))
-            low, high = interval(draws[-1]) or (memory - base, memory - base)
-            each = [f[0] - f[1] for f in found]
-            spread = float(np.std(each, ddof=1)) if len(each) > 1 else None
-            points.append(Point(text, memory - base, low, high, memory, base, spread))
-        change = None
-        if ordered and len(points) > 1:
-            bounds = interval(draws[-1] - draws[0])
-            if bounds is not None:
-                change = (points[-1].gain - points[0].gain, *bounds)
-        return Curve(label, pairs[0].base.label, points, change)
-
-    def _one(
-        self, pair: Pair, key: str, base_key: str, score: Score
-    ) -> tuple[float, float, np.ndarray]:
-        """Return mean IoU of memory and base in per cent, and the draws of their difference."""
-        several = [
-            [self._measured[run][place][s] for s in self._sequences]
-            for run, place in ((pair.memory.run, key), (pair.base.run, base_key))
-        ]
-        whole = [100 * float(score(add_counts(counts))) for counts in several]
-        drawn = [100 * self._bootstrap.scores(counts, score) for counts in several]
-        return whole[0], whole[1], drawn[0] - drawn[1]
 
 
 def find(gains: Gains, conditions: Sequence[str], rate_hz: float | None) -> list[Finding]:
@@ -154,32 +51,40 @@ def find(gains: Gains, conditions: Sequence[str], rate_hz: float | None) -> list
         keys = [level_key(condition.name, level) for level in condition.levels]
         levels = [(t, k, k, _matrix) for t, k in zip(texts, keys, strict=True)]
         curves = [gains.curve(label, levels) for label in gains.groups if gains.has(label, keys[1])]
-        shown = Finding(condition.name, condition.title, condition.axis, condition.how, curves, [])
-        found.append(replace(shown, sentences=[_trend(c, shown) for c in curves if c.points]))
+        found.append(
+            Finding(condition.name, condition.title, condition.axis, condition.how, curves, [])
+        )
     found += [_stratum(gains, *s) for s in _STRATA]
     if "depth" in conditions:
         found += [f for f in (_test_depth(gains), _training_depth(gains)) if f.curves]
-    return [f for f in found if any(c.points for c in f.curves)]
+    known = [_with_points(f) for f in found if any(c.points for c in f.curves)]
+    return [replace(f, sentences=_words(f)) for f in _corrected(known)]
 
 
-def headlines(findings: Sequence[Finding], flights: int, supervised_frames: int) -> list[str]:
+def headlines(
+    findings: Sequence[Finding], flights: int, supervised_frames: int, control: str = ""
+) -> list[str]:
     """Return what to read first: the overall gain, what changes it, and how far to trust it.
 
     Args:
         findings: the overall one first.
         flights: how many were tested on.
         supervised_frames: of the network that was trained on fewest.
+        control: label of the network that is known to use the past, or nothing.
     """
     said = list(findings[0].sentences)
-    sure = [
-        _trend(curve, f)
-        for f in findings
-        if f.name in _HARDER
-        for curve in f.curves
-        if curve.change and (curve.change[1] > 0 or curve.change[2] < 0)
-    ]
-    said += sure or ["No condition changed what memory is worth by more than flights differ."]
-    if flights < _FEW_FLIGHTS:
+    tested = [(c, f) for f in findings if f.name in _HARDER for c in f.curves if c.change]
+    sure = [_trend(c, f) for c, f in tested if _stands_out(c.change)]
+    said += sure
+    if tested and not sure:
+        can = any(c.change.is_testable for c, _ in tested)
+        said.append(
+            "No condition is shown to change what memory is worth."
+            if can
+            else "Whether any condition changes what memory is worth is open."
+        )
+    said.append(_assay(findings[0], control))
+    if flights < FEWEST_FLIGHTS:
         count = "one flight has" if flights == 1 else f"{flights} flights have"
         said.append(f"Only {count} been tested on: what is said here is true of them, not of all.")
     if supervised_frames < _FEW_FRAMES:
@@ -191,12 +96,17 @@ def headlines(findings: Sequence[Finding], flights: int, supervised_frames: int)
 
 
 def verdict(point: Point) -> str:
-    """Return in words what an interval allows to say."""
-    if point.low > 0:
-        return "helps"
-    if point.high < 0:
-        return "hurts"
-    return "makes no difference that these flights could show"
+    """Return in words what a gain allows to say, after correction."""
+    if not point.is_testable:
+        seeds = "1 seed" if point.seeds == 1 else f"{point.seeds} seeds"
+        flights = "1 flight" if point.flights == 1 else f"{point.flights} flights"
+        return (
+            f"open, with {seeds} and {flights}; a verdict takes {FEWEST_SEEDS} seeds and "
+            f"{FEWEST_FLIGHTS} flights"
+        )
+    if _stands_out(point):
+        return "helps" if point.gain > 0 else "hurts"
+    return f"is not shown to matter, no more than {point.bound:.1f} points either way"
 
 
 def points_text(value: float) -> str:
@@ -208,9 +118,91 @@ def points_text(value: float) -> str:
     return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "\u2212")
 
 
-def amount(gain: float, low: float, high: float) -> str:
-    """Return a gain with its interval: ``+1.2 points (+0.4 to +2.0)``."""
-    return f"{points_text(gain)} points ({points_text(low)} to {points_text(high)})"
+def amount(point: Point) -> str:
+    """Return a gain with its bounds: ``+1.2 points (95 %: +0.4 to +2.0)``."""
+    gain = f"{points_text(point.gain)} points"
+    if point.kind == "none":
+        return gain
+    kind = "95 %" if point.kind == "interval" else "range of flights"
+    return f"{gain} ({kind}: {points_text(point.low)} to {points_text(point.high)})"
+
+
+def _stands_out(point: Point | None) -> bool:
+    return point is not None and point.corrected is not None and point.corrected < ALPHA
+
+
+def _with_points(finding: Finding) -> Finding:
+    return replace(finding, curves=[c for c in finding.curves if c.points])
+
+
+def _corrected(findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings whose tests are corrected together: overall gains, and ordered changes."""
+    overall = [p for c in findings[0].curves for p in c.points]
+    changes = [c.change for f in findings if f.name in _HARDER for c in f.curves if c.change]
+    tested = [p for p in (*overall, *changes) if p.probability is not None]
+    found = dict(zip(map(id, tested), holm([p.probability or 0.0 for p in tested]), strict=True))
+
+    def change(point: Point) -> Point:
+        return replace(point, corrected=found.get(id(point)))
+
+    return [
+        replace(
+            f,
+            curves=[
+                replace(
+                    c,
+                    points=[change(p) for p in c.points],
+                    change=change(c.change) if c.change else None,
+                )
+                for c in f.curves
+            ],
+        )
+        for f in findings
+    ]
+
+
+def _words(finding: Finding) -> list[str]:
+    if finding.name == "overall":
+        return [_gain(c) for c in finding.curves]
+    if finding.name in _HARDER:
+        return [_trend(c, finding) for c in finding.curves]
+    return [_extremes(c, finding) for c in finding.curves]
+
+
+def _gain(curve: Curve) -> str:
+    point = curve.points[0]
+    said = (
+        f"{curve.label}: memory {verdict(point)}: {amount(point)} over {curve.base}, which reaches "
+        f"{point.base:.1f} % class-mean IoU by flight."
+    )
+    return said + _what_it_would_take(point)
+
+
+def _what_it_would_take(point: Point) -> str:
+    if not point.is_testable or _stands_out(point) or point.times is None or point.times <= 1:
+        return ""
+    if point.times > 100:
+        return ""  # a gain this close to nothing is told by its bound
+    return (
+        f" To set a gain of this size apart from none would take about {point.times:.0f} times as "
+        "many flights and seeds."
+    )
+
+
+def _assay(overall: Finding, control: str) -> str:
+    """Say whether this study could have shown what memory is worth at all."""
+    found = next((c for c in overall.curves if control and c.label == control), None)
+    if found is None:
+        return (
+            "There is no positive control, a network that is known to use the past: that nothing "
+            "was shown says nothing."
+        )
+    if _stands_out(found.points[0]) and found.points[0].gain > 0:
+        return f"The positive control, {control}, helps: this study can show what memory is worth."
+    return (
+        f"The positive control, {control}, is not shown to help: a network that is known to use "
+        "the past shows no gain here, so that nothing was shown for the others says nothing."
+    )
 
 
 def _matrix(counts: Counts) -> np.ndarray:
@@ -225,32 +217,38 @@ def _overall(gains: Gains) -> Finding:
     curves = [
         gains.curve(label, [("as recorded", CLEAN, CLEAN, _matrix)]) for label in gains.groups
     ]
-    words = [
-        f"{c.label}: memory {verdict(c.points[0])}: "
-        f"{amount(c.points[0].gain, c.points[0].low, c.points[0].high)} over {c.base}, which "
-        f"reaches {c.points[0].base:.1f} % mean IoU."
-        for c in curves
-    ]
     how = "Every frame of the split, as it was recorded."
-    return Finding("overall", "As recorded", "", how, curves, words)
+    return Finding("overall", "As recorded", "", how, curves, [])
 
 
 def _trend(curve: Curve, finding: Finding) -> str:
     first, last = curve.points[0], curve.points[-1]
     begin = (
-        f"{curve.label}, {finding.title.lower()}: {amount(first.gain, first.low, first.high)} at "
-        f"\u201c{first.level}\u201d, {amount(last.gain, last.low, last.high)} at "
-        f"\u201c{last.level}\u201d."
+        f"{curve.label}, {finding.title.lower()}: {amount(first)} at \u201c{first.level}\u201d, "
+        f"{amount(last)} at \u201c{last.level}\u201d."
     )
-    if curve.change is None:
+    change = curve.change
+    if change is None:
         return begin
-    change, low, high = curve.change
     harder = _HARDER[finding.name]
-    if low > 0:
-        return f"{begin} Memory is worth more {harder}: {amount(change, low, high)}."
-    if high < 0:
-        return f"{begin} Memory is worth less {harder}: {amount(change, low, high)}."
-    return f"{begin} Whether memory is worth more {harder} stays open: {amount(*curve.change)}."
+    if not change.is_testable:
+        return f"{begin} Whether memory is worth more {harder} is open: {amount(change)}."
+    if _stands_out(change):
+        more = "more" if change.gain > 0 else "less"
+        return f"{begin} Memory is worth {more} {harder}: {amount(change)}."
+    return (
+        f"{begin} It is not shown to be worth more or less {harder}: {amount(change)}."
+        f"{_what_it_would_take(change)}"
+    )
+
+
+def _extremes(curve: Curve, finding: Finding) -> str:
+    best = max(curve.points, key=lambda p: p.gain)
+    worst = min(curve.points, key=lambda p: p.gain)
+    return (
+        f"{curve.label}: most at \u201c{best.level}\u201d, {amount(best)}; least at "
+        f"\u201c{worst.level}\u201d, {amount(worst)}. Which level is best was not tested."
+    )
 
 
 _HARDER = {
@@ -259,7 +257,8 @@ _HARDER = {
     "fog": "in fog",
     "darkness": "in the dark",
 }
-_FEW_FLIGHTS, _FEW_FRAMES = 5, 20_000
+_FEW_FRAMES = 20_000
+
 
 _STRATA: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
     (
@@ -302,40 +301,21 @@ def _stratum(
         )
         for label in gains.groups
     ]
-    words = []
-    for c in curves:
-        if not c.points:
-            continue
-        best = max(c.points, key=lambda p: p.gain)
-        worst = min(c.points, key=lambda p: p.gain)
-        words.append(
-            f"{c.label}: most for pixels \u201c{best.level}\u201d, "
-            f"{amount(best.gain, best.low, best.high)}; least for \u201c{worst.level}\u201d, "
-            f"{amount(worst.gain, worst.low, worst.high)}."
-        )
-    return Finding(name, title, axis, how, curves, words)
+    return Finding(name, title, axis, how, curves, [])
 
 
 def _test_depth(gains: Gains) -> Finding:
     keys = [(str(d), level_key("depth", d), CLEAN, _matrix) for d in DEPTHS]
-    curves, words = [], []
+    curves = []
     for label in gains.groups:
         known = [k for k in keys if gains.has_memory(label, k[1])]
-        if len(known) < 2:
-            continue
-        curve = gains.curve(label, known, ordered=False)
-        curves.append(curve)
-        trained = gains.groups[label][0].memory.depth
-        best = max(curve.points, key=lambda p: p.gain)
-        words.append(
-            f"{label}, trained with {trained} earlier frames, is best with {best.level} at test: "
-            f"{amount(best.gain, best.low, best.high)} over {curve.base}."
-        )
+        if len(known) > 1:
+            curves.append(gains.curve(label, known, ordered=False))
     how = (
         "The same trained network with a memory of another depth. What was trained with a sum of "
         "N frames is off its scale with another number."
     )
-    return Finding("depth", "Memory depth at test", "earlier frames", how, curves, words)
+    return Finding("depth", "Memory depth at test", "earlier frames", how, curves, [])
 
 
 def _training_depth(gains: Gains) -> Finding:
@@ -343,7 +323,7 @@ def _training_depth(gains: Gains) -> Finding:
     for label, pairs in gains.groups.items():
         if pairs[0].memory.depth:
             families.setdefault(pairs[0].base.label, []).append((pairs[0].memory.depth, label))
-    curves, words = [], []
+    curves = []
     for base, members in families.items():
         if len({depth for depth, _ in members}) < 2:
             continue
@@ -352,10 +332,5 @@ def _training_depth(gains: Gains) -> Finding:
             point = gains.curve(label, [(str(depth), CLEAN, CLEAN, _matrix)]).points[0]
             points.append(point)
         curves.append(Curve(f"trained beside {base}", base, points, None))
-        best = max(points, key=lambda p: p.gain)
-        words.append(
-            f"Of the depths trained, {best.level} is best: "
-            f"{amount(best.gain, best.low, best.high)} over {base}."
-        )
     how = "Networks trained with memories of different depth, each tested at its own."
-    return Finding("training", "Memory depth at training", "earlier frames", how, curves, words)
+    return Finding("training", "Memory depth at training", "earlier frames", how, curves, [])

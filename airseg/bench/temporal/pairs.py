@@ -1,9 +1,14 @@
-"""Which row of a comparison is the per-frame version of another: the same without memory."""
+"""Which row of a comparison is another's partner: the same network and training without memory.
+
+A partner differs in memory alone: it was trained with the same steps, rates, loss, batches, size,
+weights to begin with, and seed. It is the per-frame version, which sees one frame at a time, or a
+placebo, which sees the same clips at the same cost and forgets all but the last frame.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,6 +93,17 @@ class Row:
         return family is not None and family[2](self.options)
 
     @property
+    def is_placebo(self) -> bool:
+        """Whether it goes through the same frames as a network with memory and keeps nothing."""
+        options = self.options
+        return (
+            self.result.recipe["model"]["name"].startswith("fanet")
+            and options.get("reduction") == "decay"
+            and options.get("decay") == 0
+            and bool(options.get(DEPTH_OPTION))
+        )
+
+    @property
     def depth(self) -> int | None:
         """How many earlier frames it attends to, where that can be changed after training."""
         name = self.result.recipe["model"]["name"]
@@ -96,21 +112,30 @@ class Row:
         return int(self.options.get(DEPTH_OPTION, 0))
 
     def family(self) -> str | None:
-        """Return what a row has in common with its per-frame version, or None."""
+        """Return what a network has in common with its version without memory, or None."""
         found = _FAMILIES.get(self.result.recipe["model"]["name"])
-        if found is None:
-            return None
-        data = self.result.recipe["data"]
-        same = [found[0], found[1](self.options), self.seed, data["height"], data["width"]]
-        return json.dumps(same, sort_keys=True)
+        return None if found is None else json.dumps([found[0], found[1](self.options)])
+
+    def training(self) -> dict[str, Any]:
+        """Return all of the recipe that partners share, flat: by dotted name."""
+        recipe = self.result.recipe
+        model = {k: v for k, v in recipe["model"].items() if k not in ("name", "options")}
+        kept = {k: recipe.get(k) for k in ("protocol", "data", "loss", "train", "paper")}
+        return dict(_flat({**kept, "model": model}))
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A network with memory and its own per-frame version, trained from the same seed."""
+    """A network with memory and its partner, trained alike from the same seed."""
 
     memory: Row
     base: Row
+
+    @property
+    def label(self) -> str:
+        """What tables call it: the network, and the placebo where that is its partner."""
+        against = f" against {self.base.label}" if self.base.is_placebo else ""
+        return f"{self.memory.label}{against}"
 
 
 def load_rows(paths: Sequence[Path], results: Sequence[Result]) -> list[Row]:
@@ -124,22 +149,65 @@ def load_rows(paths: Sequence[Path], results: Sequence[Result]) -> list[Row]:
 
 
 def pair_up(rows: Sequence[Row]) -> list[Pair]:
-    """Return each row with memory beside its per-frame version.
+    """Return each row with memory beside its per-frame version, and beside its placebo.
 
     Raises:
         RecipeError: not one row has its per-frame version among the others.
     """
-    bases = {row.family(): row for row in rows if row.is_per_frame}
+    bases = {_key(row): row for row in rows if row.is_per_frame}
     pairs = [
-        Pair(row, bases[row.family()])
-        for row in rows
-        if row.family() in bases and not row.is_per_frame
+        Pair(row, bases[_key(row)]) for row in rows if _key(row) in bases and not row.is_per_frame
     ]
     if not pairs:
         names = ", ".join(row.label for row in rows) or "none"
+        reasons = without_partner(rows, [])
         raise RecipeError(
             "no network with memory has its own per-frame version beside it (found: "
-            f"{names}). A recipe for this needs both, such as FANet-18 with tca_depth 0 and 4, of "
-            "the same size and seed; baselines of other libraries have no memory."
+            f"{names}). {reasons[0] + ' ' if reasons else ''}A recipe for this needs both, such as "
+            "FANet-18 with tca_depth 0 and 4, trained alike from the same seed; baselines of other "
+            "libraries have no memory."
         )
-    return pairs
+    placebos = {(_key(row), _depth(row)): row for row in rows if row.is_placebo}
+    return pairs + [
+        Pair(row, placebos[_key(row), _depth(row)])
+        for row in rows
+        if not row.is_placebo and (_key(row), _depth(row)) in placebos
+    ]
+
+
+def without_partner(rows: Sequence[Row], pairs: Sequence[Pair]) -> list[str]:
+    """Return a sentence for each row with memory that is compared with nothing: why."""
+    paired = {p.memory.run for p in pairs}
+    said = []
+    for row in rows:
+        if row.run in paired or row.is_per_frame:
+            continue
+        near = [r for r in rows if r.is_per_frame and r.family() == row.family()]
+        if row.family() is None or not near:
+            said.append(f"{row.run} has no partner: no row is the same network without memory.")
+            continue
+        ours = row.training()
+        apart = [[k for k, v in ours.items() if r.training().get(k) != v] for r in near]
+        closest = min(range(len(near)), key=lambda i: len(apart[i]))
+        theirs = near[closest].training()
+        what = "; ".join(f"{k} {ours[k]} and {theirs.get(k)}" for k in apart[closest])
+        said.append(
+            f"{row.run} has no partner: {near[closest].run} differs in more than memory ({what})."
+        )
+    return said
+
+
+def _key(row: Row) -> tuple[str | None, str]:
+    return row.family(), json.dumps(row.training(), sort_keys=True)
+
+
+def _depth(row: Row) -> int:
+    return int(row.options.get(DEPTH_OPTION, 0))
+
+
+def _flat(content: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", value

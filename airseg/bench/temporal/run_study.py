@@ -11,8 +11,9 @@ import torch
 
 from airseg.bench.results.result import load_result
 from airseg.bench.temporal.conditions import CONDITIONS
-from airseg.bench.temporal.findings import Finding, Gains, find, headlines
-from airseg.bench.temporal.pairs import Row, load_rows, pair_up
+from airseg.bench.temporal.findings import Finding, find, headlines
+from airseg.bench.temporal.gains import Gains
+from airseg.bench.temporal.pairs import Row, load_rows, pair_up, without_partner
 from airseg.bench.temporal.study import Plan, measure, missing_streams
 from airseg.bench.temporal.study_page import Setting, condition_pictures, page
 from airseg.dataset.reading.reader import Dataset
@@ -72,8 +73,9 @@ def run_study(
             findings,
             len(sequences),
             min(row.result.supervised_frames for row in used.values()),
+            rows[0].result.recipe.get("positive_control", ""),
         ),
-        left_out,
+        without_partner(rows, pairs) + left_out,
         command,
     )
     longest = max(sequences, key=plan.length)

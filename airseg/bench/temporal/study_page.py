@@ -33,7 +33,7 @@ class Setting:
         dataset: its content hash.
         training: one line a network.
         headlines: what to read first.
-        left_out: conditions that could not be measured, and why.
+        left_out: rows without a partner and conditions that could not be measured, and why.
         command: what to type to make it again.
     """
 

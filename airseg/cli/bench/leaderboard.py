@@ -38,6 +38,8 @@ def leaderboard(
 ) -> None:
     """Turn RESULTS, files or folders, into CSV, Markdown and one HTML page.
 
+    differences.csv has every row against every other, with intervals and corrected significance.
+
     Speeds that `airseg bench speed` wrote into the same folders as NAME.speed.json have a section
     of the page.
 
@@ -49,6 +51,7 @@ def leaderboard(
       airseg bench leaderboard results --out results --splice README.md
     """
     from airseg.bench.leaderboard import table as board
+    from airseg.bench.leaderboard.comparison import difference_table
     from airseg.bench.leaderboard.figures import paper_figures
     from airseg.bench.leaderboard.page import page
     from airseg.bench.results.published import load_published
@@ -65,6 +68,7 @@ def leaderboard(
     text = board.markdown(only)
     theirs = "\n" + board.published_markdown(papers) if papers else ""
     board.csv_table(only, papers).to_csv(out / "leaderboard.csv", index=False)
+    difference_table(only).to_csv(out / "differences.csv", index=False)
     (out / "leaderboard.md").write_text(text + theirs, encoding="utf-8")
     (out / "leaderboard.html").write_text(
         page(rows, papers, load_studies(results)), encoding="utf-8"

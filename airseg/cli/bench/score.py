@@ -47,6 +47,7 @@ def score(predictions: Path, dataset: Path, split: str, name: str | None, out: P
     Example:
       airseg bench score predictions --dataset dataset.h5 --name "My network" --out results
     """
+    from airseg.bench.results.certainty import certainty
     from airseg.bench.scoring.score_submission import score_submission
     from airseg.cli.display import progress_bar
     from airseg.dataset.reading.reader import Dataset
@@ -57,14 +58,16 @@ def score(predictions: Path, dataset: Path, split: str, name: str | None, out: P
         result = score_submission(
             predictions, data, split, label, out=out, command=typed, progress=progress
         )
-    scores = result.scores
     for field, title in _SHOWN:
-        value, bounds = getattr(scores, field), scores.intervals.get(field)
+        value, sure = getattr(result.scores, field), certainty(result, field)
         text = "     -" if value is None else f"{100 * value:6.2f}"
-        sure = f"  ({100 * bounds[0]:.2f} to {100 * bounds[1]:.2f})" if bounds else ""
-        click.echo(f"{title:46s} {text}{sure}")
-    if scores.intervals:
-        count = len(result.dataset.sequences)
-        click.echo(f"Per cent; 95 % intervals by bootstrap over {count} sequences.")
+        known = sure.kind != "none"
+        bounds = f"  ({100 * sure.low:.2f} to {100 * sure.high:.2f})" if known else ""
+        click.echo(f"{title:46s} {text}{bounds}")
+    sure = certainty(result)
+    if sure.kind == "interval":
+        click.echo(f"Per cent; 95 % intervals of the mean over flights, from {sure.flights}.")
+    elif sure.kind == "range":
+        click.echo(f"Per cent; the range of {sure.flights} flights, too few for an interval.")
     if out:
         click.echo(f"wrote {out / f'{result.run}.json'}")

@@ -1,7 +1,9 @@
 """The leaderboard: comparable rows only, one machine a column, and the papers' rows apart."""
 
+import numpy as np
 import pytest
-from made_results import made_result, write_results
+import scipy.stats
+from made_results import flown, made_result, write_results
 
 from airseg.bench.leaderboard import table as board
 from airseg.bench.results.published import PublishedNumbers, load_published
@@ -38,6 +40,50 @@ def test_fair_rows_come_first_whatever_the_others_score(tmp_path):
     rows = [made_result("a", iou=0.4), made_result("b", protocol="paper", iou=0.9)]
     write_results(tmp_path, *rows, made_result("c", iou=0.6))
     assert [r.run for _, r in load_results([tmp_path])] == ["c", "a", "b"]
+
+
+def test_a_submission_scored_on_another_split_is_refused():
+    other = {"content_hash": "abc123", "split": "val", "sequences": {"c": 3}}
+    theirs = made_result("b", protocol="submitted", kind="submission", iou=0.9, dataset=other)
+    with pytest.raises(RecipeError, match="one split of one dataset"):
+        board.check_comparable([made_result("a"), theirs])
+
+
+def test_rows_of_unequal_budget_do_not_share_the_word_fair():
+    rows = [
+        made_result("a", steps=100, supervised_frames=800),
+        made_result("b", steps=100, supervised_frames=800),
+        made_result("c", steps=900, supervised_frames=7200),
+    ]
+    assert board.table(rows[:2])["protocol"].tolist() == ["fair", "fair"]
+    assert board.table(rows)["protocol"].tolist() == ["budget A", "budget A", "budget B"]
+    assert "900 steps on 7200 supervised frames" in board.markdown(rows)
+    assert board.table(rows)["steps"].tolist() == [100, 100, 900]
+
+
+def test_hours_are_cores_or_gpus_times_wall_time():
+    made = [
+        made_result("a", training_seconds=1800, environment={"device": "CPU X", "threads": 4}),
+        made_result("b", training_seconds=1800, environment={"device": "H100", "threads": 4}),
+    ]
+    table = board.table(made)
+    assert table["core h"].tolist()[0] == 2.0
+    assert table["GPU h"].tolist()[1] == 0.5
+    assert table["core h"].isna().tolist() == [False, True]
+
+
+def test_every_value_of_a_sweep_on_test_wears_a_badge():
+    row = made_result("a", swept=["train.learning_rate"])
+    assert board.table([row, made_result("b")])["protocol"].tolist() == ["swept", "fair"]
+    assert "`--select val` chooses before the test" in board.markdown([row])
+
+
+def test_speeds_of_a_busy_machine_are_marked_and_not_ranked():
+    quiet, loud = made_result("a"), made_result("b")
+    loud = loud.model_copy(update={"speed": loud.speed.model_copy(update={"busy": 0.4})})
+    table = board.table([quiet, loud])
+    assert table["FPS"].isna().tolist() == [False, True]
+    assert table["speed while busy"].tolist() == ["", "100.0 FPS, 10.0 ms; others took 40 %"]
 
 
 def test_one_protocol_scored_on_different_frames_is_refused():
@@ -104,9 +150,23 @@ def test_temporal_scores_have_columns_where_a_row_has_them():
     assert "official" not in board.markdown([plain, rich])  # the page and the CSV have it
 
 
-def test_intervals_stand_beside_the_headline():
-    row = made_result("a", scores={"intervals": {"mean_iou": (0.412, 0.55)}})
-    assert board.table([row])["mIoU 95 %"].tolist() == ["41.2 to 55.0"]
+def test_two_flights_have_a_range_and_no_interval():
+    table = board.table([made_result("a", **flown(0.30, 0.40))])
+    assert table["by flight %"].tolist() == ["35.0, range 30.0 to 40.0"]
+    assert not [title for title in table if "95" in title]
+
+
+def test_six_flights_have_students_interval_over_flights():
+    ious = [0.30, 0.35, 0.42, 0.38, 0.33, 0.44]
+    low, high = 100 * np.array(scipy.stats.ttest_1samp(ious, 0).confidence_interval(0.95))
+    table = board.table([made_result("a", **flown(*ious))])
+    assert table["by flight %"].tolist() == [f"37.0 ({low:.1f} to {high:.1f})"]
+
+
+def test_intervals_of_older_results_are_left_out(tmp_path):
+    """They came from draws of two flights, and covered half of what they said."""
+    write_results(tmp_path, made_result("a", scores={"intervals": {"mean_iou": (0.4, 0.6)}}))
+    assert "intervals" not in load_result(tmp_path / "a.json").scores.model_dump()
 
 
 def seeded(seed, iou, **fields):

@@ -49,7 +49,7 @@ def test_scores_equal_a_plain_count(seed, ignored, present):
     ious, right, total = [], int(((p == t) & valid).sum()), int(valid.sum())
     for c in range(CLASSES):
         union = int((((p == c) | (t == c)) & valid).sum())
-        if union:
+        if ((t == c) & valid).any():
             ious.append(int(((p == c) & (t == c) & valid).sum()) / union)
     expected = np.mean(ious) if ious else float("nan")
     assert scores.mean_iou == pytest.approx(expected, nan_ok=True)
@@ -60,6 +60,16 @@ def test_a_class_that_never_occurs_has_no_score_and_does_not_count():
     scores = matrix_of(torch.zeros(1, 2, 2), torch.zeros(1, 2, 2))
     assert scores.mean_iou == 1.0
     assert np.isnan(scores.class_iou[1:]).all()
+
+
+def test_one_pixel_of_a_class_that_is_nowhere_costs_one_pixel():
+    """Counted as a class of its own, it took a tenth of a flight with ten classes."""
+    labels = torch.arange(4).repeat_interleave(100).reshape(1, 20, 20)
+    predictions = labels.clone()
+    predictions[0, 0, 0] = 4
+    scores = matrix_of(predictions, labels)
+    assert scores.mean_iou == pytest.approx(1 - 0.01 / 4)
+    assert scores.class_iou[4] == 0
 
 
 def test_the_papers_number_is_a_function_of_pixel_accuracy():

@@ -14,8 +14,9 @@ from airseg.bench.results.result import load_result
 from airseg.bench.run import run_recipe
 from airseg.bench.scoring.evaluate import score_split
 from airseg.bench.temporal import study
-from airseg.bench.temporal.findings import Gains, find
-from airseg.bench.temporal.pairs import load_rows, pair_up
+from airseg.bench.temporal.findings import find
+from airseg.bench.temporal.gains import Gains
+from airseg.bench.temporal.pairs import load_rows, pair_up, without_partner
 from airseg.bench.temporal.run_study import run_study
 from airseg.bench.temporal.study import CLEAN, Plan, measure
 from airseg.errors import RecipeError
@@ -90,6 +91,28 @@ def test_every_papers_network_knows_its_per_frame_version(trained, memory, base,
     else:
         with pytest.raises(RecipeError, match="its own per-frame version"):
             pair_up(both)
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "value"),
+    [
+        ("train", "steps", 400),
+        ("train", "learning_rate", 0.1),
+        ("loss", "class_weights", "root"),
+        ("data", "clips_per_batch", 8),
+        ("model", "weights", "other.pt"),
+        ("train", "seed", 5),
+    ],
+)
+def test_rows_that_differ_in_more_than_memory_are_no_pair(trained, section, field, value):
+    results = [load_result(p) for p in trained]
+    recipe = json.loads(json.dumps(results[1].recipe))
+    recipe[section][field] = value
+    results[1] = results[1].model_copy(update={"recipe": recipe})
+    found = load_rows(trained, results)
+    with pytest.raises(RecipeError, match=rf"differs in more than memory \({section}\.{field}"):
+        pair_up(found)
+    assert without_partner(found, []) != []
 
 
 def test_as_recorded_is_what_scoring_says(rows, dataset, tmp_path):
@@ -182,7 +205,7 @@ def test_gains_are_differences_of_mean_iou_with_intervals_around_them(rows, data
     findings = {f.name: f for f in find(gains, ("rate", "noise"), 25.0)}
     (point,) = findings["overall"].curves[0].points
     ious = [
-        100 * float(mean_iou(sum(c["matrix"] for c in measured[row.run][CLEAN].values())))
+        100 * np.mean([float(mean_iou(c["matrix"])) for c in measured[row.run][CLEAN].values()])
         for row in rows
     ]
     assert (point.base, point.memory) == pytest.approx(tuple(ious))

@@ -1,0 +1,77 @@
+"""What a row of the leaderboard may be compared with, in a word: its badge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from airseg.bench.results.result import Result
+
+
+@dataclass(frozen=True)
+class Badge:
+    """A word beside a row, and what it means."""
+
+    name: str
+    meaning: str
+
+    @property
+    def kind(self) -> str:
+        """The word that decides its colour."""
+        return self.name.split()[0]
+
+
+LEAKS = Badge(
+    "leaks",
+    "test frames lie beside training frames of the same flight, as in the founding paper: "
+    "no measure of how a network does on a new flight",
+)
+FAIR = Badge("fair", "split by flight; every row takes the same steps on as many frames")
+SUBMITTED = Badge("submitted", "label maps of another program; how it was trained, its author says")
+UNTRAINED = Badge("untrained", "one class everywhere: what any network must beat")
+SWEPT = Badge(
+    "swept",
+    "every value of a sweep was scored on the test flights: the best of them was chosen by these "
+    "flights and would do worse on others; `--select val` chooses before the test",
+)
+
+
+def badges(results: Sequence[Result]) -> dict[str, Badge]:
+    """Return each row's badge by its run.
+
+    The word fair is for rows of one budget. Where budgets differ, each has a letter, and only rows
+    of one letter compare.
+    """
+    budgets = list(dict.fromkeys(budget(r) for r in results if _is_fair(r)))
+    if len(budgets) < 2:
+        fair = dict.fromkeys(budgets, FAIR)
+    else:
+        fair = {b: _of_budget(i, *b) for i, b in enumerate(budgets)}
+    return {r.run: fair[budget(r)] if _is_fair(r) else _other(r) for r in results}
+
+
+def budget(result: Result) -> tuple[int, int]:
+    """Return optimiser steps and supervised frames of a row's training."""
+    steps = result.steps or int(result.recipe.get("train", {}).get("steps") or 0)
+    return steps, result.supervised_frames
+
+
+def _of_budget(index: int, steps: int, frames: int) -> Badge:
+    letter = chr(ord("A") + index) if index < 26 else str(index + 1)
+    return Badge(
+        f"budget {letter}",
+        f"split by flight; {steps} steps on {frames} supervised frames: only rows of this budget "
+        "compare",
+    )
+
+
+def _is_fair(result: Result) -> bool:
+    return result.kind == "model" and result.protocol == "fair" and not result.swept
+
+
+def _other(result: Result) -> Badge:
+    if result.protocol not in ("fair", "submitted"):
+        return LEAKS
+    if result.kind == "submission" or result.protocol == "submitted":
+        return SUBMITTED
+    return UNTRAINED if result.kind == "baseline" else SWEPT
