@@ -73,14 +73,14 @@ def headlines(
         control: label of the network that is known to use the past, or nothing.
     """
     said = list(findings[0].sentences)
-    tested = [(c, f) for f in findings if f.name in _HARDER for c in f.curves if c.change]
-    sure = [_trend(c, f) for c, f in tested if _stands_out(c.change)]
+    shown = [(c, f) for f in findings if f.name in _HARDER for c in f.curves if c.change]
+    changes = [c.change for c, _ in shown if c.change]
+    sure = [_trend(c, f) for c, f in shown if _stands_out(c.change)]
     said += sure
-    if tested and not sure:
-        can = any(c.change.is_testable for c, _ in tested)
+    if changes and not sure:
         said.append(
             "No condition is shown to change what memory is worth."
-            if can
+            if any(c.is_testable for c in changes)
             else "Whether any condition changes what memory is worth is open."
         )
     said.append(_assay(findings[0], control))
