@@ -1,15 +1,16 @@
 """Visibility: which triangle each pixel sees, and how far away it is.
 
 Camera coordinates are x right, y down, z forward. The depth buffer holds 1/z, which is linear on
-the screen; greater is nearer. Pixels belong to horizontal bands that threads fill one each, and a
-band takes triangles in a fixed order, so that the result does not depend on the number of threads.
+the screen; greater is nearer. Each horizontal strip is drawn by one call, which takes parts in a
+fixed order, so that the result does not depend on the number of threads.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from airseg.simulators.embedded.kernels import njit, prange
+from airseg.simulators.embedded.kernels import njit
+from airseg.simulators.embedded.rendering.occlusion import TILE, forget_tiles, is_hidden
 
 NEAR_M = 0.05
 """Distance of the near plane, metres; triangles that cross it are cut."""
@@ -58,9 +59,11 @@ def select_parts(center, radius, level, eye, planes, indices, distances):  # noq
     return count
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def project_perspective(  # noqa: ANN201
+@njit(cache=True, nogil=True, error_model="numpy")
+def draw_strip(  # noqa: ANN201
     order,  # noqa: ANN001
+    bounds,  # noqa: ANN001
+    nearest,  # noqa: ANN001
     vertices,  # noqa: ANN001
     triangles,  # noqa: ANN001
     normals,  # noqa: ANN001
@@ -69,75 +72,58 @@ def project_perspective(  # noqa: ANN201
     eye,  # noqa: ANN001
     axes,  # noqa: ANN001
     focal,  # noqa: ANN001
-    width,  # noqa: ANN001
-    height,  # noqa: ANN001
-    camera_points,  # noqa: ANN001
-    screen,  # noqa: ANN001
-    source,  # noqa: ANN001
-    starts,  # noqa: ANN001
-    counts,  # noqa: ANN001
+    most_vertices,  # noqa: ANN001
+    top,  # noqa: ANN001
+    bottom,  # noqa: ANN001
+    depth,  # noqa: ANN001
+    triangle,  # noqa: ANN001
 ):
-    """Turn the triangles of the selected parts into screen triangles.
-
-    The parts are shared out in as many runs as `counts` has room for. Each run writes where it
-    cannot meet the others, so that the result does not depend on the number of threads.
+    """Draw some rows of a view: the parts that can change a pixel there, near to far.
 
     Args:
-        order: (n,) part numbers, nearest first.
+        order, bounds, nearest: parts, see `occlusion.bound_parts`.
         vertices, triangles, normals, vertex_start, triangle_start: the world's geometry.
-        eye: (3,) camera position; axes: (3, 3) rows right, down, forward.
-        focal: focal length in pixels; width, height: pixels.
-        camera_points: (V, 3) scratch.
-        screen: (N, 9) output, x y 1/z of each corner; source: (N,) output, triangle numbers. There
-            must be room for two of each triangle of the selected parts.
-        starts, counts: (R,) int64 outputs, where each run begins and how many it wrote.
+        eye: (3,) camera position; axes: (3, 3) rows right, down, forward; focal: pixels.
+        most_vertices: of any part.
+        top, bottom: the rows are `top` to `bottom` - 1; `top` is a multiple of `occlusion.TILE`.
+        depth: (H, W) float32 output, 0 where nothing is; triangle: (H, W) int32 output, -1 there.
     """
-    runs = counts.shape[0]
-    firsts = np.empty(runs + 1, np.int64)
-    total = 0
-    for s in range(order.shape[0]):
-        total += triangle_start[order[s] + 1] - triangle_start[order[s]]
-    done, run = 0, 0
-    for s in range(order.shape[0]):
-        while run < runs and done * runs >= total * run:
-            firsts[run] = s
-            starts[run] = 2 * done
-            run += 1
-        done += triangle_start[order[s] + 1] - triangle_start[order[s]]
-    while run <= runs:
-        firsts[run] = order.shape[0]
-        if run < runs:
-            starts[run] = 2 * done
-        run += 1
-    for n in prange(runs):
-        count = starts[n]
-        polygon = np.empty((4, 3))
-        corners = np.empty((3, 3))
-        for s in range(firsts[n], firsts[n + 1]):
-            count = _project_part(
-                order[s],
-                vertices,
-                triangles,
-                normals,
-                vertex_start,
-                triangle_start,
-                eye,
-                axes,
-                focal,
-                width,
-                height,
-                camera_points,
-                screen,
-                source,
-                count,
-                polygon,
-                corners,
-            )
-        counts[n] = count - starts[n]
+    width = depth.shape[1]
+    for y in range(top, bottom):
+        for x in range(width):
+            depth[y, x] = 0.0
+            triangle[y, x] = -1
+    tiles = np.zeros(((bottom - top + TILE - 1) // TILE, (width + TILE - 1) // TILE), np.float32)
+    points = np.empty((most_vertices, 6))
+    polygon, corners = np.empty((4, 3)), np.empty((3, 3))
+    for n in range(order.shape[0]):
+        if bounds[n, 3] < top or bounds[n, 2] >= bottom:
+            continue
+        if is_hidden(bounds[n], nearest[n], top, bottom, depth, tiles):
+            continue
+        _draw_part(
+            order[n],
+            vertices,
+            triangles,
+            normals,
+            vertex_start,
+            triangle_start,
+            eye,
+            axes,
+            focal,
+            top,
+            bottom,
+            points,
+            polygon,
+            corners,
+            depth,
+            triangle,
+        )
+        forget_tiles(bounds[n], top, bottom, tiles)
 
 
-@njit(cache=True, nogil=True)
-def _project_part(  # noqa: ANN202
+@njit(cache=True, nogil=True, error_model="numpy")
+def _draw_part(  # noqa: ANN202
     p,  # noqa: ANN001
     vertices,  # noqa: ANN001
     triangles,  # noqa: ANN001
@@ -147,23 +133,27 @@ def _project_part(  # noqa: ANN202
     eye,  # noqa: ANN001
     axes,  # noqa: ANN001
     focal,  # noqa: ANN001
-    width,  # noqa: ANN001
-    height,  # noqa: ANN001
-    camera_points,  # noqa: ANN001
-    screen,  # noqa: ANN001
-    source,  # noqa: ANN001
-    count,  # noqa: ANN001
+    top,  # noqa: ANN001
+    bottom,  # noqa: ANN001
+    points,  # noqa: ANN001
     polygon,  # noqa: ANN001
     corners,  # noqa: ANN001
+    depth,  # noqa: ANN001
+    triangle,  # noqa: ANN001
 ):
-    """Project one part; write from `count` on and return the next free place."""
-    half_width, half_height = 0.5 * width, 0.5 * height
-    for v in range(vertex_start[p], vertex_start[p + 1]):
+    """Draw the triangles of one part that face the camera."""
+    half_width, half_height = 0.5 * depth.shape[1], 0.5 * depth.shape[0]
+    begin = vertex_start[p]
+    for v in range(begin, vertex_start[p + 1]):
         x = vertices[v, 0] - eye[0]
         y = vertices[v, 1] - eye[1]
         z = vertices[v, 2] - eye[2]
         for k in range(3):
-            camera_points[v, k] = axes[k, 0] * x + axes[k, 1] * y + axes[k, 2] * z
+            points[v - begin, k] = axes[k, 0] * x + axes[k, 1] * y + axes[k, 2] * z
+        inverse = 1.0 / points[v - begin, 2]  # of use only in front of the near plane
+        points[v - begin, 3] = half_width + focal * points[v - begin, 0] * inverse
+        points[v - begin, 4] = half_height + focal * points[v - begin, 1] * inverse
+        points[v - begin, 5] = inverse
     for t in range(triangle_start[p], triangle_start[p + 1]):
         v0 = triangles[t, 0]
         facing = (
@@ -173,45 +163,29 @@ def _project_part(  # noqa: ANN202
         )
         if facing >= 0.0:
             continue
-        behind = 0
-        for k in range(3):
-            for j in range(3):
-                corners[k, j] = camera_points[triangles[t, k], j]
-            if corners[k, 2] < NEAR_M:
-                behind += 1
+        a, b, c = v0 - begin, triangles[t, 1] - begin, triangles[t, 2] - begin
+        behind = int(points[a, 2] < NEAR_M) + int(points[b, 2] < NEAR_M)
+        behind += int(points[c, 2] < NEAR_M)
+        if behind == 0:
+            _fill(points[a, 3:], points[b, 3:], points[c, 3:], t, top, bottom, depth, triangle)
+            continue
         if behind == 3:
             continue
-        n = _cut_at_near(corners, polygon, behind)
+        for j in range(3):
+            corners[0, j], corners[1, j], corners[2, j] = points[a, j], points[b, j], points[c, j]
+        n = _cut_at_near(corners, polygon)
+        for i in range(n):
+            inverse = 1.0 / polygon[i, 2]
+            polygon[i, 0] = half_width + focal * polygon[i, 0] * inverse
+            polygon[i, 1] = half_height + focal * polygon[i, 1] * inverse
+            polygon[i, 2] = inverse
         for k in range(1, n - 1):
-            for c in range(3):
-                i = 0 if c == 0 else k + c - 1
-                inverse = 1.0 / polygon[i, 2]
-                screen[count, 3 * c] = half_width + focal * polygon[i, 0] * inverse
-                screen[count, 3 * c + 1] = half_height + focal * polygon[i, 1] * inverse
-                screen[count, 3 * c + 2] = inverse
-            source[count] = t
-            if _touches_screen(screen[count], width, height):
-                count += 1
-    return count
+            _fill(polygon[0], polygon[k], polygon[k + 1], t, top, bottom, depth, triangle)
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _touches_screen(s, width, height):  # noqa: ANN001, ANN202
-    low_x = min(s[0], s[3], s[6])
-    high_x = max(s[0], s[3], s[6])
-    low_y = min(s[1], s[4], s[7])
-    high_y = max(s[1], s[4], s[7])
-    return low_x < width and high_x > 0.0 and low_y < height and high_y > 0.0
-
-
-@njit(cache=True, nogil=True)
-def _cut_at_near(corners, polygon, behind):  # noqa: ANN001, ANN202
+@njit(cache=True, nogil=True, error_model="numpy")
+def _cut_at_near(corners, polygon):  # noqa: ANN001, ANN202
     """Cut a triangle at the near plane; write its 3 or 4 corners and return how many."""
-    if behind == 0:
-        for k in range(3):
-            for j in range(3):
-                polygon[k, j] = corners[k, j]
-        return 3
     n = 0
     for k in range(3):
         nxt = (k + 1) % 3
@@ -227,6 +201,70 @@ def _cut_at_near(corners, polygon, behind):  # noqa: ANN001, ANN202
             polygon[n, 2] = NEAR_M
             n += 1
     return n
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill(a, b, c, number, top, bottom, depth, triangle):  # noqa: ANN001, ANN202
+    """Draw one screen triangle, corners (x, y, 1/z), into rows `top` to `bottom` - 1."""
+    ax, ay, az = a[0], a[1], a[2]
+    bx, by, bz = b[0], b[1], b[2]
+    cx, cy, cz = c[0], c[1], c[2]
+    low, high = min(ay, by, cy), max(ay, by, cy)
+    if high < top or low >= bottom:
+        return
+    left, right = min(ax, bx, cx), max(ax, bx, cx)
+    if right < 0.0 or left >= depth.shape[1]:
+        return
+    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+    if area == 0.0:
+        return
+    first = max(0, int(np.ceil(max(left, 0.0) - 0.5)))
+    last = min(depth.shape[1] - 1, int(np.floor(min(right, 1e9) - 0.5)))
+    start = max(top, int(np.ceil(max(low, 0.0) - 0.5)))
+    stop = min(bottom - 1, int(np.floor(min(high, 1e9) - 0.5)))
+    if first > last or start > stop:
+        return
+    inverse = 1.0 / area
+    # Weights of a and b, and depth, change by a constant from pixel to pixel of a row.
+    step_a = (by - cy) * inverse
+    step_b = (cy - ay) * inverse
+    step_c = -(step_a + step_b)
+    step_z = step_a * (az - cz) + step_b * (bz - cz)
+    wide = last - first >= 8
+    for y in range(start, stop + 1):
+        py = y + 0.5
+        px = first + 0.5
+        wa = ((bx - px) * (cy - py) - (by - py) * (cx - px)) * inverse
+        wb = ((cx - px) * (ay - py) - (cy - py) * (ax - px)) * inverse
+        z = wa * az + wb * bz + (1.0 - wa - wb) * cz
+        # The sums run from the same pixel in every strip, so that all agree to the last bit.
+        begin, end = 0, last - first
+        if wide:  # leave out what lies beside the triangle; the pixels at its rim are tested below
+            least, most = 0.0, float(end)
+            least, most = _narrowed(wa, step_a, least, most)
+            least, most = _narrowed(wb, step_b, least, most)
+            least, most = _narrowed(1.0 - wa - wb, step_c, least, most)
+            begin, end = int(least), int(most)
+        for k in range(end + 1):
+            inside = k >= begin and wa >= 0.0 and wb >= 0.0 and wa + wb <= 1.0
+            if inside and z > depth[y, first + k]:
+                depth[y, first + k] = z
+                triangle[y, first + k] = number
+            wa += step_a
+            wb += step_b
+            z += step_z
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _narrowed(weight, step, least, most):  # noqa: ANN001, ANN202
+    """Return the span, from pixel to pixel of a row, in which a weight can be positive."""
+    if step > 0.0:
+        least = max(least, min(-weight / step - 1.0, most + 1.0))
+    elif step < 0.0:
+        most = min(most, max(-weight / step + 1.0, least - 1.0))
+    elif weight < 0.0:
+        most = least - 1.0
+    return least, most
 
 
 @njit(cache=True, nogil=True)
@@ -271,61 +309,18 @@ def project_parallel(  # noqa: ANN201
     return count
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def rasterize(screen, source, starts, counts, bands, depth, triangle):  # noqa: ANN001, ANN201
-    """Fill the depth buffer (greater is nearer) and the triangle number of each pixel.
+@njit(cache=True, nogil=True)
+def draw_map_strip(screen, count, top, bottom, depth, triangle):  # noqa: ANN001, ANN201
+    """Draw rows `top` to `bottom` - 1 of a map.
 
     Args:
-        screen: (N, 9) float64 from a projection; source: (N,) int32.
-        starts, counts: (R,) int64, the runs of triangles to draw.
-        bands: number of horizontal bands.
-        depth: (H, W) float32 output, 0 where nothing is; triangle: (H, W) int32 output, -1 there.
+        screen: (N, 9) float64 from `project_parallel`; count: how many of them.
+        top, bottom: the rows.
+        depth: (H, W) float32 output, 0 where nothing is; triangle: (H, W) int32 scratch.
     """
-    height, width = depth.shape
-    rows = (height + bands - 1) // bands
-    half = (bands + 1) // 2
-    for turn in prange(bands):
-        # Neighbouring bands go to different threads: the ground costs more than the sky.
-        band = 2 * turn if turn < half else 2 * (turn - half) + 1
-        top = band * rows
-        bottom = min(height, top + rows)
-        for y in range(top, bottom):
-            for x in range(width):
-                depth[y, x] = 0.0
-                triangle[y, x] = -1
-        for run in range(starts.shape[0]):
-            for n in range(starts[run], starts[run] + counts[run]):
-                ay, by, cy = screen[n, 1], screen[n, 4], screen[n, 7]
-                low = min(ay, by, cy)
-                high = max(ay, by, cy)
-                if high < top or low >= bottom:
-                    continue
-                ax, bx, cx = screen[n, 0], screen[n, 3], screen[n, 6]
-                area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-                if area == 0.0:
-                    continue
-                first = max(0, int(np.ceil(min(ax, bx, cx) - 0.5)))
-                last = min(width - 1, int(np.floor(max(ax, bx, cx) - 0.5)))
-                start = max(top, int(np.ceil(low - 0.5)))
-                stop = min(bottom - 1, int(np.floor(high - 0.5)))
-                if first > last or start > stop:
-                    continue
-                inverse = 1.0 / area
-                az, bz, cz = screen[n, 2], screen[n, 5], screen[n, 8]
-                # Weights of a and b, and depth, change by a constant from pixel to pixel of a row.
-                step_a = (by - cy) * inverse
-                step_b = (cy - ay) * inverse
-                step_z = step_a * (az - cz) + step_b * (bz - cz)
-                for y in range(start, stop + 1):
-                    py = y + 0.5
-                    px = first + 0.5
-                    wa = ((bx - px) * (cy - py) - (by - py) * (cx - px)) * inverse
-                    wb = ((cx - px) * (ay - py) - (cy - py) * (ax - px)) * inverse
-                    z = wa * az + wb * bz + (1.0 - wa - wb) * cz
-                    for x in range(first, last + 1):
-                        if wa >= 0.0 and wb >= 0.0 and wa + wb <= 1.0 and z > depth[y, x]:
-                            depth[y, x] = z
-                            triangle[y, x] = source[n]
-                        wa += step_a
-                        wb += step_b
-                        z += step_z
+    for y in range(top, bottom):
+        for x in range(depth.shape[1]):
+            depth[y, x] = 0.0
+    for n in range(count):
+        s = screen[n]
+        _fill(s[0:3], s[3:6], s[6:9], n, top, bottom, depth, triangle)

@@ -13,7 +13,7 @@ import numpy as np
 
 from airseg.geometry import rotation_matrix
 from airseg.simulators.embedded.clock import START_NS
-from airseg.simulators.embedded.rendering import raster, shading
+from airseg.simulators.embedded.rendering import shading
 from airseg.simulators.embedded.rendering.light import (
     AFTERNOON_SUN,
     CLEAR,
@@ -26,12 +26,13 @@ from airseg.simulators.embedded.rendering.optical_flow import Camera, Instant, f
 from airseg.simulators.embedded.rendering.shading import SKY_DEPTH_M
 from airseg.simulators.embedded.rendering.shadows import Shadows
 from airseg.simulators.embedded.rendering.stage import Placement, Stage
+from airseg.simulators.embedded.rendering.strips import in_strips
+from airseg.simulators.embedded.rendering.visibility import draw_strip, find_candidates
 from airseg.simulators.embedded.rendering.weather import fall
 from airseg.simulators.embedded.scene.world import Geometry, World, WorldObject
 
 __all__ = ["AFTERNOON_SUN", "CLEAR", "Atmosphere", "CameraView", "Render", "Renderer"]
 
-_BANDS, _RUNS = 16, 8
 _LAMP_SPACING_M = 0.75
 _KERNELS = threading.RLock()
 """Held while compiled kernels run: numba's default thread pool serves one caller at a time."""
@@ -95,7 +96,6 @@ class Renderer:
         self.stage = Stage(world)
         self._shadows = Shadows(self.stage)
         self._lamps, self._lamp_frame = _lamp_light(world)
-        self._reserve()
 
     def render(
         self,
@@ -211,7 +211,6 @@ class Renderer:
         """Put every object back where it was built; what was spawned is gone."""
         with _KERNELS:
             self.stage.reset()
-            self._reserve()
 
     def _set(self, time_ns: int, bodies: dict[int, Placement] | None) -> None:
         self.stage.at_time(time_ns)
@@ -219,18 +218,7 @@ class Renderer:
             self.stage.place(index, placement)
 
     def _add(self, geometry: Geometry, item: WorldObject, placement: Placement) -> int:
-        index = self.stage.spawn(geometry, item, placement)
-        self._reserve()
-        return index
-
-    def _reserve(self) -> None:
-        """Make room for the projected triangles of the whole stage."""
-        g = self.stage.geometry
-        capacity = len(g.triangles) * 2
-        if getattr(self, "_screen", None) is None or len(self._screen) < capacity:  # type: ignore[has-type]
-            self._screen = np.empty((capacity, 9))
-            self._source = np.empty(capacity, np.int32)
-        self._camera_points = np.empty_like(g.vertices, np.float64)
+        return self.stage.spawn(geometry, item, placement)
 
     def _draw(
         self,
@@ -250,9 +238,12 @@ class Renderer:
         light = light_vector(atmosphere, time_ns, exposure)
         sun = (float(light[0]), float(light[1]), float(light[2]))
         resting, moving = self._shadows.resting(sun), self._shadows.moving(sun, camera.eye)
-        starts, counts = self._project(camera, view)
-        raster.rasterize(self._screen, self._source, starts, counts, _BANDS, depth, triangle)
         g = self.stage.geometry
+        candidates = find_candidates(g, camera, view.width, view.height)
+        in_strips(
+            view.height,
+            lambda top, bottom: draw_strip(g, camera, candidates, top, bottom, depth, triangle),
+        )
         shading.shade(
             depth,
             triangle,
@@ -309,52 +300,11 @@ class Renderer:
         )
         return out
 
-    def _project(self, camera: Camera, view: CameraView) -> tuple[np.ndarray, np.ndarray]:
-        """Project what may be seen; return where the runs of screen triangles are."""
-        g = self.stage.geometry
-        indices = np.empty(len(g.radius), np.int32)
-        distances = np.empty(len(g.radius))
-        planes = _frustum_planes(camera, view.width, view.height)
-        count = raster.select_parts(
-            g.center, g.radius, g.level, camera.eye, planes, indices, distances
-        )
-        order = indices[:count][np.argsort(distances[:count], kind="stable")]
-        starts, counts = np.empty(_RUNS, np.int64), np.empty(_RUNS, np.int64)
-        raster.project_perspective(
-            order,
-            g.vertices,
-            g.triangles,
-            g.normals,
-            g.vertex_start,
-            g.triangle_start,
-            camera.eye,
-            camera.axes,
-            camera.focal,
-            view.width,
-            view.height,
-            self._camera_points,
-            self._screen,
-            self._source,
-            starts,
-            counts,
-        )
-        return starts, counts
-
 
 def _camera_axes(orientation: np.ndarray) -> np.ndarray:
     """Return (3, 3) rows right, down, forward of a camera that looks along its x."""
     turn = rotation_matrix(orientation)
     return np.ascontiguousarray(np.stack([turn[:, 1], turn[:, 2], turn[:, 0]]))
-
-
-def _frustum_planes(camera: Camera, width: int, height: int) -> np.ndarray:
-    """Return the (4, 3) inward normals of the view's sides."""
-    right, down, forward = camera.axes
-    x, y = 0.5 * width / camera.focal, 0.5 * height / camera.focal
-    planes = np.stack(
-        [right + x * forward, -right + x * forward, down + y * forward, -down + y * forward]
-    )
-    return planes / np.linalg.norm(planes, axis=1, keepdims=True)
 
 
 def _lamp_light(world: World) -> tuple[np.ndarray, np.ndarray]:

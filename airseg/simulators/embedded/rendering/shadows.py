@@ -8,6 +8,7 @@ import numpy as np
 
 from airseg.simulators.embedded.rendering import raster
 from airseg.simulators.embedded.rendering.stage import Stage
+from airseg.simulators.embedded.rendering.strips import in_strips
 from airseg.simulators.embedded.scene.world import FAR, Geometry
 
 RESTING_MAP_SIZE = 4096
@@ -17,6 +18,7 @@ MOVING_REACH_M = 70.0
 
 _LARGEST_CASTER_M = 100.0
 _KEPT_MAPS = 4
+_STRIPS = 16
 
 
 @dataclass(frozen=True)
@@ -110,9 +112,11 @@ def _draw(
         screen,
     )
     nearest, triangle = np.empty((size, size), np.float32), np.empty((size, size), np.int32)
-    source = np.arange(count, dtype=np.int32)
-    starts, counts = np.zeros(1, np.int64), np.array([count])
-    raster.rasterize(screen, source, starts, counts, 64, nearest, triangle)
+    in_strips(
+        size,
+        lambda top, bottom: raster.draw_map_strip(screen, count, top, bottom, nearest, triangle),
+        size // _STRIPS,
+    )
     return nearest
 
 

@@ -274,7 +274,7 @@ def take(geometry: Geometry, parts: np.ndarray) -> Geometry:
     renumber[vertex_rows] = np.arange(len(vertex_rows), dtype=np.int32)
     vertex_counts = geometry.vertex_start[parts + 1] - geometry.vertex_start[parts]
     triangle_counts = geometry.triangle_start[parts + 1] - geometry.triangle_start[parts]
-    columns = ("center", "radius", "origin", "axes", "size", "color", "material", "level")
+    columns = "center radius origin axes size low high color material level".split()
     return Geometry(
         vertices=geometry.vertices[vertex_rows],
         triangles=renumber[geometry.triangles[triangle_rows]],

@@ -64,6 +64,7 @@ class Geometry:
         vertex_start, triangle_start: (P + 1,) int32, where each part begins.
         center, radius: (P, 3) and (P,) float32, bounding spheres.
         origin, axes, size: (P, 3), (P, 3, 3) rows are local axes in the world, (P, 3); float32.
+        low, high: (P, 3) float32, the box that holds a part: along its axes, in sizes.
         color: (P, 3) float32, linear albedo.
         material, level, object_index: (P,) int32.
         is_round: (P,) bool, shade as an ellipsoid rather than flat.
@@ -80,6 +81,8 @@ class Geometry:
     origin: np.ndarray
     axes: np.ndarray
     size: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
     color: np.ndarray
     material: np.ndarray
     level: np.ndarray
@@ -260,7 +263,7 @@ def triangle_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 def _bake(parts: list[tuple]) -> Geometry:
     vertices, triangles, vertex_start, triangle_start = [], [], [0], [0]
-    columns: dict[str, list] = {k: [] for k in ("origin", "axes", "size", "radius")}
+    columns: dict[str, list] = {k: [] for k in ("origin", "axes", "size", "radius", "low", "high")}
     for _, solid, origin, turn, size, _, _, _ in parts:
         local, faces = mesh(solid)
         vertices.append((local * np.array(size)) @ turn.T + np.array(origin))
@@ -270,6 +273,8 @@ def _bake(parts: list[tuple]) -> Geometry:
         columns["origin"].append(origin)
         columns["axes"].append(turn.T)
         columns["size"].append(size)
+        columns["low"].append(local.min(0))
+        columns["high"].append(local.max(0))
         columns["radius"].append(np.linalg.norm(size) / 2 * 1.05)
     points = np.concatenate(vertices).astype(np.float32)
     faces = np.concatenate(triangles).astype(np.int32)
@@ -287,6 +292,8 @@ def _bake(parts: list[tuple]) -> Geometry:
         origin=origin,
         axes=np.array(columns["axes"], np.float32),
         size=np.array(columns["size"], np.float32),
+        low=np.array(columns["low"], np.float32),
+        high=np.array(columns["high"], np.float32),
         color=np.array([p[5] for p in parts], np.float32),
         material=np.array([p[6] for p in parts], np.int32),
         level=np.array([p[7] for p in parts], np.int32),
