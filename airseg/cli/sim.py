@@ -48,6 +48,18 @@ import click
     type=click.IntRange(min=1),
     help="Which captures go wrong.",
 )
+@click.option(
+    "--clock",
+    default="simulated",
+    show_default=True,
+    help="simulated: exact steps, the same bytes again; airsim: AirSim's own, in wall time.",
+)
+@click.option(
+    "--ideal",
+    multiple=True,
+    metavar="NAME",
+    help="Be kinder than AirSim: immediate-poses, full-reset, keep-nan or first-vehicle.",
+)
 @click.option("--exit-with-stdin", is_flag=True, help="Stop when standard input closes.")
 def command(
     world: str,
@@ -60,6 +72,8 @@ def command(
     list_methods: bool,
     fault: str | None,
     fault_every: int,
+    clock: str,
+    ideal: tuple[str, ...],
     exit_with_stdin: bool,
 ) -> None:
     """Run the embedded simulator, which speaks AirSim's RPC.
@@ -81,7 +95,7 @@ def command(
         click.echo(support_markdown(), nl=False)
         return
     options = EmbeddedOptions(
-        world, seed, host, port, settings, sim_mode, dialect, fault, fault_every
+        world, seed, host, port, settings, sim_mode, dialect, fault, fault_every, clock, ideal
     )
     server = EmbeddedServer(options)
     click.echo("airseg sim: preparing the renderer; the first run compiles it ...", err=True)
@@ -91,6 +105,8 @@ def command(
         if exit_with_stdin:
             threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
         objects = len(server.simulation.world.objects)
+        if ideal:
+            click.echo(f"airseg sim: kinder than AirSim: {', '.join(ideal)}", err=True)
         click.echo(
             f"airseg sim: listening on {server.host}:{server.port}, world {world}, seed {seed}, "
             f"{server.settings.sim_mode}, {objects} objects. Ctrl-C stops it."

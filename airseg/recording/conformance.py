@@ -7,6 +7,7 @@ in its `apis.md`, `image_apis.md` and `settings.md`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -72,6 +73,8 @@ class _Patient:
     def place(self, north: float) -> None:
         """Put the vehicle somewhere 3 m above the street, looking North."""
         self.client.simSetVehiclePose(Pose(Vector3r(north, 0.0, -3.0), Quaternionr()), True)
+        with contextlib.suppress(RpcError):  # ComputerVision mode shows it at once
+            self.client.simContinueForTime(0.0)
 
 
 def examine(client: Any) -> Iterator[Check]:

@@ -45,6 +45,8 @@ class EmbeddedProcess:
         command = [sys.executable, "-m", "airseg", "sim", "--port", "0", "--exit-with-stdin"]
         command += ["--host", DEFAULT_HOST, "--world", self._world, "--seed", str(self._seed)]
         command += ["--settings", str(settings)]
+        # A simulator of our own begins anew with each flight, so that it can be repeated.
+        command += ["--ideal", "full-reset"]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

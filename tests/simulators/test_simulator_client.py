@@ -62,6 +62,7 @@ def test_bytes_that_are_no_message_are_malformed(data):
 def test_numpy_numbers_can_be_arguments(client):
     client.simPause(True)  # else it falls between the two calls
     client.simSetVehiclePose(Pose(Vector3r(np.float32(1.5), np.float64(2), np.int64(-3))), True)
+    client.simContinueForTime(0.0)
     place = client.simGetVehiclePose().position
     assert (place.x_val, place.y_val, place.z_val) == (1.5, 2.0, -3.0)
 

@@ -56,13 +56,20 @@ class Stepper:
         owed = began_ns + (frame - first) * step_ns - timestamp_ns
         self._owed_ns = max(-step_ns // 2, min(step_ns // 2, owed))
 
+    def settle(self) -> None:
+        """Let what is seen follow the poses that were set, while time stands still."""
+        if self.is_steppable:
+            self._continue(0.0)
+
     def advance(self, span_ns: int) -> None:
         """Let a span of time pass, then stand still."""
         if span_ns <= 0 or not self.is_steppable:
             return
-        span_ns += self._owed_ns
+        self._continue((span_ns + self._owed_ns) / 1e9)
+
+    def _continue(self, seconds: float) -> None:
         try:
-            self._client.simContinueForTime(span_ns / 1e9)
+            self._client.simContinueForTime(seconds)
         except Exception as cause:
             # Both our client's error and the official client's carry AirSim's text.
             if "not implemented" not in str(cause) and "could not find" not in str(cause):
@@ -135,6 +142,10 @@ class PoseFlight:
         self._stepper.observe(frame, timestamp_ns, self._plan.step_ns)
 
     def _place(self, frame: int) -> None:
+        self._set_poses(frame)
+        self._stepper.settle()
+
+    def _set_poses(self, frame: int) -> None:
         for name, path in self._paths.items():
             # Without a name, clients of one vehicle need no third argument.
             more = (name,) if name else ()
@@ -147,7 +158,7 @@ class RealtimeFlight(PoseFlight):
     def begin(self) -> None:
         self._client.simPause(False)
         self._slot = 0
-        self._place(0)
+        self._set_poses(0)
         self._began_s = time.monotonic()
 
     def skip_to(self, frame: int, slot: int) -> None:
@@ -161,7 +172,7 @@ class RealtimeFlight(PoseFlight):
         if self._slot >= len(self._paths[""]):
             return False
         time.sleep(max(0.0, self._began_s + self._slot * step_s - time.monotonic()))
-        self._place(self._slot)
+        self._set_poses(self._slot)
         return True
 
     def velocity(self, frame: int, vehicle: str) -> np.ndarray:
@@ -196,6 +207,7 @@ class _DynamicFlight(ABC):
         self._client.enableApiControl(True)
         self._client.armDisarm(True)
         self._client.simSetVehiclePose(_pose_of(self._path, 0), True)
+        self._stepper.settle()
         self._set_off()
 
     def skip_to(self, frame: int, slot: int) -> None:

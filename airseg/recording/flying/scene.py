@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from airseg.errors import SimulatorError
+from airseg.errors import AirsegError, SimulatorError
 from airseg.flight.plan import FlightPlan
 from airseg.recording.flying.mesh_ids import (
     Palette,
@@ -90,6 +91,8 @@ class SceneIds:
         if self._palette is None:
             self._client.simPause(True)
             self._client.simSetVehiclePose(start, True)
+            with contextlib.suppress(AirsegError):  # ComputerVision mode shows it at once
+                self._client.simContinueForTime(0.0)
             ids = sorted(self._ids.values())
             self._palette = measure_palette(
                 self._client, capture, ids, lambda done: progress(done, len(ids))

@@ -17,7 +17,7 @@ from airseg.simulators.embedded.rpc.method_table import all_methods
 from airseg.simulators.embedded.rpc.rpc_server import RpcServer
 from airseg.simulators.embedded.scene.world import World
 from airseg.simulators.embedded.settings import Settings, default_settings, read_settings
-from airseg.simulators.embedded.simulation import Simulation
+from airseg.simulators.embedded.simulation import CLOCKS, IDEALS, Behaviour, Simulation
 from airseg.simulators.embedded.worlds.catalogue import build_world
 
 
@@ -32,6 +32,7 @@ class EmbeddedOptions:
         sim_mode: vehicle mode when there is no settings file.
         dialect: of the RPC, ``airsim`` (1.8) or ``cosys`` (Cosys-AirSim 3).
         fault, fault_every: what goes wrong at every how many captures; see `faults`.
+        clock, ideal: see `Behaviour`; the clock's chance has the world's seed.
     """
 
     world: str = "neighborhood"
@@ -43,6 +44,8 @@ class EmbeddedOptions:
     dialect: str = "airsim"
     fault: str | None = None
     fault_every: int = 10
+    clock: str = "simulated"
+    ideal: tuple[str, ...] = ()
 
 
 class EmbeddedServer:
@@ -65,7 +68,8 @@ class EmbeddedServer:
         if options.dialect not in DIALECTS:
             hint = did_you_mean(options.dialect, DIALECTS) or f" Dialects: {', '.join(DIALECTS)}."
             raise SettingsError(f"there is no dialect '{options.dialect}'.{hint}")
-        self.simulation = Simulation(world, Renderer(world), settings, options.dialect)
+        behaviour = _behaviour(options)
+        self.simulation = Simulation(world, Renderer(world), settings, options.dialect, behaviour)
         methods = all_methods(self.simulation)
         if options.fault:
             methods = with_fault(methods, options.fault, options.fault_every)
@@ -121,3 +125,16 @@ def resolve_settings(options: EmbeddedOptions) -> Settings:
     if options.port is not None:
         settings = replace(settings, port=options.port)
     return settings
+
+
+def _behaviour(options: EmbeddedOptions) -> Behaviour:
+    """Check the names of clock and ideals."""
+    for what, given, known in (
+        ("clock", (options.clock,), CLOCKS),
+        ("ideal", options.ideal, tuple(IDEALS)),
+    ):
+        for name in given:
+            if name not in known:
+                hint = did_you_mean(name, known) or f" There are: {', '.join(known)}."
+                raise SettingsError(f"there is no {what} '{name}'.{hint}")
+    return Behaviour(options.clock, options.seed, frozenset(options.ideal))

@@ -161,6 +161,7 @@ class _File(_Tolerant):
     ApiServerPort: int = Field(DEFAULT_PORT, ge=0, le=65535)
     LocalHostIp: str = DEFAULT_HOST
     ClockSpeed: float = Field(1.0, gt=0)
+    ClockType: Literal["", "SteppableClock", "ScalableClock"] = ""
     CameraDefaults: CameraSetting = CameraSetting()
     ExternalCameras: dict[str, CameraSetting] = {}
     Vehicles: dict[str, VehicleSetting] = {}
@@ -178,6 +179,7 @@ class Settings:
         sim_mode: one of `SIM_MODES`.
         host, port: where to listen.
         clock_speed: simulator seconds a wall second.
+        clock_type: of AirSim's clocks, or an empty text for the mode's own.
         camera_defaults: what cameras without settings of their own have.
         vehicles: by name; at least one.
         origin: of the world, on the globe.
@@ -191,6 +193,7 @@ class Settings:
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     clock_speed: float = 1.0
+    clock_type: str = ""
     camera_defaults: CameraSetting = field(default_factory=lambda: _LARGE)  # type: ignore[has-type]
     vehicles: dict[str, VehicleSetting] = field(
         default_factory=lambda: {"SimpleFlight": VehicleSetting()}
@@ -199,6 +202,12 @@ class Settings:
     external_cameras: dict[str, CameraSetting] = field(default_factory=dict)
     sensors: dict[str, SensorSetting] = field(default_factory=dict)
     recording: RecordingSetting = field(default_factory=RecordingSetting)
+
+    @property
+    def is_steppable(self) -> bool:
+        """Whether AirSim would take its SteppableClock, which multirotors have by default."""
+        own = "SteppableClock" if self.sim_mode == "Multirotor" else "ScalableClock"
+        return (self.clock_type or own) == "SteppableClock"
 
 
 _LARGE = CameraSetting(
@@ -242,6 +251,7 @@ def parse_settings(text: str, source: str = "settings") -> Settings:
         host=file.LocalHostIp or DEFAULT_HOST,
         port=file.ApiServerPort,
         clock_speed=file.ClockSpeed,
+        clock_type=file.ClockType,
         camera_defaults=file.CameraDefaults,
         vehicles=file.Vehicles or {_DEFAULT_VEHICLE[mode]: VehicleSetting()},
         origin=file.OriginGeopoint,

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from airseg.simulators.embedded.clock import SimulationClock
+from airseg.simulators.embedded.clock import Clock, SimulatedClock
 from airseg.simulators.embedded.rendering.renderer import AFTERNOON_SUN, Atmosphere, Renderer
 from airseg.simulators.embedded.rendering.stage import Placement
 from airseg.simulators.embedded.scene.world import World, WorldObject
@@ -23,6 +23,7 @@ from airseg.simulators.embedded.sensing.segmentation_ids import SegmentationIds
 from airseg.simulators.embedded.settings import Settings, VehicleSetting
 from airseg.simulators.embedded.vehicles.body_shapes import car_geometry, drone_geometry
 from airseg.simulators.embedded.vehicles.vehicle import VEHICLES, Car, Multirotor, Vehicle
+from airseg.simulators.embedded.wall_clock import AirSimClock
 from airseg.simulators.protocol import WeatherParameter
 
 # What Unreal lists beside meshes: things without a mesh, which recorders and label maps must bear.
@@ -35,6 +36,33 @@ ENGINE_ACTORS = (
     "SkyLight_1",
     "WorldSettings_1",
 )
+
+
+CLOCKS = ("simulated", "airsim")
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How the simulation differs from AirSim on purpose, or does not.
+
+    Attributes:
+        clock: one of `CLOCKS`; ``simulated`` is exact and repeatable, ``airsim`` plays AirSim's.
+        seed: of what is drawn by chance.
+        ideal: names of `IDEALS` that hold.
+    """
+
+    clock: str = "simulated"
+    seed: int = 0
+    ideal: frozenset[str] = frozenset()
+
+
+IDEALS = {
+    "immediate-poses": "a pose that is set is seen at once, paused or not",
+    "full-reset": "reset sets time, objects, weather, light and cameras back as well",
+    "keep-nan": "components of a pose that are NaN keep their value",
+    "first-vehicle": "the vehicle without a name is the first of the file, not of the alphabet",
+}
+"""What AirSim does not do, and some would rather have; each can be switched on."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +87,22 @@ class Simulation:
         renderer: of that world.
         settings: vehicles, cameras and mode.
         dialect: ``airsim`` or ``cosys``; the latter has instance segmentation.
+        behaviour: its clock, and where it is kinder than AirSim.
     """
 
     def __init__(
-        self, world: World, renderer: Renderer, settings: Settings, dialect: str = "airsim"
+        self,
+        world: World,
+        renderer: Renderer,
+        settings: Settings,
+        dialect: str = "airsim",
+        behaviour: Behaviour | None = None,
     ) -> None:
         self.dialect = dialect
+        self.behaviour = behaviour or Behaviour()
         self.world, self.renderer, self.settings = world, renderer, settings
         self.lock = threading.RLock()
-        self.clock = SimulationClock(self._step, self.lock, settings.clock_speed)
+        self.clock = self._build_clock()
         ids = InstanceIds if dialect == "cosys" else SegmentationIds
         self.segmentation: SegmentationIds = ids(world)
         self._object_index: dict[str, int] = {}
@@ -82,7 +117,26 @@ class Simulation:
         self.weather_enabled = False
         self.weather = dict.fromkeys(WeatherParameter, 0.0)
         self._sun: _MovingSun | None = None
+        self._ticked_ns = self.clock.now_ns
         self.sun_brightness = 1.0
+
+    def _build_clock(self) -> Clock:
+        settings = self.settings
+        if self.behaviour.clock == "simulated":
+            return SimulatedClock(self._step, self.tick, self.lock, settings.clock_speed)
+        return AirSimClock(
+            self._step,
+            self.tick,
+            self.lock,
+            settings.clock_speed,
+            mode=settings.sim_mode,
+            steppable=settings.is_steppable,
+            seed=self.behaviour.seed,
+        )
+
+    def is_ideal(self, name: str) -> bool:
+        """Tell whether one of `IDEALS` holds."""
+        return name in self.behaviour.ideal
 
     def add_vehicle(self, name: str, setting: VehicleSetting) -> None:
         """Add a vehicle of the kind that the simulation's mode has."""
@@ -102,7 +156,7 @@ class Simulation:
     def body_placements(self) -> dict[int, Placement]:
         """Return where the bodies of vehicles are, by object index."""
         return {
-            vehicle.body_index: Placement(vehicle.body.position, vehicle.body.orientation)
+            vehicle.body_index: Placement(vehicle.actor.position, vehicle.actor.orientation)
             for vehicle in self.vehicles.values()
             if vehicle.body_index is not None
         }
@@ -168,19 +222,31 @@ class Simulation:
         return self._object_index.get(name)
 
     def reset(self) -> None:
-        """Go back to the start: vehicles, objects, weather, light and time. A pause goes on."""
+        """Bring the vehicles back to their start; the rest of the world stays as it is.
+
+        Time goes on, and so does a pause. With the ideal ``full-reset`` objects, weather, light,
+        cameras and time go back to the start, too.
+        """
         with self.lock:
-            self.renderer.reset()
-            self.segmentation.keep(len(self.world.objects))
+            full = self.is_ideal("full-reset")
+            if full:
+                self._reset_world()
             for vehicle in self.vehicles.values():
                 vehicle.reset()
-                self._add_body(vehicle)
+                if full:
+                    self._add_body(vehicle)
             for camera in self._all_cameras():
-                camera.forget()
-            self.weather_enabled = False
-            self.weather = dict.fromkeys(WeatherParameter, 0.0)
-            self._sun, self.sun_brightness = None, 1.0
-            self.clock.reset()
+                camera.forget_instants()
+            self.clock.restart_world(from_the_start=full)
+
+    def _reset_world(self) -> None:
+        self.renderer.reset()
+        self.segmentation.keep(len(self.world.objects))
+        for camera in self._all_cameras():
+            camera.forget()
+        self.weather_enabled = False
+        self.weather = dict.fromkeys(WeatherParameter, 0.0)
+        self._sun, self.sun_brightness = None, 1.0
 
     def _all_cameras(self) -> list[Camera]:
         mounted = [c for cameras in self.cameras.values() for c in cameras.values()]
@@ -234,11 +300,24 @@ class Simulation:
         """Where the sun stands now, see `Atmosphere.sun_direction`."""
         if self._sun is None:
             return AFTERNOON_SUN
-        return sun_direction(self._sun.moment(self.clock.now_ns), self.settings.origin.Latitude)
+        moment = self._sun.moment(max(self._ticked_ns, self._sun.since_ns))
+        return sun_direction(moment, self.settings.origin.Latitude)
 
-    def _step(self, span_ns: int) -> None:
+    def _step(self, count: int, step_ns: int) -> None:
+        first_ns = self.clock.now_ns - (count - 1) * step_ns
         for vehicle in self.vehicles.values():
-            vehicle.step(span_ns / 1e9, self.clock.now_ns)
+            vehicle.step_physics(count, step_ns, first_ns)
+
+    def tick(self) -> None:
+        """Let the game tick once: what is seen moves to where it is."""
+        self._ticked_ns = self.clock.now_ns
+        for vehicle in self.vehicles.values():
+            vehicle.tick(self._ticked_ns)
+
+    def pose_was_set(self, vehicle: Vehicle) -> None:
+        """Show a pose at once where that is wished; else the next tick does."""
+        if self.is_ideal("immediate-poses"):
+            vehicle.tick(self.clock.now_ns)
 
 
 def sun_direction(moment: datetime, latitude_deg: float) -> tuple[float, float, float]:

@@ -47,7 +47,7 @@ def test_vehicles_of_the_file_are_there_in_its_order(two_drones):
 
 
 def test_positions_count_from_each_vehicles_own_start(two_drones):
-    two_drones.call("simSetVehiclePose", pose(1, 2, -3), True, "Second")
+    two_drones.put(pose(1, 2, -3), "Second")
     read = two_drones.call("simGetVehiclePose", "Second")["position"]
     assert read == {"x_val": 1.0, "y_val": 2.0, "z_val": -3.0}
     assert two_drones.call("simGetVehiclePose", "First")["position"]["x_val"] == 0.0
@@ -68,7 +68,7 @@ def test_an_own_camera_has_its_own_size_and_the_others_the_defaults(two_drones):
 
 def test_an_order_to_one_vehicle_leaves_the_other_alone(two_drones):
     for name in ("First", "Second"):
-        two_drones.call("simSetVehiclePose", pose(down=-5), True, name)
+        two_drones.put(pose(down=-5), name)
     two_drones.call("enableApiControl", True, "Second")
     assert two_drones.call("isApiControlEnabled", "Second") is True
     assert two_drones.call("isApiControlEnabled", "First") is False

@@ -28,9 +28,16 @@ _GLIMPSE = (64, 48)
 
 @dataclass(frozen=True)
 class _Moment:
-    """What all images of a call share."""
+    """What all images of a call share: one frame.
+
+    Attributes:
+        time_ns: simulator time; world_ns: time of the world that is drawn.
+        atmosphere, bodies: of then.
+        vehicle: whose cameras look, or None.
+    """
 
     time_ns: int
+    world_ns: int
     atmosphere: Atmosphere
     bodies: dict[int, Placement]
     vehicle: Vehicle | None
@@ -65,6 +72,7 @@ class Capturing:
             if request.image_type not in list(ImageType):
                 names = ", ".join(t.name for t in ImageType)
                 raise ValueError(f"image type {request.image_type} is none of: {names}")
+        simulation.clock.begin_picture()
         with simulation.lock:
             found = [
                 simulation.find_camera(r.camera_name, vehicle_name, external) for r in requests
@@ -75,6 +83,7 @@ class Capturing:
             ]
             moment = _Moment(
                 simulation.clock.now_ns,
+                simulation.clock.world_ns,
                 simulation.atmosphere(),
                 simulation.body_placements(),
                 found[0][0] if found else None,
@@ -98,14 +107,14 @@ class Capturing:
     ) -> Render:
         renderer = self._simulation.renderer
         look = camera.capture(ImageType.Scene)
-        instant = renderer.instant(view, moment.time_ns, moment.bodies)
-        key = b"%d" % moment.time_ns + view.position.tobytes() + view.orientation.tobytes()
+        instant = renderer.instant(view, moment.world_ns, moment.bodies)
+        key = b"%d" % moment.world_ns + view.position.tobytes() + view.orientation.tobytes()
         before = camera.remember(key, instant)
         blurred = ImageType.Scene in kinds and look.MotionBlurAmount > 0
         wants_flow = blurred or any(kind in _FLOW for kind in kinds)
         render = renderer.render(
             view,
-            moment.time_ns,
+            moment.world_ns,
             moment.atmosphere,
             exposure=self._exposure(look, view, moment) if ImageType.Scene in kinds else 1.0,
             normals=ImageType.SurfaceNormals in kinds,
@@ -121,7 +130,7 @@ class Capturing:
             small = CameraView(view.position, view.orientation, view.fov_deg, *_GLIMPSE)
             glimpse = self._simulation.renderer.render(
                 small,
-                moment.time_ns,
+                moment.world_ns,
                 moment.atmosphere,
                 bodies=moment.bodies,
                 without=moment.own_body,
@@ -139,7 +148,7 @@ class Capturing:
     ) -> ImageResponse:
         if request.image_type == ImageType.Scene:
             kind = ImageType.Scene
-            render = develop(render, camera.capture(kind), camera.noise(kind), moment.time_ns)
+            render = develop(render, camera.capture(kind), camera.noise(kind), moment.world_ns)
         origin = moment.vehicle.origin if moment.vehicle else np.zeros(3)
         response = ImageResponse(
             camera_name=request.camera_name,
@@ -151,4 +160,8 @@ class Capturing:
             image_type=int(request.image_type),
         )
         segmentation = self._simulation.segmentation
-        return fill_response(response, request, render, segmentation, red_first=self._red_first)
+        fill_response(response, request, render, segmentation, red_first=self._red_first)
+        clock = self._simulation.clock
+        if clock.stamps_one_by_one:
+            response.time_stamp = clock.now_ns  # it is stamped once it has been read back
+        return response

@@ -101,6 +101,10 @@ class Camera:
         """Go back to how it was mounted, without any instant before."""
         self.offset, self.turn = self.mounted[0].copy(), self.mounted[1].copy()
         self.fov_deg, self.distortion = None, np.zeros(5)
+        self.forget_instants()
+
+    def forget_instants(self) -> None:
+        """Let the next image be the first: there is no motion since the one before."""
         self._shown = self._before = None
 
 
@@ -162,8 +166,8 @@ def camera_view(vehicle: Vehicle | None, camera: Camera, image_type: int) -> Cam
     if vehicle is None:
         position, orientation = camera.offset.copy(), camera.turn
     else:
-        position = vehicle.body.point(camera.offset)
-        orientation = quaternion_multiply(vehicle.body.orientation, camera.turn)
+        position = vehicle.actor.point(camera.offset)
+        orientation = quaternion_multiply(vehicle.actor.orientation, camera.turn)
     return CameraView(
         position,
         _stabilized(orientation, camera.settings),

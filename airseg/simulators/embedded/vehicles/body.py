@@ -14,6 +14,28 @@ _NEARBY_M = 30.0
 
 
 @dataclass
+class Actor:
+    """What of a vehicle is seen, and carries its cameras: it moves at ticks, not with the body.
+
+    Attributes:
+        position: (3,) NED, metres.
+        orientation: (4,) quaternion w x y z, body to world.
+    """
+
+    position: np.ndarray
+    orientation: np.ndarray
+
+    def move(self, position: np.ndarray, orientation: np.ndarray) -> None:
+        """Go somewhere; a place that is no number is no place, and the actor stays."""
+        if np.isfinite(position).all() and np.isfinite(orientation).all():
+            self.position, self.orientation = position.copy(), orientation.copy()
+
+    def point(self, offset: np.ndarray) -> np.ndarray:
+        """Return the (3,) world position of a (3,) point fixed to the actor."""
+        return self.position + rotate(self.orientation, offset)
+
+
+@dataclass
 class Body:
     """The motion of a vehicle in the world.
 
@@ -37,14 +59,10 @@ class Body:
         return quaternion_from_euler(self.roll, self.pitch, self.yaw)
 
     def place(self, position: np.ndarray, orientation: np.ndarray) -> None:
-        """Put the body somewhere at rest; components that are NaN keep their value."""
-        self.position = np.where(np.isnan(position), self.position, position)
-        if not np.isnan(orientation).any():
-            unit = orientation / (np.linalg.norm(orientation) or 1.0)
-            self.roll, self.pitch, self.yaw = euler_from_quaternion(unit)
-        self.velocity = np.zeros(3)
-        self.acceleration = np.zeros(3)
-        self.angular_velocity = np.zeros(3)
+        """Put the body somewhere; it goes on as fast as it went."""
+        self.position = np.array(position, float)
+        unit = orientation / (np.linalg.norm(orientation) or 1.0)
+        self.roll, self.pitch, self.yaw = euler_from_quaternion(unit)
 
     def kinematics(self, origin: np.ndarray) -> KinematicsState:
         """Return the state with positions relative to `origin`."""
@@ -55,10 +73,6 @@ class Body:
             angular_velocity=Vector3r.from_array(self.angular_velocity),
             linear_acceleration=Vector3r.from_array(self.acceleration),
         )
-
-    def point(self, offset: np.ndarray) -> np.ndarray:
-        """Return the (3,) world position of a (3,) point fixed to the body."""
-        return self.position + rotate(self.orientation, offset)
 
 
 class Obstacles:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from airseg.geometry import rotate, wrap_angle
 from airseg.simulators.embedded.scene.world import World
 from airseg.simulators.embedded.settings import VehicleSetting
-from airseg.simulators.embedded.vehicles.body import Body, Obstacles
+from airseg.simulators.embedded.vehicles.body import Actor, Body, Obstacles
 from airseg.simulators.embedded.vehicles.tasks import Attitude, FollowPath, Hold, Task, Wish
 from airseg.simulators.protocol import CarControls, CollisionInfo, RcData
 
@@ -17,7 +19,10 @@ HOVER_THROTTLE = 0.594
 
 
 class Vehicle:
-    """A body with a start, cameras, and a record of what it hit.
+    """A body with a start, an actor that shows it, and a record of what it hit.
+
+    The body is the truth, which physics moves; the actor is what is seen and carries the cameras,
+    and follows at ticks of the game. How the two hang together is each kind's own.
 
     Args:
         name: as in the settings.
@@ -37,39 +42,66 @@ class Vehicle:
         self.api_enabled = False
         self.wind = np.zeros(3)
         self.body = self._start()
+        self.actor = Actor(self.body.position.copy(), self.body.orientation)
 
     def _start(self) -> Body:
         roll, pitch, yaw = np.radians([self.setting.Roll, self.setting.Pitch, self.setting.Yaw])
         return Body(self.origin.copy(), float(yaw), float(roll), float(pitch))
 
     def reset(self) -> None:
-        """Go back to the start, disarmed."""
-        self.wind = np.zeros(3)
+        """Go back to the start, at once."""
         self.body = self._start()
+        self.actor.move(self.body.position, self.body.orientation)
         self.collision = CollisionInfo()
         self.api_enabled = False
 
     def place(self, position: np.ndarray, orientation: np.ndarray) -> None:
-        """Teleport, at rest; position (3,) is global, NaN components keep their value."""
+        """Put the body somewhere at once, as fast as it is; position (3,) is global."""
         self.body.place(position, orientation)
 
-    def push(self, velocity: np.ndarray) -> None:
-        """Give the body a (3,) velocity, m/s NED."""
+    def set_kinematics(
+        self, position: np.ndarray, orientation: np.ndarray, velocity: np.ndarray
+    ) -> None:
+        """Set the body's motion; (3,) velocity in m/s NED.
+
+        Where the body is but a record, of cars and free cameras, it lasts until the next tick.
+        """
+        self.body.place(position, orientation)
         self.body.velocity = np.array(velocity, float)
+
+    def step_physics(self, count: int, step_ns: int, first_ns: int) -> None:
+        """Move the body by whole steps; `first_ns` is the time at the end of the first."""
+        for k in range(count):
+            self.step(step_ns / 1e9, first_ns + k * step_ns)
 
     def step(self, span_s: float, now_ns: int) -> None:
         """Move for a span of simulator time, seconds."""
 
-    def _collide(self, radius: float, now_ns: int) -> None:
-        hit = self.obstacles.push_out(self.body, radius, now_ns)
+    def tick(self, now_ns: int) -> None:
+        """Let the actor follow the body, as at every tick of the game."""
+        self.actor.move(self.body.position, self.body.orientation)
+
+    def _collide(self, body: Body, radius: float, now_ns: int) -> None:
+        hit = self.obstacles.push_out(body, radius, now_ns)
         if hit is not None:
             self.collision = hit
 
 
 class FreeCamera(Vehicle):
-    """ComputerVision mode: it goes where it is put, through anything."""
+    """ComputerVision mode: it goes where it is put, at once and through anything.
+
+    What the body is, a record of where the actor is, is written at ticks.
+    """
 
     has_api = False
+
+    def place(self, position: np.ndarray, orientation: np.ndarray) -> None:
+        self.actor.move(position, orientation / (np.linalg.norm(orientation) or 1.0))
+
+    def tick(self, now_ns: int) -> None:
+        still = np.zeros(3)
+        self.body.place(self.actor.position, self.actor.orientation)
+        self.body.velocity = self.body.angular_velocity = self.body.acceleration = still
 
 
 class Multirotor(Vehicle):
@@ -130,7 +162,7 @@ class Multirotor(Vehicle):
         else:
             self._accelerate(wish, span_s, powered=powered)
             self._tilt(span_s, powered=powered)
-        self._collide(self.RADIUS_M, now_ns)
+        self._collide(self.body, self.RADIUS_M, now_ns)
         self._stand_on_ground(now_ns)
 
     def _accelerate(self, wish: Wish, span_s: float, *, powered: bool) -> None:
@@ -218,7 +250,10 @@ class Multirotor(Vehicle):
 
 
 class Car(Vehicle):
-    """A car on its wheels: a bicycle that follows the ground."""
+    """A car on its wheels: a bicycle that follows the ground.
+
+    Its chassis moves; actor and body, a record of its motion, are copied from it at ticks.
+    """
 
     MAX_SPEED_MPS = 33.0
     RADIUS_M = 0.95
@@ -230,23 +265,29 @@ class Car(Vehicle):
 
     def __init__(self, name: str, setting: VehicleSetting, world: World) -> None:
         super().__init__(name, setting, world)
+        self.chassis = self._start()
         self.controls = CarControls()
         self.speed = 0.0
 
     def reset(self) -> None:
+        enabled = self.api_enabled
         super().reset()
+        self.api_enabled = enabled
+        self.chassis = self._start()
         self.controls, self.speed = CarControls(), 0.0
 
     def place(self, position: np.ndarray, orientation: np.ndarray) -> None:
-        super().place(position, orientation)
-        self.speed = 0.0
+        """Put the car somewhere at once; the record of its motion follows at the next tick."""
+        if np.isfinite([*position, *orientation]).all():
+            self.chassis.place(position, orientation)
+            self.actor.move(self.chassis.position, self.chassis.orientation)
 
-    def push(self, velocity: np.ndarray) -> None:
-        ahead = np.array([np.cos(self.body.yaw), np.sin(self.body.yaw), 0.0])
-        self.speed = float(np.clip(velocity @ ahead, -self.MAX_SPEED_MPS, self.MAX_SPEED_MPS))
+    def tick(self, now_ns: int) -> None:
+        self.body = replace(self.chassis)
+        super().tick(now_ns)
 
     def step(self, span_s: float, now_ns: int) -> None:
-        body, controls = self.body, self.controls
+        body, controls = self.chassis, self.controls
         before = self.speed
         throttle = float(np.clip(controls.throttle, -1, 1)) if self.api_enabled else 0.0
         if controls.is_manual_gear and controls.manual_gear < 0:
@@ -276,10 +317,10 @@ class Car(Vehicle):
 
     def _hit_things(self, now_ns: int) -> None:
         """Collide at bonnet height, where walls and other cars are."""
-        body = self.body
+        body = self.chassis
         body.position = body.position - np.array([0.0, 0.0, self._RIDE_HEIGHT_M])
         speed = body.velocity.copy()
-        self._collide(self.RADIUS_M - 0.4, now_ns)
+        self._collide(body, self.RADIUS_M - 0.4, now_ns)
         body.position[2] = self.world.ground_height(body.position[0], body.position[1])
         if not np.array_equal(speed, body.velocity):
             heading = np.array([np.cos(body.yaw), np.sin(body.yaw), 0.0])

@@ -98,7 +98,7 @@ def test_malformed_bytes_close_only_their_own_connection(simulator, raw, junk):
 def test_unknown_keys_of_a_struct_are_ignored_and_missing_ones_keep_their_defaults(raw):
     raw.call("simPause", True)
     odd = {"position": {"x_val": 2, "to_array": {}, "extra": [1]}, "to_msgpack": {}}
-    raw.call("simSetVehiclePose", odd, True, "")
+    raw.put(odd)
     read = raw.call("simGetVehiclePose", "")
     assert read["position"] == {"x_val": 2.0, "y_val": 0.0, "z_val": 0.0}
     assert read["orientation"]["w_val"] == 1.0

@@ -92,7 +92,7 @@ def floats(answer, channels=1):
 
 
 def put(client, *where, vehicle="Drone1", **turn):
-    client.call("simSetVehiclePose", pose(*where, **turn), True, vehicle)
+    client.put(pose(*where, **turn), vehicle)
 
 
 def test_every_image_type_comes_raw_as_png_and_as_floats(plain):

@@ -189,8 +189,12 @@ def test_a_car_needs_the_api(world):
     assert car.speed == 0
 
 
-def test_a_free_camera_stays_where_it_is_put_and_nan_keeps_a_value(world):
+def test_a_free_camera_stays_where_it_is_put_and_ignores_what_is_no_place(world):
     camera = FreeCamera("camera", VehicleSetting(X=10.0), world)
-    camera.place(np.array([np.nan, 2, -3]), np.array([np.nan] * 4))
+    camera.place(np.array([1.0, 2, -3]), np.array([1.0, 0, 0, 0]))
+    camera.place(np.array([np.nan, 9, 9]), np.array([1.0, 0, 0, 0]))
     run(camera, 1)
-    assert camera.body.position.tolist() == [10, 2, -3]
+    assert camera.actor.position.tolist() == [1, 2, -3]
+    assert camera.body.position.tolist() == [10, 0, 0]
+    camera.tick(0)
+    assert camera.body.position.tolist() == [1, 2, -3]

@@ -64,7 +64,7 @@ class DetectionApi:
         with simulation.lock:
             vehicle, camera = simulation.find_camera(camera_name, vehicle_name, external)
             view = camera_view(vehicle, camera, image_type)
-            now_ns, bodies = simulation.clock.now_ns, simulation.body_placements()
+            now_ns, bodies = simulation.clock.world_ns, simulation.body_placements()
         own = vehicle.body_index if vehicle else None
         seen = simulation.renderer.render(view, now_ns, bodies=bodies, without=own).object_index
         patterns = [re.compile(_as_expression(name)) for name in wanted.names]

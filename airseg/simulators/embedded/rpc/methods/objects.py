@@ -40,7 +40,7 @@ class ObjectApi:
             return Pose(Vector3r(nan, nan, nan), Quaternionr(nan, nan, nan, nan))
         with simulation.lock:
             found = simulation.body_placements().get(index)
-            now_ns = simulation.clock.now_ns
+            now_ns = simulation.clock.world_ns
         if found is not None:
             position, orientation = found.position, found.orientation
         else:

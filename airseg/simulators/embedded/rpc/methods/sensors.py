@@ -171,7 +171,7 @@ class SensorApi:
         simulation = self._simulation
         return Scene(
             simulation.renderer,
-            simulation.clock.now_ns,
+            simulation.clock.world_ns,
             simulation.body_placements(),
             vehicle.body_index if vehicle else None,
         )

@@ -86,23 +86,32 @@ class VehicleApi:
 
     @rpc("simGetVehiclePose", str)
     def pose(self, name: str) -> Pose:
-        """Return where a vehicle is, relative to its start."""
+        """Return where a vehicle is seen, relative to its start."""
         with self._simulation.lock:
             vehicle = self._simulation.vehicle(name)
             return Pose(
-                Vector3r.from_array(vehicle.body.position - vehicle.origin),
-                Quaternionr.from_array(vehicle.body.orientation),
+                Vector3r.from_array(vehicle.actor.position - vehicle.origin),
+                Quaternionr.from_array(vehicle.actor.orientation),
             )
 
     @rpc("simSetVehiclePose", Pose, bool, str)
     def set_pose(self, pose: Pose, ignore_collision: bool, name: str) -> None:
-        """Put a vehicle somewhere, relative to its start; NaN components keep their value."""
-        with self._simulation.lock:
-            vehicle = self._simulation.vehicle(name)
+        """Put a vehicle somewhere, relative to its start.
+
+        A multirotor's body is there at once, as fast as it was; what is seen of it follows at the
+        next tick. Cars and free cameras are moved as they are seen, at once.
+        """
+        simulation = self._simulation
+        with simulation.lock:
+            vehicle = simulation.vehicle(name)
             position, orientation = pose.position.to_array(), pose.orientation.to_array()
-            if np.isinf([*position, *orientation]).any():
-                raise ValueError("the pose has a component that is infinite")
+            if simulation.is_ideal("keep-nan"):
+                actor = vehicle.actor
+                position = np.where(np.isnan(position), actor.position - vehicle.origin, position)
+                if np.isnan(orientation).any():
+                    orientation = actor.orientation
             vehicle.place(position + vehicle.origin, orientation)
+            simulation.pose_was_set(vehicle)
 
     @rpc("simGetGroundTruthKinematics", str)
     def kinematics(self, name: str) -> KinematicsState:
@@ -117,10 +126,11 @@ class VehicleApi:
         position, orientation = state.position.to_array(), state.orientation.to_array()
         velocity = state.linear_velocity.to_array()
         check_finite("the kinematics", *position, *orientation, *velocity)
-        with self._simulation.lock:
-            vehicle = self._simulation.vehicle(name)
-            vehicle.place(position + vehicle.origin, orientation)
-            vehicle.push(velocity)
+        simulation = self._simulation
+        with simulation.lock:
+            vehicle = simulation.vehicle(name)
+            vehicle.set_kinematics(position + vehicle.origin, orientation, velocity)
+            simulation.pose_was_set(vehicle)
 
     @rpc("simGetGroundTruthEnvironment", str)
     def environment(self, name: str) -> dict[str, Any]:

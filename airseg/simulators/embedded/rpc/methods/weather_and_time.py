@@ -11,7 +11,6 @@ from airseg.simulators.protocol import (
     WeatherParameter,
 )
 
-_FRAME_NS = 1_000_000_000 // 60
 _LONGEST_STEP_S = 3600
 
 
@@ -34,7 +33,7 @@ class WorldApi:
 
     @rpc("reset")
     def reset(self) -> None:
-        """Go back to the start; a pause goes on, so that what follows is repeatable."""
+        """Bring the vehicles back to their start; the world, time and a pause stay as they are."""
         self._simulation.reset()
 
     @rpc("simPause", bool)
@@ -49,17 +48,17 @@ class WorldApi:
 
     @rpc("simContinueForTime", float)
     def continue_for_time(self, seconds: float) -> None:
-        """Let exactly this much time pass, then stand still."""
+        """Let this much time pass, with one tick of the game at least, then stand still."""
         if not 0 <= seconds <= _LONGEST_STEP_S:
             raise ValueError(f"cannot continue for {seconds} seconds; at most {_LONGEST_STEP_S}")
-        self._simulation.clock.advance(round(seconds * 1e9))
+        self._simulation.clock.continue_for_time(seconds)
 
     @rpc("simContinueForFrames", int)
     def continue_for_frames(self, frames: int) -> None:
         """Let the time of this many rendered frames, at 60 a second, pass; then stand still."""
         if not 0 <= frames <= 60 * _LONGEST_STEP_S:
             raise ValueError(f"cannot continue for {frames} frames")
-        self._simulation.clock.advance(frames * _FRAME_NS)
+        self._simulation.clock.continue_for_frames(frames)
 
     @rpc("getSettingsString")
     def settings_string(self) -> str:
