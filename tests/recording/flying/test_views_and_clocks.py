@@ -35,7 +35,8 @@ def serve(world, tmp_path, plan=None, **fields):
     path = small_settings(tmp_path / "settings.json")
     if plan is not None:
         path.write_text(settings_text([("plan", plan)]))
-    server = EmbeddedServer(EmbeddedOptions(port=0, settings=path, **fields), world)
+    options = EmbeddedOptions(port=0, settings=path, ideal=("full-reset",), **fields)
+    server = EmbeddedServer(options, world)
     server.warm_up()
     return server
 

@@ -42,7 +42,8 @@ def serve(world, tmp_path_factory):
     def start(**camera):
         path = tmp_path_factory.mktemp("settings") / "settings.json"
         path.write_text(json.dumps(settings_text(**camera)))
-        server = EmbeddedServer(EmbeddedOptions(port=0, settings=path), world)
+        options = EmbeddedOptions(port=0, settings=path, ideal=("full-reset",))
+        server = EmbeddedServer(options, world)
         server.start()
         client = RawClient(server.port)
         client.call("simPause", True)
