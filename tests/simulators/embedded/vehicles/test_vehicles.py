@@ -22,6 +22,8 @@ def run(vehicle, seconds, watch=lambda vehicle: None):
     for k in range(round(seconds / STEP_S)):
         vehicle.step(STEP_S, k)
         watch(vehicle)
+    if isinstance(vehicle, Car):
+        vehicle.tick(0)
 
 
 def result(task):
