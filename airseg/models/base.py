@@ -89,6 +89,13 @@ class VideoSegmenter(nn.Module, ABC):
             Logits (B, T, C, h, w), and the memory after the last frame.
         """
 
+    def coarse_standing(self, frames: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+        """Return `coarse` of a camera that stands still: for costs, where no exact flow is known."""
+        if not self.wants_flow:
+            return self.coarse(frames, memory)
+        batch, times, _, height, width = frames.shape
+        return self.coarse(frames, memory, frames.new_zeros(batch, times, 2, height, width))
+
     def training_outputs(self, frames: Tensor, memory: Any = None) -> tuple[TrainingOutputs, Any]:
         """Return what to train on: weighted logits (B, T, C, h, w), the main ones first."""
         logits, memory = self.coarse(frames, memory)

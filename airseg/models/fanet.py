@@ -198,7 +198,8 @@ class FANet(VideoSegmenter):
             for c in backbone.channels
         ]
         self.ffm_4, self.ffm_8, self.ffm_16, self.ffm_32 = levels
-        self.clslayer_8 = _Classifier(2 * _SMOOTH, 256, num_classes)
+        self.feature_channels = 2 * _SMOOTH
+        self.clslayer_8 = _Classifier(self.feature_channels, 256, num_classes)
         self.clslayer_32 = _Classifier(_SMOOTH, 64, num_classes) if auxiliary else None
         self.clslayer_16 = _Classifier(_SMOOTH, 64, num_classes) if auxiliary else None
 
@@ -225,13 +226,18 @@ class FANet(VideoSegmenter):
                 y; for ``motion``, in place of the estimate. The embedded simulator's optical flow
                 has the other sign.
         """
-        outputs, memory = self._run(frames, memory, flow, with_auxiliary=False)
+        outputs, memory, _ = self._run(frames, memory, flow, with_auxiliary=False)
         return outputs[0], memory
+
+    def featured(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the classifier sees, (B, 256, H / 8, W / 8), and logits, of single frames."""
+        outputs, _, joined = self._run(frames[:, None], None, None, with_auxiliary=False)
+        return joined, outputs[0][:, 0]
 
     def training_outputs(
         self, frames: Tensor, memory: ContextMemory | None = None, flow: Tensor | None = None
     ) -> tuple[list[tuple[float, Tensor]], ContextMemory]:
-        outputs, memory = self._run(frames, memory, flow, with_auxiliary=True)
+        outputs, memory, _ = self._run(frames, memory, flow, with_auxiliary=True)
         weights = [1.0] + [_AUX_WEIGHT] * (len(outputs) - 1)
         return list(zip(weights, outputs, strict=True)), memory
 
@@ -301,7 +307,7 @@ class FANet(VideoSegmenter):
         flow: Tensor | None,
         *,
         with_auxiliary: bool,
-    ) -> tuple[list[Tensor], ContextMemory]:
+    ) -> tuple[list[Tensor], ContextMemory, Tensor]:
         batch, times = frames.shape[:2]
         flat = self.normalize(frames.flatten(0, 1)).contiguous(memory_format=torch.channels_last)
         f4, f8, f16, f32 = self.resnet(flat)
@@ -325,7 +331,7 @@ class FANet(VideoSegmenter):
             outputs.append(self.clslayer_32(self.ffm_32.smooth(a32)))
             outputs.append(self.clslayer_16(smooth16))
         shaped = [o.unflatten(0, (batch, times)) for o in outputs]
-        return shaped, ContextMemory((m4, m8, m16, m32), weight, last)
+        return shaped, ContextMemory((m4, m8, m16, m32), weight, last), joined
 
 
 def _resize(x: Tensor, like: Tensor) -> Tensor:

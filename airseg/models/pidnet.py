@@ -171,7 +171,7 @@ class PIDNet(VideoSegmenter):
             boundary; without, the network is the published one for inference.
 
     Attributes:
-        feature_channels: of `features`.
+        feature_channels: of what the classifier sees.
     """
 
     paper = "PIDNet (Xu et al., CVPR 2023)"
@@ -213,16 +213,13 @@ class PIDNet(VideoSegmenter):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def features(self, frames: Tensor) -> Tensor:
-        """Return the fused features (B, 4 w, H / 8, W / 8) of frames (B, 3, H, W)."""
-        return self._branches(frames)[0]
-
-    def classify(self, features: Tensor) -> Tensor:
-        """Return logits of `features`."""
-        return self.final_layer(features)
+    def featured(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the classifier sees, (B, 4 w, H / 8, W / 8), and logits, of single frames."""
+        features = self._branches(frames)[0]
+        return features, self.final_layer(features)
 
     def coarse(self, frames: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
-        logits = self.classify(self.features(frames.flatten(0, 1)))
+        _, logits = self.featured(frames.flatten(0, 1))
         return logits.unflatten(0, frames.shape[:2]), memory
 
     def training_outputs(self, frames: Tensor, memory: Any = None) -> tuple[TrainingOutputs, Any]:
@@ -231,7 +228,7 @@ class PIDNet(VideoSegmenter):
             return super().training_outputs(frames, memory)
         shape = frames.shape[:2]
         fused, detail, boundary = self._branches(frames.flatten(0, 1))
-        logits = self.classify(fused).unflatten(0, shape)
+        logits = self.final_layer(fused).unflatten(0, shape)
         edges = self.seghead_d(boundary).unflatten(0, shape)
         outputs: TrainingOutputs = [
             (1.0, logits),

@@ -26,6 +26,7 @@ _MODULES = tuple(
         "pidnet",
         "smoothing",
         "past_attention",
+        "similarity_propagation",
         "baselines",
     )
 )

@@ -145,6 +145,16 @@ class SegFormer(_EncoderDecoder):
 
     paper = "SegFormer (Xie et al., NeurIPS 2021)"
 
+    @property
+    def feature_channels(self) -> int:
+        """Channels of what the classifier sees."""
+        return self.decode_head.linear_pred.in_channels
+
+    def featured(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the classifier sees and logits, at a quarter of the size, of frames."""
+        fused = self._fused(frames[:, None])
+        return fused, self.decode_head.predict(fused)
+
     def coarse(self, frames: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
         logits = self.decode_head.predict(self._fused(frames))
         return logits.unflatten(0, frames.shape[:2]), memory

@@ -26,6 +26,7 @@ from airseg.models.past_attention import PastAttentionSegFormer
 from airseg.models.pidnet import PIDNet
 from airseg.models.resnet import ResNet
 from airseg.models.resnet_vd import ResNetVd
+from airseg.models.similarity_propagation import SimilarityPropagation
 from airseg.models.smoothing import ExponentialMean, MajorityVote
 from airseg.models.tv3s import TV3S, MlpDecoder, SegFormer, TemporalDecoder
 
@@ -118,6 +119,10 @@ def library_network():
     return PerFrame(network, "a library", "", network)
 
 
+def ssp(**options):
+    return SimilarityPropagation(PIDNet(CLASSES, 8), **options)
+
+
 def sta(**options):
     encoder = mix_transformer()
     return PastAttentionSegFormer(encoder, MlpDecoder(encoder.channels, CLASSES, 16), **options)
@@ -170,6 +175,11 @@ SYSTEMS = {
     "segformer": System(
         lambda: SegFormer(mix_transformer(), MlpDecoder((8, 16, 20, 32), CLASSES, 16))
     ),
+    "ssp": System(lambda: ssp(), learning_rate=1e-2, exact=False),
+    "ssp-gated": System(
+        lambda: ssp(alignment="gated", space="logprob"), learning_rate=1e-2, exact=False
+    ),
+    "ssp-exact": System(lambda: Guided(ssp(alignment="exact")), learning_rate=1e-2, exact=False),
     "sta": System(lambda: sta(), exact=False),
     "sta-sum-single": System(lambda: sta(combine="sum", context="single", stages=(2, 4))),
     "sta-mean-learned": System(lambda: sta(combine="mean", learned=True), exact=False),

@@ -99,8 +99,8 @@ def count_gmacs(model: VideoSegmenter, frame: torch.Tensor) -> float:
     memory: Any = None
     with torch.no_grad():
         for _ in range(model.filling_frames):
-            _, memory = model.coarse(frame, memory)
+            _, memory = model.coarse_standing(frame, memory)
         with FlopCounterMode(display=False) as counter:
             for _ in range(model.period):
-                _, memory = model.coarse(frame, memory)
+                _, memory = model.coarse_standing(frame, memory)
     return counter.get_total_flops() / 2e9 / model.period

@@ -105,7 +105,7 @@ class Stream:
             return output.to("cpu") if self.setting.copies else output
 
     def _infer(self, frame: Tensor, memory: Any) -> tuple[Tensor, Any]:
-        logits, memory = self._model.coarse(frame, memory)
+        logits, memory = self._model.coarse_standing(frame, memory)
         if self.setting.output == "logits":
             return logits, memory
         return label_map(logits, frame.shape[-2:]), memory
@@ -123,7 +123,7 @@ class Stream:
         needed = max(self._model.filling_frames, 1)
         memory = None
         for i in range(self.period * -(-needed // self.period)):
-            _, memory = self._model.coarse(self._frames[i % len(self._frames)], memory)
+            _, memory = self._model.coarse_standing(self._frames[i % len(self._frames)], memory)
         return memory
 
     def _prepare(self) -> Callable[[Tensor], Tensor]:
@@ -158,8 +158,8 @@ class Stream:
         try:
             with self._context():
                 frame = self._upload(self._host[0])
-                _, memory = self._model.coarse(frame, None)
-                self._model.coarse(frame, memory)
+                _, memory = self._model.coarse_standing(frame, None)
+                self._model.coarse_standing(frame, memory)
             self.cast = "weights"
             return
         except RuntimeError as cause:
