@@ -90,7 +90,7 @@ class VideoSegmenter(nn.Module, ABC):
         """
 
     def coarse_standing(self, frames: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
-        """Return `coarse` of a camera that stands still: for costs, where no exact flow is known."""
+        """Return `coarse` of a camera that stands still: where no exact flow is known."""
         if not self.wants_flow:
             return self.coarse(frames, memory)
         batch, times, _, height, width = frames.shape
