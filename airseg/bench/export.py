@@ -3,7 +3,8 @@
 A memory grows while a stream begins, and an exported program has fixed shapes; so there is one
 program for each of the first frames, and one for all the others. Program 0 takes a frame alone,
 program i the memory after i frames; the last one goes on for ever. A network with key frames has
-two: program 0 runs on key frames, program 1 between them.
+two: program 0 runs on key frames, program 1 between them. Of one whose sub-networks take turns the
+last ones do so, too.
 """
 
 from __future__ import annotations
@@ -129,6 +130,8 @@ def export_model(
 
 def _count(model: VideoSegmenter) -> int:
     """Return how many programs a network's streams need."""
+    if model.rotates:
+        return model.filling_frames + model.period
     if model.period > 1:
         return 2
     return model.filling_frames + 1
@@ -136,6 +139,10 @@ def _count(model: VideoSegmenter) -> int:
 
 def _program_of(model: VideoSegmenter, frame: int) -> int:
     """Return which program runs a frame of a stream, counted from 0."""
+    if model.rotates and frame >= model.filling_frames:
+        return model.filling_frames + (frame - model.filling_frames) % model.period
+    if model.rotates:
+        return frame
     if model.period > 1:
         return 0 if frame % model.period == 0 else 1
     return min(frame, _count(model) - 1)
@@ -235,7 +242,10 @@ def _describe(
     model: VideoSegmenter, programs: list[_Program], paths: list[Path], height: int, width: int
 ) -> dict[str, Any]:
     """Return what somebody who runs the programs has to know."""
-    if model.period > 1:
+    if model.rotates:
+        turns = ", ".join(p.name for p in paths[model.filling_frames :])
+        order = f"one after the other; {turns} take turns from there on"
+    elif model.period > 1:
         order = f"{paths[0].name} on every {model.period}th frame, {paths[1].name} on the others"
     else:
         order = f"one after the other; {paths[-1].name} for all further frames"

@@ -41,6 +41,9 @@ class VideoSegmenter(nn.Module, ABC):
     period: int = 1
     """After how many frames the cost of a frame repeats."""
 
+    rotates: bool = False
+    """Whether the frames of a period go through different weights, which no key frame ends."""
+
     unbounded: bool = False
     """Whether logits depend on all earlier frames; `memory_depth` is then for training only."""
 
@@ -91,10 +94,10 @@ class VideoSegmenter(nn.Module, ABC):
 
     def coarse_standing(self, frames: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
         """Return `coarse` of a camera that stands still: where no exact flow is known."""
-        if not self.wants_flow:
-            return self.coarse(frames, memory)
         batch, times, _, height, width = frames.shape
-        return self.coarse(frames, memory, frames.new_zeros(batch, times, 2, height, width))
+        still = frames.new_zeros(batch, times, 2, height, width)
+        exact: tuple[Tensor, ...] = (still,) if self.wants_flow else ()
+        return self.coarse(frames, memory, *exact)
 
     def training_outputs(self, frames: Tensor, memory: Any = None) -> tuple[TrainingOutputs, Any]:
         """Return what to train on: weighted logits (B, T, C, h, w), the main ones first."""

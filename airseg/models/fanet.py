@@ -226,20 +226,27 @@ class FANet(VideoSegmenter):
                 y; for ``motion``, in place of the estimate. The embedded simulator's optical flow
                 has the other sign.
         """
-        outputs, memory, _ = self._run(frames, memory, flow, with_auxiliary=False)
-        return outputs[0], memory
+        joined, _, _, memory = self._join(frames, memory, flow)
+        return self.clslayer_8(joined).unflatten(0, frames.shape[:2]), memory
+
+    def features(self, frames: Tensor) -> Tensor:
+        """Return what the classifier sees, (B, 256, H / 8, W / 8), of single frames."""
+        return self._join(frames[:, None], None, None)[0]
 
     def featured(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the classifier sees, (B, 256, H / 8, W / 8), and logits, of single frames."""
-        outputs, _, joined = self._run(frames[:, None], None, None, with_auxiliary=False)
-        return joined, outputs[0][:, 0]
+        """Return `features`, and logits of them."""
+        features = self.features(frames)
+        return features, self.clslayer_8(features)
 
     def training_outputs(
         self, frames: Tensor, memory: ContextMemory | None = None, flow: Tensor | None = None
     ) -> tuple[list[tuple[float, Tensor]], ContextMemory]:
-        outputs, memory, _ = self._run(frames, memory, flow, with_auxiliary=True)
-        weights = [1.0] + [_AUX_WEIGHT] * (len(outputs) - 1)
-        return list(zip(weights, outputs, strict=True)), memory
+        joined, deepest, deep, memory = self._join(frames, memory, flow)
+        outputs = [(1.0, self.clslayer_8(joined))]
+        if self.clslayer_32 is not None and self.clslayer_16 is not None:
+            outputs.append((_AUX_WEIGHT, self.clslayer_32(self.ffm_32.smooth(deepest))))
+            outputs.append((_AUX_WEIGHT, self.clslayer_16(deep)))
+        return [(weight, o.unflatten(0, frames.shape[:2])) for weight, o in outputs], memory
 
     def memory_bytes(self, height: int, width: int) -> int:
         numbers = sum(KEY_CHANNELS * c for c in self.resnet.channels)
@@ -300,15 +307,11 @@ class FANet(VideoSegmenter):
             renamed[name] = value
         return renamed
 
-    def _run(
-        self,
-        frames: Tensor,
-        memory: ContextMemory | None,
-        flow: Tensor | None,
-        *,
-        with_auxiliary: bool,
-    ) -> tuple[list[Tensor], ContextMemory, Tensor]:
-        batch, times = frames.shape[:2]
+    def _join(
+        self, frames: Tensor, memory: ContextMemory | None, flow: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor, ContextMemory]:
+        """Return what the classifier sees, the attended 1/64, the smooth 1/32, and the memory."""
+        times = frames.shape[1]
         flat = self.normalize(frames.flatten(0, 1)).contiguous(memory_format=torch.channels_last)
         f4, f8, f16, f32 = self.resnet(flat)
         past = memory.products if memory else (None,) * 4
@@ -326,12 +329,7 @@ class FANet(VideoSegmenter):
         a4 = a4 + _resize(self.ffm_8.up(a8), a4)
         smooth4 = self.ffm_4.smooth(a4)
         joined = torch.cat([_resize(smooth16, smooth4), smooth4], 1)
-        outputs = [self.clslayer_8(joined)]
-        if with_auxiliary and self.clslayer_32 is not None and self.clslayer_16 is not None:
-            outputs.append(self.clslayer_32(self.ffm_32.smooth(a32)))
-            outputs.append(self.clslayer_16(smooth16))
-        shaped = [o.unflatten(0, (batch, times)) for o in outputs]
-        return shaped, ContextMemory((m4, m8, m16, m32), weight, last), joined
+        return joined, a32, smooth16, ContextMemory((m4, m8, m16, m32), weight, last)
 
 
 def _resize(x: Tensor, like: Tensor) -> Tensor:

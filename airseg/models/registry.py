@@ -27,6 +27,7 @@ _MODULES = tuple(
         "smoothing",
         "past_attention",
         "similarity_propagation",
+        "tdnet",
         "baselines",
     )
 )

@@ -28,6 +28,7 @@ from airseg.models.resnet import ResNet
 from airseg.models.resnet_vd import ResNetVd
 from airseg.models.similarity_propagation import SimilarityPropagation
 from airseg.models.smoothing import ExponentialMean, MajorityVote
+from airseg.models.tdnet import TemporallyDistributed
 from airseg.models.tv3s import TV3S, MlpDecoder, SegFormer, TemporalDecoder
 
 CLASSES = 5
@@ -123,6 +124,11 @@ def ssp(**options):
     return SimilarityPropagation(PIDNet(CLASSES, 8), **options)
 
 
+def tdnet(count, **options):
+    networks = [FANet(ResNet(18, width=8), CLASSES) for _ in range(count)]
+    return TemporallyDistributed(networks, CLASSES, size=(64, 96), **options)
+
+
 def sta(**options):
     encoder = mix_transformer()
     return PastAttentionSegFormer(encoder, MlpDecoder(encoder.channels, CLASSES, 16), **options)
@@ -180,6 +186,8 @@ SYSTEMS = {
         lambda: ssp(alignment="gated", space="logprob"), learning_rate=1e-2, exact=False
     ),
     "ssp-exact": System(lambda: Guided(ssp(alignment="exact")), learning_rate=1e-2, exact=False),
+    "tdnet": System(lambda: tdnet(2), steps=60),
+    "tdnet-3": System(lambda: tdnet(3, stride=2, norm="channel", auxiliary=True), steps=100),
     "sta": System(lambda: sta(), exact=False),
     "sta-sum-single": System(lambda: sta(combine="sum", context="single", stages=(2, 4))),
     "sta-mean-learned": System(lambda: sta(combine="mean", learned=True), exact=False),
