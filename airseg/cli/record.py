@@ -93,7 +93,7 @@ def command(
         kept: dict[str, object] = {"--mode": "realtime" if realtime else mode}
         kept |= {"--palette": palette, "--reconnect": reconnect_s or None}
         extra = [str(part) for flag, v in kept.items() if v is not None for part in (flag, v)]
-        record_fleet(fleet_file, out, ray, extra + ["--overwrite"] * overwrite, frames)
+        record_fleet(fleet_file, out, ray, extra, frames, overwrite=overwrite)
         return
     if ray:
         raise click.UsageError("--ray runs a fleet; give it with --fleet.")
@@ -149,7 +149,7 @@ def _unfinished(flights: list[Any], out: Path, options: Any) -> list[Any]:
     for flight in flights:
         done = None
         if not options.overwrite:
-            done = finished_recording(out / flight.name, flight, options.max_frames)
+            done = finished_recording(out / flight.name, flight, options)
         if done is None:
             todo.append(flight)
         else:

@@ -8,7 +8,13 @@ import click
 
 
 def record_fleet(
-    file: Path, out: Path, ray_address: str | None, extra: list[str], most_frames: int | None
+    file: Path,
+    out: Path,
+    ray_address: str | None,
+    extra: list[str],
+    most_frames: int | None,
+    *,
+    overwrite: bool,
 ) -> None:
     """Record the plans of a fleet file.
 
@@ -18,16 +24,19 @@ def record_fleet(
         ray_address: of a Ray cluster; None runs processes here.
         extra: arguments for each `airseg record`.
         most_frames: where each flight stops, if not at its end.
+        overwrite: whether to begin anew; once, so that what one try records the next one keeps.
     """
     from airseg.cli.display import progress_bar
     from airseg.documents import load_document
     from airseg.errors import RecordingError
     from airseg.flight.plan import load_plan
+    from airseg.recording.flying.recorder import erase_recording
     from airseg.recording.simulator_fleet import Fleet, local_processes, ray_cluster, run_fleet
 
     fleet = load_document(file, Fleet, RecordingError)
-    for plan in fleet.plans:
-        load_plan(plan)
+    for name, plan in [load_plan(text) for text in fleet.plans]:
+        if overwrite:
+            erase_recording(out / name, plan)
     slots = fleet.slots()
     place = ray_cluster(ray_address) if ray_address else local_processes(len(slots))
     with place as submit, progress_bar("frames") as progress:

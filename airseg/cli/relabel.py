@@ -67,6 +67,11 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Write class shares of each sequence and environment as CSV.",
 )
+@click.option(
+    "--keep-suspect",
+    is_flag=True,
+    help="Take frames that their recording calls suspect; the dataset then says so.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a file that is already there.")
 @click.option("--dry-run", is_flag=True, help="Count and check everything, write nothing.")
 def command(
@@ -84,6 +89,7 @@ def command(
     min_region: int,
     edge_band: int,
     report: Path | None,
+    keep_suspect: bool,
     overwrite: bool,
     dry_run: bool,
 ) -> None:
@@ -124,7 +130,7 @@ def command(
     if not kind:
         check_options(out, options)
     label_map = load_label_map(map_name)
-    preparation = prepare(inputs, label_map, splits, palette)
+    preparation = prepare(inputs, label_map, splits, palette, keep_suspect=keep_suspect)
     items = preparation.items
     _warn(preparation.warnings)
     with progress_bar("frames") as update:

@@ -1,13 +1,16 @@
 """Many plans over many simulators: each is kept busy, and what fails is tried elsewhere.
 
 A flight is one run of `airseg record` in a process of its own, so that a crash takes nothing else
-along, and a flight that failed is continued where it stopped by whoever takes it next.
+along, and a flight that failed is continued where it stopped by whoever takes it next. A plan goes
+back to a simulator where it failed only when no other one lives. A simulator that answers nobody is
+set aside for a while, which costs the plan nothing.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -22,8 +25,11 @@ from airseg.documents import StrictModel
 from airseg.errors import AirsegError, RecordingError
 from airseg.flight.plan import load_plan
 from airseg.flight.trajectory import plan_trajectory
+from airseg.simulators.client import NOBODY_ANSWERS
 
 _POLL_S = 0.5
+_SET_ASIDE_S = 5.0
+_SET_ASIDE_AT_MOST_S = 120.0
 
 Submit = Callable[[list[str]], "Future[tuple[int, str]]"]
 """Runs a command somewhere; the future gives its exit code and the last line it said."""
@@ -76,6 +82,34 @@ class Fleet(StrictModel):
 
 
 @dataclass
+class _Slot:
+    """A simulator of the fleet.
+
+    Attributes:
+        name: for messages; simulator: what it is.
+        silences: how often in a row it answered nobody; back_at: when it is tried again.
+    """
+
+    name: str
+    simulator: FleetSimulator
+    is_free: bool = True
+    silences: int = 0
+    back_at: float = 0.0
+
+    def set_aside(self) -> float:
+        """Leave it alone for a while, longer each time; return how many seconds."""
+        seconds = min(_SET_ASIDE_S * 2**self.silences, _SET_ASIDE_AT_MOST_S)
+        self.silences += 1
+        self.back_at = time.monotonic() + seconds
+        return seconds
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether it answered nobody when it was last tried, and rests."""
+        return self.silences > 0 and time.monotonic() < self.back_at
+
+
+@dataclass
 class _Job:
     """A flight of the fleet: how often it was tried, where it failed, and what was said."""
 
@@ -83,7 +117,7 @@ class _Job:
     plan: str
     planned: int
     tries: int = 0
-    failed_at: set[int] = field(default_factory=set)
+    failed_at: set[str] = field(default_factory=set)
     said: str = ""
 
 
@@ -114,43 +148,96 @@ def run_fleet(
         RecordingError: a plan failed as often as it may; the others are finished first.
     """
     jobs = [_job(text) for text in fleet.plans]
-    waiting, lost = deque(jobs), []
-    slots = fleet.slots()
-    free = list(range(len(slots)))
-    running: dict[Future[tuple[int, str]], tuple[_Job, int]] = {}
     if most_frames is not None:
         extra = [*extra, "--frames", str(most_frames)]
         for job in jobs:
             job.planned = min(job.planned, most_frames)
+    work = _Work(fleet, jobs, tell)
+    running: dict[Future[tuple[int, str]], tuple[_Job, _Slot]] = {}
     total, shown = sum(job.planned for job in jobs), -1
-    while waiting or running:
-        while free and waiting:
-            job, slot = _next(waiting, free)
-            job.tries += 1
-            running[submit(_command(job, slots[slot], fleet, out, extra))] = (job, slot)
-        done, _ = wait(running, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+    while work.waiting or running:
+        while pair := work.take():
+            job, slot = pair
+            running[submit(_command(job, slot.simulator, fleet, out, extra))] = (job, slot)
+        if running:
+            done, _ = wait(running, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+        else:
+            done = set()
+            time.sleep(_POLL_S)  # every simulator that could help is set aside
         for future in done:
             job, slot = running.pop(future)
-            free.append(slot)
-            code, job.said = _outcome(future)
-            if code == 0:
+            if work.settle(job, slot, *_outcome(future)):
                 tell(f"{job.name}: {_frames(out, job)} frames in {out / job.name}")
-            elif job.tries < fleet.tries:
-                job.failed_at.add(slot)
-                waiting.append(job)
-                tell(f"{job.name}: try {job.tries} failed, goes on elsewhere: {job.said}")
-            else:
-                lost.append(job)
         frames = sum(_frames(out, job) for job in jobs)
         if frames != shown:
             shown = frames
             progress("all plans", frames, total)
-    if lost:
+    if lost := work.lost:
         raise RecordingError(
-            f"{len(lost)} of {len(jobs)} plans failed {fleet.tries} times; {lost[0].name}: "
+            f"{len(lost)} of {len(jobs)} plans failed {fleet.tries} times; {lost[0].name}, "
             f"{lost[0].said} Run the same command again to go on."
         )
     return sum(_frames(out, job) for job in jobs)
+
+
+class _Work:
+    """Which plans wait, and which simulators may take them.
+
+    Attributes:
+        waiting: plans that nobody flies now; lost: those that failed as often as they may.
+    """
+
+    def __init__(self, fleet: Fleet, jobs: list[_Job], tell: Callable[[str], None]) -> None:
+        self._tries, self._tell = fleet.tries, tell
+        self.waiting, self.lost = deque(jobs), list[_Job]()
+        self._slots = [
+            _Slot(s.address or f"embedded simulator {number}", s)
+            for number, s in enumerate(fleet.slots())
+        ]
+
+    def take(self) -> tuple[_Job, _Slot] | None:
+        """Return the next plan and the free simulator that shall fly it, if there are any.
+
+        Raises:
+            RecordingError: not one simulator answers any more.
+        """
+        if self.waiting and all(slot.silences >= self._tries for slot in self._slots):
+            names = ", ".join(slot.name for slot in self._slots)
+            raise RecordingError(
+                f"no simulator of the fleet answers, each asked {self._tries} times: {names}. "
+                "Start them, and run the same command again to go on."
+            )
+        for job in self.waiting:
+            able = [s for s in self._slots if not s.is_aside and s.name not in job.failed_at]
+            # One that answers nobody does not keep a plan from those that do.
+            able = able or [s for s in self._slots if not s.is_aside]
+            if slot := next((s for s in able if s.is_free), None):
+                self.waiting.remove(job)
+                slot.is_free = False
+                return job, slot
+        return None
+
+    def settle(self, job: _Job, slot: _Slot, code: int, said: str) -> bool:
+        """Take note of how a try ended; tell whether the plan is recorded."""
+        slot.is_free = True
+        job.said = f"at {slot.name}: {said}"
+        if code == 0:
+            slot.silences = 0
+            return True
+        if NOBODY_ANSWERS in said:
+            seconds = slot.set_aside()
+            self.waiting.append(job)
+            self._tell(f"{slot.name} answers nobody; it is tried again in {seconds:g} s: {said}")
+            return False
+        slot.silences = 0
+        job.tries += 1
+        job.failed_at.add(slot.name)
+        if job.tries < self._tries:
+            self.waiting.append(job)
+            self._tell(f"{job.name}: try {job.tries} failed, goes on elsewhere: {job.said}")
+        else:
+            self.lost.append(job)
+        return False
 
 
 def _job(text: str) -> _Job:
@@ -165,14 +252,6 @@ def _outcome(future: Future[tuple[int, str]]) -> tuple[int, str]:
     except Exception as cause:  # whatever carries the commands has errors of its own
         words = str(cause).strip().splitlines() or [type(cause).__name__]
         return 1, f"its worker was lost: {words[0]}"
-
-
-def _next(waiting: deque[_Job], free: list[int]) -> tuple[_Job, int]:
-    """Take the next flight, and a free simulator at which it has not failed, if there is one."""
-    job = waiting.popleft()
-    slot = next((s for s in free if s not in job.failed_at), free[0])
-    free.remove(slot)
-    return job, slot
 
 
 def _command(

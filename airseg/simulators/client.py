@@ -36,6 +36,8 @@ from airseg.simulators.protocol import (
 from airseg.simulators.wire import Incomplete, Malformed, decode_message
 
 _FOREVER = 3.0e38
+NOBODY_ANSWERS = "no simulator answers at"
+"""What the error says, and only then, where there is nobody to talk to."""
 _T = TypeVar("_T")
 
 
@@ -64,7 +66,7 @@ class SimulatorClient:
         except (OSError, OverflowError) as cause:
             reason = getattr(cause, "strerror", None) or cause
             raise LostSimulatorError(
-                f"no simulator answers at {self.address} ({reason}). Start AirSim, or "
+                f"{NOBODY_ANSWERS} {self.address} ({reason}). Start AirSim, or "
                 "`airseg sim`, or let `airseg record --embedded` start one."
             ) from None
         self._socket.settimeout(None)
@@ -187,10 +189,14 @@ class SimulatorClient:
         """Learn the dialect.
 
         Raises:
+            LostSimulatorError: who listens there does not answer.
             SimulatorError: the server's version is unknown.
         """
-        self.ping()
-        version = self.getServerVersion()
+        try:
+            self.ping()
+            version = self.getServerVersion()
+        except LostSimulatorError as cause:
+            raise LostSimulatorError(f"{NOBODY_ANSWERS} {self.address}: {cause}") from None
         if version not in (1, 4):
             raise SimulatorError(
                 f"the simulator at {self.address} speaks version {version} of the protocol; "
@@ -240,6 +246,10 @@ class SimulatorClient:
     def simGetSegmentationObjectID(self, mesh_name: str) -> int:
         """Return a mesh's id; AirSim wants the name in lower case."""
         return self._ask(int, "simGetSegmentationObjectID", mesh_name)
+
+    def simGetObjectPose(self, object_name: str) -> Pose:
+        """Return where an object is, in the world; NaN for one that is not known."""
+        return self._ask(Pose.from_msgpack, "simGetObjectPose", object_name)
 
     def simGetImages(
         self, requests: list[ImageRequest], vehicle_name: str = "", external: bool = False

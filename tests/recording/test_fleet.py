@@ -3,12 +3,15 @@
 import sys
 from concurrent.futures import Future
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from command_line import run, said
 
 from airseg.errors import RecordingError
+from airseg.recording import simulator_fleet
 from airseg.recording.simulator_fleet import Fleet, run_command, run_fleet
+from airseg.simulators.client import NOBODY_ANSWERS
 
 GOOD = """\
 plans: [loop_walk, roofs]
@@ -56,7 +59,67 @@ def test_a_plan_that_failed_is_tried_at_another_simulator():
     wanted = fleet(plans=["loop_walk"], simulators=[{"address": a} for a in addresses])
     told = fly(wanted, submit)
     assert seen == [("loop_walk", "a:1"), ("loop_walk", "b:2")]
-    assert told[0] == "loop_walk: try 1 failed, goes on elsewhere: lost the simulator"
+    assert told[0] == "loop_walk: try 1 failed, goes on elsewhere: at a:1: lost the simulator"
+
+
+def test_a_plan_waits_rather_than_go_back_to_where_it_failed():
+    """The other simulator is busy with a long flight when the plan fails: it lives all the same."""
+    seen, long_flight = [], Future()
+
+    def submit(command):
+        place, plan = command[command.index("--simulator") + 1], command[4]
+        seen.append((plan, place))
+        if place == "b:2" and plan == "roofs":
+            Timer(0.3, lambda: long_flight.set_result((0, ""))).start()
+            return long_flight
+        return done((2, "it crashed") if place == "a:1" else (0, ""))
+
+    fly(
+        fleet(plans=["loop_walk", "roofs"], simulators=[{"address": a} for a in ("a:1", "b:2")]),
+        submit,
+    )
+    assert seen == [("loop_walk", "a:1"), ("roofs", "b:2"), ("loop_walk", "b:2")]
+
+
+def test_a_simulator_that_answers_nobody_is_set_aside_and_tried_again_later(monkeypatch):
+    monkeypatch.setattr(simulator_fleet, "_SET_ASIDE_S", 0.05)
+    monkeypatch.setattr(simulator_fleet, "_POLL_S", 0.02)
+    asked = []
+
+    def submit(command):
+        place = command[command.index("--simulator") + 1]
+        asked.append(place)
+        return done((2, f"{NOBODY_ANSWERS} {place} (refused).") if len(asked) < 3 else (0, ""))
+
+    told = fly(fleet(plans=["loop_walk"], simulators=[{"address": "a:1"}], tries=3), submit)
+    assert asked == ["a:1"] * 3
+    assert [line.split(";")[0] for line in told[:2]] == ["a:1 answers nobody"] * 2
+    assert told[2].startswith("loop_walk: 0 frames in")
+
+
+def test_silence_costs_a_plan_no_try(monkeypatch):
+    monkeypatch.setattr(simulator_fleet, "_SET_ASIDE_S", 60.0)
+    tried = []
+
+    def submit(command):
+        place, plan = command[command.index("--simulator") + 1], command[4]
+        tried.append((plan, place))
+        if place == "a:1":
+            return done((2, f"{NOBODY_ANSWERS} a:1: it did not answer ping within 30 s."))
+        return done((0, ""))
+
+    wanted = fleet(simulators=[{"address": a} for a in ("a:1", "b:2")], tries=1)
+    fly(wanted, submit)
+    assert [place for _, place in tried].count("a:1") == 1
+    assert {plan for plan, place in tried if place == "b:2"} == set(wanted.plans)
+
+
+def test_a_fleet_of_simulators_that_are_all_gone_ends_with_their_names(monkeypatch):
+    monkeypatch.setattr(simulator_fleet, "_SET_ASIDE_S", 0.01)
+    monkeypatch.setattr(simulator_fleet, "_POLL_S", 0.01)
+    wanted = fleet(simulators=[{"address": a} for a in ("a:1", "b:2")])
+    with pytest.raises(RecordingError, match=r"each asked 3 times: a:1, b:2\. Start them"):
+        fly(wanted, lambda command: done((2, f"{NOBODY_ANSWERS} it.")))
 
 
 def test_a_worker_that_dies_with_its_flight_has_failed_it():
@@ -64,7 +127,7 @@ def test_a_worker_that_dies_with_its_flight_has_failed_it():
     lost.set_exception(RuntimeError("the worker died\nwith a long story"))
     outcomes = [lost, done((0, ""))]
     told = fly(fleet(plans=["loop_walk"]), lambda command: outcomes.pop(0))
-    assert told[0].endswith("try 1 failed, goes on elsewhere: its worker was lost: the worker died")
+    assert told[0].endswith("at embedded simulator 0: its worker was lost: the worker died")
 
 
 def test_progress_counts_the_frames_that_are_asked_for():
@@ -81,7 +144,9 @@ def test_a_plan_that_fails_everywhere_ends_the_fleet_after_the_others():
         seen.append(command[4])
         return done((2, "no room") if command[4] == "roofs" else (0, ""))
 
-    with pytest.raises(RecordingError, match=r"1 of 3 plans failed 3 times; roofs: no room"):
+    with pytest.raises(
+        RecordingError, match=r"1 of 3 plans failed 3 times; roofs, at embedded .*: no room"
+    ):
         fly(fleet(), submit)
     assert seen.count("roofs") == 3
     assert {"loop_walk", "street_val"} < set(seen)

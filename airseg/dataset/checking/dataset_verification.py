@@ -33,6 +33,7 @@ from airseg.dataset.format.schema import (
     sequence_hash,
 )
 from airseg.dataset.packing.file_assembly import attributes_hash, filters_of
+from airseg.dataset.packing.source import suspect_frames
 from airseg.dataset.reading.reader import Dataset, SequenceView
 from airseg.errors import DatasetError, LabelMapError
 from airseg.labels.label_map import parse_label_map
@@ -245,6 +246,11 @@ def _check_times(report: _Report, view: SequenceView) -> None:
         report.add("time stands still or runs backwards there.", int(backwards[0]) + 1)
         return
     recorded = view.details.get("recording", {})
+    if suspect := suspect_frames(view.details):
+        report.notes.append(
+            f"{view.name}: frames {suspect[0]} to {suspect[1]} of its recording may be "
+            f"mislabelled: {suspect[2]}"
+        )
     admitted = recorded.get("largest_step_error_ns")
     if not isinstance(admitted, int) or not view.rate_hz or view.details.get("mode") == "realtime":
         return

@@ -12,7 +12,7 @@ from airseg.dataset.format.files import open_hdf5
 from airseg.dataset.format.schema import CODEC_ATTRIBUTE, CODECS, SEQUENCES_GROUP
 from airseg.dataset.packing.preparation import check_labels
 from airseg.dataset.packing.source import SequenceSource
-from airseg.dataset.packing.sources import open_sources
+from airseg.dataset.packing.sources import open_sources, refuse_suspect_frames
 from airseg.dataset.packing.splits import parse_split_options
 from airseg.dataset.packing.ticker import Progress
 from airseg.dataset.packing.writer import PackItem, PackOptions, pack
@@ -61,6 +61,7 @@ def append(
     files = [Dataset(p) for p in inputs if p.suffix in DATASET_SUFFIXES]
     folders = [p for p in inputs if p.suffix not in DATASET_SUFFIXES]
     sources = open_sources(folders) if folders else []
+    refuse_suspect_frames(sources)
     own: dict[str, str | None] = {source.name: source.split for source in sources}
     own |= {view.name: view.split for file in files for view in file}
     taken_names = sorted(set(own) & set(dataset.sequences))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from airseg.dataset.packing.source import SequenceSource
-from airseg.dataset.packing.sources import open_sources
+from airseg.dataset.packing.sources import open_sources, refuse_suspect_frames
 from airseg.dataset.packing.splits import choose_splits
 from airseg.dataset.packing.writer import PackItem, Progress, count_pixels
 from airseg.labels.label_map import LabelMap
@@ -29,6 +29,8 @@ def prepare(
     label_map: LabelMap,
     split_options: Iterable[str] = (),
     palette: Path | None = None,
+    *,
+    keep_suspect: bool = False,
 ) -> Preparation:
     """Open the inputs, resolve their meshes and choose their splits.
 
@@ -37,11 +39,15 @@ def prepare(
         label_map: which mesh is which class.
         split_options: texts such as ``test=seq1,seq2``.
         palette: what the colours of label images mean, for folders in other layouts.
+        keep_suspect: take frames that their recording calls suspect.
 
     Raises:
         AirsegError: an input cannot be used, or an option is wrong.
     """
-    return prepare_sources(open_sources(inputs, palette), label_map, split_options)
+    sources = open_sources(inputs, palette)
+    if not keep_suspect:
+        refuse_suspect_frames(sources)
+    return prepare_sources(sources, label_map, split_options)
 
 
 def prepare_sources(

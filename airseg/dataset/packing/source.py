@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -73,3 +73,13 @@ class SequenceSource(Protocol):
 
     def read(self, index: int, *, with_depth: bool) -> RawFrame:
         """Return everything of one frame."""
+
+
+def suspect_frames(details: Mapping[str, Any]) -> list[Any]:
+    """Return first and last frame that may be mislabelled, and why; nothing where none is.
+
+    Args:
+        details: of a sequence, see `SequenceSource`.
+    """
+    recorded = details.get("recording")
+    return list(recorded.get("suspect_frames") or ()) if isinstance(recorded, Mapping) else []

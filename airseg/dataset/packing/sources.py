@@ -10,11 +10,12 @@ import numpy as np
 
 from airseg.dataset.format.files import RemoteFile, locate
 from airseg.dataset.packing.folder_layouts import find_folder_sources, load_palette
-from airseg.dataset.packing.source import RawFrame, SequenceSource
+from airseg.dataset.packing.source import RawFrame, SequenceSource, suspect_frames
 from airseg.dataset.reading.reader import Dataset, SequenceView
 from airseg.errors import DatasetError, RecordingError, did_you_mean
 from airseg.labels.resolution import MeshGroup
-from airseg.recording.stored.storage import KINDS, POSE_COLUMNS, Recording, frame_file
+from airseg.recording.stored.frame_table import POSE_COLUMNS
+from airseg.recording.stored.storage import KINDS, Recording, frame_file
 
 _DESCRIPTION = "recording.json"
 _LZ4_OVER_PNG = 1.8
@@ -54,6 +55,7 @@ class RecordingSource:
                 "status": info.status,
                 "frames_planned": info.frames_planned,
                 **{name: info.notes[name] for name in _KEPT_NOTES if name in info.notes},
+                **self._time_jumps(recording),
             },
         }
         self.poses = frames[list(POSE_COLUMNS)].to_numpy(np.float64)
@@ -75,6 +77,17 @@ class RecordingSource:
             self.read_ids(index),
             self._recording.read_depth(index) if with_depth else None,
         )
+
+    @staticmethod
+    def _time_jumps(recording: Recording) -> dict[str, int]:
+        """Return the largest step error with what lies between the runs of a continued one."""
+        info, times = recording.info, recording.frames["timestamp_ns"].to_numpy()
+        starts = [s.first for s in info.segments if 0 < s.first < len(times)]
+        admitted = info.notes.get("largest_step_error_ns")
+        if not starts or admitted is None:
+            return {}
+        off = np.abs(np.diff(times) - round(1e9 / info.rate_hz))
+        return {"largest_step_error_ns": max(admitted, *(int(off[s - 1]) for s in starts))}
 
     def _estimate_stored_bytes(self) -> int:
         """Return the disk a dataset needs for these frames, from the size of the last one."""
@@ -165,6 +178,22 @@ def open_sources(inputs: Sequence[Path], palette: Path | None = None) -> list[Se
             )
         places[source.name] = source.location
     return sorted(sources, key=lambda source: source.name)
+
+
+def refuse_suspect_frames(sources: Sequence[SequenceSource]) -> None:
+    """Raise where a recording says that some of its frames may be mislabelled.
+
+    Raises:
+        RecordingError: the message names sequence, frames and what to do.
+    """
+    for source in sources:
+        suspect = suspect_frames(source.details)
+        if suspect:
+            raise RecordingError(
+                f"{source.location}: frames {suspect[0]} to {suspect[1]} may be mislabelled: "
+                f"{suspect[2]} Run the same `airseg record` command again, which flies them anew, "
+                "or pack them all the same with --keep-suspect."
+            )
 
 
 def _sources_in(path: Path, palette: Path | None) -> list[SequenceSource]:

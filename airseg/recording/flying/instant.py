@@ -98,6 +98,7 @@ class Capturer:
             for i, view in enumerate(self.views)
         ]
         for view, instant, before in itertools.zip_longest(self.views, instants, self._before):
+            _refuse_no_numbers(frame, view, instant)
             _refuse_black(frame, view, instant)
             _refuse_repeats(frame, instant, before)
         self._before = instants
@@ -139,9 +140,28 @@ class Capturer:
         return limited.reshape(shape if channels > 1 else shape[:2])
 
 
+def _refuse_no_numbers(frame: int, view: View, instant: Instant) -> None:
+    """Raise where a pose or a depth cannot be one; an infinite depth is the sky's."""
+    if not np.isfinite(instant.pose).all() or abs(np.linalg.norm(instant.pose[3:]) - 1) > 1e-3:
+        raise SimulatorError(
+            f"frame {frame}: the camera's pose{_of_view(view)} is no position and unit quaternion: "
+            f"{instant.pose.tolist()}. Was the vehicle given a pose that is no number? Reset or "
+            "restart the simulator."
+        )
+    if instant.depth is not None and np.isnan(instant.depth).any():
+        raise SimulatorError(
+            f"frame {frame}: {int(np.isnan(instant.depth).sum())} depths{_of_view(view)} are no "
+            "numbers. Restart the simulator, or set depth: false in the plan."
+        )
+
+
+def _of_view(view: View) -> str:
+    return f" of view {view.sequence.lstrip('-')}" if view.sequence else ""
+
+
 def _refuse_black(frame: int, view: View, instant: Instant) -> None:
     """Raise where an image shows nothing at all; no night is that dark."""
-    where = f" of view {view.sequence.lstrip('-')}" if view.sequence else ""
+    where = _of_view(view)
     if not instant.rgb.any():
         raise SimulatorError(
             f"frame {frame}: the colour image{where} is black all over. Does the simulator render "

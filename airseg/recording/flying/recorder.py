@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,11 @@ from airseg.recording.flying.mesh_ids import IdDecoder, Palette
 from airseg.recording.flying.pipeline import Fetched, fetch_ahead
 from airseg.recording.flying.scene import SceneIds, prepare_world
 from airseg.recording.flying.views import View, companion_paths, intrinsics, views_of
+from airseg.recording.stored.continuing import first_suspect, refuse_another_flight
+from airseg.recording.stored.folder_lock import LOCK_NAME, folder_lock
+from airseg.recording.stored.frame_table import read_frames
 from airseg.recording.stored.frame_writer import Frame, RecordingWriter
-from airseg.recording.stored.storage import RecordingInfo, read_frames, read_info
+from airseg.recording.stored.storage import RecordingInfo, read_info
 from airseg.simulators.protocol import Pose, Quaternionr, Vector3r
 
 _RECHECK_EVERY_S = 60
@@ -89,9 +92,13 @@ class Recorded:
 
 
 def finished_recording(
-    folder: Path, flight: Assignment | FlightPlan, max_frames: int | None
+    folder: Path, flight: Assignment | FlightPlan, options: RecordOptions
 ) -> int | None:
-    """Return the frame count of a folder that holds this flight as a whole, else None."""
+    """Return the frame count of a folder that holds this flight as a whole, else None.
+
+    Raises:
+        RecordingError: it holds another flight, or this one in another mode or world.
+    """
     if not (folder / "recording.json").exists():
         return None
     try:
@@ -99,13 +106,28 @@ def finished_recording(
         frames = len(read_frames(folder))
     except RecordingError:
         return None
-    identity = flight.fingerprint() if isinstance(flight, FlightPlan) else flight.identity
-    whole = info.status == "complete" and info.plan_fingerprint == identity
-    wanted = frames if max_frames is None else min(max_frames, info.frames_planned or max_frames)
-    asked = info.notes.get("frames_asked")
-    if max_frames is None and asked is not None and frames < (info.frames_planned or frames + 1):
-        return None  # it was cut short on purpose, and now the rest is wanted
-    return frames if whole and frames >= wanted else None
+    plan, identity = (
+        (flight, flight.fingerprint())
+        if isinstance(flight, FlightPlan)
+        else (flight.plan, flight.identity)
+    )
+    refuse_another_flight(
+        folder,
+        info,
+        replace(
+            info,
+            plan_fingerprint=identity,
+            mode=options.mode or plan.mode,
+            simulator={**info.simulator, **options.simulator},
+        ),
+    )
+    most, planned = options.max_frames, info.frames_planned
+    if info.status != "complete" or first_suspect(info) is not None:
+        return None
+    if most is None:
+        was_cut_short = info.notes.get("frames_asked") is not None
+        return None if was_cut_short and frames < (planned or frames + 1) else frames
+    return frames if frames >= min(most, planned or most) else None
 
 
 class Recorder:
@@ -120,25 +142,34 @@ class Recorder:
     def __init__(self, client: Any, options: RecordOptions, progress: Progress) -> None:
         self._client, self._options, self._progress = client, options, progress
         self._ids = SceneIds(client, options.palette)
+        self._places: dict[str, list[float]] = {}
 
     def record(self, name: str, plan: FlightPlan, folder: Path) -> Recorded:
         """Record a plan into a folder; see `fly`."""
         return self.fly(Assignment(name, plan), folder)
 
-    def fly(self, flight: Assignment, folder: Path) -> Recorded:
+    def fly(self, flight: Assignment, folder: Path, *, overwrite: bool | None = None) -> Recorded:
         """Record a flight into a folder; further views go into folders beside it.
+
+        The folders' locks come first: who does not get them has changed nothing in the simulator.
+
+        Args:
+            flight: what to record.
+            folder: of the first view.
+            overwrite: whether to begin anew; None takes the options'.
 
         Raises:
             RecordingError: the folder holds another flight, or cannot be written.
             SimulatorError: the simulator failed; complete frames are kept, and the same call
                 continues after them.
         """
+        overwrite = self._options.overwrite if overwrite is None else overwrite
+        with _locked_folders(folder, flight.plan, overwrite=overwrite) as folders:
+            return self._fly_locked(flight, folders, views_of(flight.plan, folder.name))
+
+    def _fly_locked(self, flight: Assignment, folders: list[Path], views: list[View]) -> Recorded:
+        """Record a flight into folders whose locks are held."""
         plan = flight.plan
-        views = views_of(plan, folder.name)
-        folders = [folder.with_name(view.sequence) for view in views]
-        if self._options.overwrite:
-            for old in folders:
-                _remove_recording(old)
         path = flight.path or plan_trajectory(plan)
         mode = self._options.mode or plan.mode
         capturer = Capturer(self._client, plan)
@@ -150,6 +181,7 @@ class Recorder:
             capturer.colors,
             lambda done, of: self._progress("measuring the segmentation colours", done, of),
         )
+        self._places = self._ids.places()
         infos = [self._describe(flight, view, mode, path) for view in views]
         with _open_together(folders, infos) as writers:
             before = writers[0].count
@@ -158,7 +190,7 @@ class Recorder:
             run = _Run(self._client, self._options, self._progress, self._ids, capturer, writers)
             paths = {"": path, **companion_paths(plan, path)}
             self._fly_and_tell(run, begin_flight(self._client, plan, paths, mode), flight, mode)
-            return Recorded(folder, writers[0].count, writers[0].count - before, run.notes())
+            return Recorded(folders[0], writers[0].count, writers[0].count - before, run.notes())
 
     def _fly_and_tell(self, run: _Run, way: Flight, flight: Assignment, mode: str) -> None:
         """Fly; write down why, if it does not end well."""
@@ -202,6 +234,7 @@ class Recorder:
                 "sim_mode": sim_mode(self._client),
                 "settings": self._client.getSettingsString(),
                 "scene_objects": self._ids.meshes,
+                "places": self._places,
             },
             environment=plan.environment,
             split=plan.split,
@@ -340,7 +373,7 @@ def _open_together(folders: list[Path], infos: list[RecordingInfo]) -> Any:
     while True:
         with contextlib.ExitStack() as stack:
             writers = [
-                stack.enter_context(RecordingWriter(folder, info, most))
+                stack.enter_context(RecordingWriter(folder, info, most, is_locked=True))
                 for folder, info in zip(folders, infos, strict=True)
             ]
             counts = [writer.count for writer in writers]
@@ -350,10 +383,37 @@ def _open_together(folders: list[Path], infos: list[RecordingInfo]) -> Any:
         most = min(counts)
 
 
+def erase_recording(folder: Path, plan: FlightPlan) -> None:
+    """Remove what is recorded of a plan, all its views.
+
+    Raises:
+        RecordingError: a recorder is at work there, or it is no recording.
+    """
+    if folder.exists():
+        with _locked_folders(folder, plan, overwrite=True):
+            pass
+
+
+@contextlib.contextmanager
+def _locked_folders(folder: Path, plan: FlightPlan, *, overwrite: bool) -> Iterator[list[Path]]:
+    """Hold the locks of the folders of all views, emptied if they shall be overwritten."""
+    folders = [folder.with_name(view.sequence) for view in views_of(plan, folder.name)]
+    with contextlib.ExitStack() as locks:
+        for each in folders:
+            locks.enter_context(folder_lock(each))
+        if overwrite:
+            for each in folders:
+                _remove_recording(each)
+        yield folders
+
+
 def _remove_recording(folder: Path) -> None:
-    """Remove a recording, and nothing that is not one."""
-    if not folder.exists():
-        return
-    if any(folder.iterdir()) and not (folder / "recording.json").exists():
+    """Remove a recording whose lock is held, and nothing that is not one."""
+    files = [path for path in folder.iterdir() if path.name != LOCK_NAME]
+    if files and not (folder / "recording.json").exists():
         raise RecordingError(f"{folder}: is no recording, so --overwrite leaves it alone.")
-    shutil.rmtree(folder)
+    for path in files:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -17,7 +17,8 @@ from airseg.geometry import (
     rotate,
 )
 from airseg.recording.flying.recorder import Assignment
-from airseg.recording.stored.storage import POSE_COLUMNS, Recording
+from airseg.recording.stored.frame_table import POSE_COLUMNS
+from airseg.recording.stored.storage import Recording
 
 
 def replay(folder: Path, name: str | None, plan: FlightPlan | None) -> Assignment:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from airseg.errors import AirsegError, SimulatorError
+from airseg.errors import AirsegError, RpcError, SimulatorError
 from airseg.flight.plan import FlightPlan
 from airseg.recording.flying.mesh_ids import (
     Palette,
@@ -25,6 +25,7 @@ from airseg.recording.stored.storage import ObjectGroup
 from airseg.simulators.protocol import Pose, WeatherParameter
 
 _REMEASURED = 12
+_PLACES = 24
 
 
 def prepare_world(client: Any, plan: FlightPlan) -> None:
@@ -64,6 +65,25 @@ class SceneIds:
     def meshes(self) -> int:
         """How many meshes have ids."""
         return sum(len(meshes) for _, meshes in self._groups)
+
+    def places(self) -> dict[str, list[float]]:
+        """Return where some meshes stand, metres NED, which tells worlds of the same names apart.
+
+        AirSim answers NaN for what has no pose; a simulator without that call tells nothing.
+        """
+        meshes = sorted(
+            mesh for n, (_, group) in enumerate(self._groups) if n in self._ids for mesh in group
+        )
+        places = {}
+        for mesh in meshes[:: max(len(meshes) // _PLACES, 1)][:_PLACES]:
+            try:
+                position = self._client.simGetObjectPose(mesh).position
+            except (RpcError, AttributeError):
+                return {}
+            place = [round(float(v), 3) for v in (position.x_val, position.y_val, position.z_val)]
+            if np.isfinite(place).all():
+                places[mesh] = place
+        return places
 
     def table(self) -> tuple[ObjectGroup, ...]:
         """Return the table that goes into the recording."""

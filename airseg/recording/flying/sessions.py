@@ -9,7 +9,7 @@ from typing import Any
 
 from airseg.errors import LostSimulatorError
 from airseg.recording.flying.recorder import Assignment, Progress, Recorded, Recorder, RecordOptions
-from airseg.recording.stored.storage import read_sound_frames
+from airseg.recording.stored.frame_table import read_sound_frames
 
 _PAUSE_S = 0.5
 _FRUITLESS_TRIES = 3
@@ -50,17 +50,18 @@ def record_flights(
     client: Any = None
     try:
         for flight in flights:
-            fruitless = 0
+            fruitless, overwrite = 0, options.overwrite
             while True:
                 folder = out / flight.name
-                before = len(read_sound_frames(folder)[0])
+                before = 0 if overwrite else len(read_sound_frames(folder)[0])
                 try:
                     if recorder is None:
                         client = _connect_within(connect, reconnect_s)
                         recorder = Recorder(client, options, progress)
-                    tell(flight.name, recorder.fly(flight, folder))
+                    tell(flight.name, recorder.fly(flight, folder, overwrite=overwrite))
                     break
                 except LostSimulatorError:
+                    overwrite = overwrite and recorder is None  # what is new now is kept
                     _close(client)
                     client = recorder = None
                     gained = len(read_sound_frames(folder)[0]) - before

@@ -17,25 +17,25 @@ from typing import Self
 
 import deflate
 import numpy as np
-from filelock import FileLock, Timeout
 
 from airseg.errors import RecordingError
-from airseg.recording.stored.png import encode_png
-from airseg.recording.stored.storage import (
-    RecordingInfo,
-    frame_file,
+from airseg.recording.stored.continuing import continued, first_suspect, refuse_another_flight
+from airseg.recording.stored.folder_lock import folder_lock
+from airseg.recording.stored.frame_table import (
+    header,
     read_frames,
-    read_info,
     read_sound_frames,
+    sealed,
+    sealed_lines,
 )
+from airseg.recording.stored.png import encode_png
+from airseg.recording.stored.storage import RecordingInfo, Segment, frame_file, read_info
 
 _ENCODERS = 2
 _IN_FLIGHT = 8
 _CHECKED_AT_RESUME = 4
 # Colour must keep up with the camera; labels are small, and a little more effort costs nothing.
 _LEVELS = {"rgb": 1, "seg": 3, "depth": 1, "flow": 1}
-# What must not differ between a recording and the run that continues it.
-_SAME = ("plan_fingerprint", "mode", "rate_hz", "camera", "has_depth", "has_flow")
 # Given up when the disk is full, so that there is room to write down why the recording stopped.
 _RESERVE_BYTES = 256 * 1024
 
@@ -69,29 +69,27 @@ class RecordingWriter:
         folder: the sequence's folder; it is made, or continued if it holds the same flight.
         info: what to write into `recording.json`.
         most: keep no more frames than this of what is there.
+        is_locked: whether the caller holds the folder's lock.
+
+    Attributes:
+        count: how many frames there are; last: the last of them, a row of `frames.csv`, or None.
 
     Raises:
         RecordingError: another recorder works there, or the folder holds another flight.
     """
 
-    def __init__(self, folder: Path, info: RecordingInfo, most: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, info: RecordingInfo, most: int | None = None, *, is_locked: bool = False
+    ) -> None:
         self.folder, self.info = folder, info
         self._most = most
         self._reserve = folder / ".reserve"
-        folder.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(folder / ".lock")
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise RecordingError(
-                f"{folder}: another recorder is writing here. Wait for it, or choose another --out."
-            ) from None
-        try:
+        with contextlib.ExitStack() as stack:
+            if not is_locked:
+                stack.enter_context(folder_lock(folder))
             self._resume()
-        except BaseException:
-            self._lock.release()
-            raise
-        write_file(self._reserve, bytes(_RESERVE_BYTES), sync=False)
+            write_file(self._reserve, bytes(_RESERVE_BYTES), sync=False)
+            self._locked = stack.pop_all()
         self._pool = ThreadPoolExecutor(_ENCODERS, thread_name_prefix="encode")
         self._pending: deque[Future[str]] = deque()
 
@@ -109,7 +107,7 @@ class RecordingWriter:
             with contextlib.suppress(OSError):  # a full disk was told already
                 self._lines.close()
             self._reserve.unlink(missing_ok=True)
-            self._lock.release()
+            self._locked.close()
 
     def add(self, frame: Frame) -> None:
         """Take a frame; returns when there is room for the next.
@@ -146,17 +144,23 @@ class RecordingWriter:
     def describe(self, status: str, reason: str = "", notes: dict | None = None) -> None:
         """Write `recording.json`."""
         self.info = replace(
-            self.info, status=status, reason=reason, notes={**self.info.notes, **(notes or {})}
+            self.info,
+            status=status,
+            reason=reason,
+            notes={**self.info.notes, **(notes or {})},
+            frames=self.count,
         )
         write_file(self.folder / "recording.json", self.info.to_json().encode())
 
     def _resume(self) -> None:
+        found = None
         if (self.folder / "recording.json").exists():
             found = read_info(self.folder)
-            self._refuse_another_flight(found)
-            self.info = replace(self.info, notes=_continued_notes(found, self.info))
+            refuse_another_flight(self.folder, found, self.info)
         frames = read_frames(self.folder)
         kept = len(frames) if self._most is None else min(len(frames), self._most)
+        if found is not None and (suspect := first_suspect(found)) is not None:
+            kept = min(kept, suspect)  # what may be mislabelled is flown again
         # A frame whose files do not match its line was torn off with whatever came after it.
         while kept and not all(
             self._is_whole(frames.iloc[i].to_dict(), i)
@@ -165,6 +169,10 @@ class RecordingWriter:
             kept -= 1
         self.count = kept
         self.last = frames.iloc[kept - 1].to_dict() if kept else None
+        if found is None:
+            self.info = replace(self.info, segments=(Segment(0),))
+        else:
+            self.info = continued(found, self.info, kept)
         for kind in self.info.kinds:
             directory = self.folder / kind
             directory.mkdir(exist_ok=True)
@@ -172,25 +180,9 @@ class RecordingWriter:
                 if path.suffix != ".png" or not path.stem.isdigit() or int(path.stem) >= kept:
                     path.unlink()
         path = self.folder / "frames.csv"
-        old = path.read_text(encoding="ascii").split("\n") if path.exists() else []
-        lines = [",".join(self.info.columns), *old[1 : kept + 1]]
+        lines = [header(self.info.columns), *sealed_lines(self.folder, kept)]
         write_file(path, ("\n".join(lines) + "\n").encode())
         self._lines = path.open("a", encoding="ascii", newline="\n")
-
-    def _refuse_another_flight(self, found: RecordingInfo) -> None:
-        for field in _SAME:
-            before, now = getattr(found, field), getattr(self.info, field)
-            if before != now:
-                raise RecordingError(
-                    f"{self.folder}: holds a recording whose {field.replace('_', ' ')} differs "
-                    f"({before} there, {now} now). Record into another --out, or start over with "
-                    "--overwrite."
-                )
-        if [g.group for g in found.object_table] != [g.group for g in self.info.object_table]:
-            raise RecordingError(
-                f"{self.folder}: holds a recording of a world with other meshes. Record into "
-                "another --out, or start over with --overwrite."
-            )
 
     def _is_whole(self, row: dict, index: int) -> bool:
         """Tell whether all files of a frame are there and match their checksums."""
@@ -220,7 +212,7 @@ class RecordingWriter:
             sums[kind] = deflate.crc32(content)
         values = [index, frame.timestamp_ns, frame.plan_time_ns]
         values += [f"{v:.9g}" for v in (*frame.pose, *frame.velocity)]  # type: ignore[misc]
-        return ",".join(str(v) for v in (*values, *sums.values()))
+        return sealed(",".join(str(v) for v in (*values, *sums.values())))
 
     def _drain(self, leave: int) -> None:
         """Write lines of finished frames, in order, until at most `leave` are in flight."""
@@ -243,15 +235,6 @@ class RecordingWriter:
             self._drain(0)
         except RecordingError:
             self._pending.clear()  # the first error is the one to tell
-
-
-def _continued_notes(found: RecordingInfo, now: RecordingInfo) -> dict:
-    """Return the notes of a recording that goes on: how it ended before is not forgotten."""
-    if found.status == "complete":
-        return {**found.notes, **now.notes}
-    reason = found.reason or "it was killed" if found.status == "recording" else found.reason
-    ended = {"status": found.status, "reason": reason}
-    return {**found.notes, **now.notes, "history": [*found.notes.get("history", []), ended]}
 
 
 def write_file(path: Path, content: bytes, *, sync: bool = True) -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from airseg.labels.relabel import count_ids
-from airseg.recording.stored.storage import POSE_COLUMNS, Recording
+from airseg.recording.stored.frame_table import POSE_COLUMNS
+from airseg.recording.stored.storage import Recording
 
 _READERS = 2
 

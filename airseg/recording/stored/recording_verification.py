@@ -1,8 +1,9 @@
 """Check a recording against itself, frame by frame, and cut it to its last good frame.
 
-What is checked: every file's CRC-32 and size, ids against the object table, time steps against the
-rate and against what the recording says of them, poses against the flight plan, and counts. Where
-depth tells that the camera passed through something, a note says so: set poses do not collide.
+What is checked: every file's CRC-32 and size, ids against the object table, depth for what is no
+number, time steps against the rate and against what the recording says of them, poses against the
+flight plan, and counts. Notes tell what is sound and may still not be what was meant: that the
+camera passed through something, since set poses do not collide, and where another run went on.
 """
 
 from __future__ import annotations
@@ -10,24 +11,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from airseg.errors import PlanError, RecordingError
 from airseg.flight.plan import plan_from_data
 from airseg.flight.trajectory import plan_trajectory
-from airseg.recording.stored.frame_writer import write_file
-from airseg.recording.stored.storage import (
-    ALL_KINDS,
+from airseg.recording.stored.folder_lock import folder_lock
+from airseg.recording.stored.frame_table import (
     POSE_COLUMNS,
-    Recording,
-    RecordingInfo,
-    read_info,
+    header,
     read_sound_frames,
+    sealed_lines,
 )
+from airseg.recording.stored.frame_writer import write_file
+from airseg.recording.stored.storage import ALL_KINDS, Recording, RecordingInfo, read_info
 
 _READERS = 2
 _POSE_TOLERANCE_M = 0.05
@@ -83,11 +84,12 @@ def verify_recording(
         folder: the recording.
         progress: told how many frames are checked, of how many.
 
-    Raises:
-        RecordingError: it is no recording, or its description cannot be read.
     """
-    info = read_info(folder)
-    frames, damaged_line = read_sound_frames(folder)
+    try:
+        info = read_info(folder)
+        frames, damaged_line = read_sound_frames(folder)
+    except RecordingError as cause:
+        return Verification(folder, "unreadable", "", 0, 0, (Finding(None, str(cause)),), 0)
     recording = Recording(folder, info, frames)
     findings, nearest_m = _check_table(info), np.full(len(frames), np.inf)
     with ThreadPoolExecutor(_READERS) as pool:
@@ -118,7 +120,7 @@ def verify_recording(
         good,
         tuple(findings),
         leftovers,
-        _near_misses(nearest_m),
+        _near_misses(nearest_m) + _breaks(info, frames),
     )
 
 
@@ -137,22 +139,26 @@ def repair_recording(found: Verification) -> int:
             f"{found.folder}: {first.message} No frames can be cut to mend that; record again "
             "with --overwrite."
         )
-    lock = FileLock(found.folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise RecordingError(f"{found.folder}: a recorder is writing here; wait for it.") from None
-    with lock:
-        path = found.folder / "frames.csv"
-        lines = path.read_text(encoding="ascii", errors="replace").split("\n")
-        write_file(path, ("\n".join(lines[: found.good_frames + 1]) + "\n").encode())
+    with folder_lock(found.folder):
+        info = read_info(found.folder)
+        lines = [header(info.columns), *sealed_lines(found.folder, found.good_frames)]
+        write_file(found.folder / "frames.csv", ("\n".join(lines) + "\n").encode())
         for file in _files_from(found.folder, found.good_frames):
             file.unlink()
-        info = read_info(found.folder)
         if found.findings:
             reason = f"repaired: cut at frame {found.good_frames}: {found.findings[0].message}"
             notes = {k: v for k, v in info.notes.items() if k != "suspect_frames"}
-            info = replace(info, status="interrupted", reason=reason, notes=notes)
+            segments = info.segments[:1] + tuple(
+                s for s in info.segments[1:] if s.first < found.good_frames
+            )
+            info = replace(
+                info,
+                status="interrupted",
+                reason=reason,
+                notes=notes,
+                frames=found.good_frames,
+                segments=segments,
+            )
             write_file(found.folder / "recording.json", info.to_json().encode())
     return found.good_frames
 
@@ -169,6 +175,9 @@ def _check_files(recording: Recording, index: int) -> tuple[list[Finding], float
         ids = recording.read_ids(index)
         if recording.info.has_depth:
             depth = recording.read_depth(index)
+            if np.isnan(depth).any():
+                told = f"frame {index}: {int(np.isnan(depth).sum())} depths are no numbers."
+                return [Finding(index, told)], near_m
             near_m = float(depth[depth > 0].min(initial=np.inf))  # 0 is no distance
         if recording.info.has_flow:
             recording.read_flow(index)
@@ -224,6 +233,7 @@ def _check_times(info: RecordingInfo, frames: pd.DataFrame) -> list[Finding]:
     admitted = info.notes.get("largest_step_error_ns")
     if admitted is not None and info.mode != "realtime":
         off = np.abs(steps - step_ns)
+        off[[s.first - 1 for s in info.segments if 0 < s.first <= len(off)]] = 0
         more = np.flatnonzero(off > int(admitted))
         if len(more):
             first = int(more[0]) + 1
@@ -235,6 +245,22 @@ def _check_times(info: RecordingInfo, frames: pd.DataFrame) -> list[Finding]:
                 )
             )
     return findings
+
+
+def _breaks(info: RecordingInfo, frames: pd.DataFrame) -> tuple[str, ...]:
+    """Return a note for each place where another run went on, and simulator time with it."""
+    times = frames["timestamp_ns"].to_numpy()
+    notes = []
+    for before, segment in pairwise(info.segments):
+        if not 0 < segment.first < len(times):
+            continue
+        apart_s = (times[segment.first] - times[segment.first - 1]) / 1e9
+        reason = f" ({before.reason})" if before.reason else ""
+        notes.append(
+            f"frame {segment.first}: another run went on here, {apart_s:.3f} s of simulator time "
+            f"after the frame before; that one was {before.status or 'ended'}{reason}"
+        )
+    return tuple(notes)
 
 
 def _check_poses(info: RecordingInfo, frames: pd.DataFrame) -> list[Finding]:
@@ -268,6 +294,9 @@ def _check_poses(info: RecordingInfo, frames: pd.DataFrame) -> list[Finding]:
 
 
 def _check_count(info: RecordingInfo, count: int) -> list[Finding]:
+    if count < info.frames:
+        told = f"the recording says that it has {info.frames} frames; {count} are there."
+        return [Finding(count, told)]
     wanted = info.frames_planned
     most = info.notes.get("frames_asked")
     if wanted is not None and most is not None:

@@ -9,12 +9,14 @@
       flow/000000.png      16-bit, where it was asked for; the bits are half floats, pixels right
                            and down since the frame before, side by side
 
-A frame exists if and only if its line does. Lines carry CRC-32 sums of the files.
+A frame exists if and only if its line does. Lines carry CRC-32 sums of the files and of themselves,
+and so does `recording.json`.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -26,33 +28,13 @@ import numpy as np
 import pandas as pd
 
 from airseg.errors import RecordingError
+from airseg.recording.stored.frame_table import COLUMNS, FLOW_COLUMNS, read_frames
 
-FORMAT_VERSION = 1
-POSE_COLUMNS = ("pos_x", "pos_y", "pos_z", "q_w", "q_x", "q_y", "q_z")
-COLUMNS = (
-    "index",
-    "timestamp_ns",
-    "plan_time_ns",
-    *POSE_COLUMNS,
-    "vel_x",
-    "vel_y",
-    "vel_z",
-    "rgb_crc32",
-    "seg_crc32",
-    "depth_crc32",
-)
-_INTEGERS = {
-    "index",
-    "timestamp_ns",
-    "plan_time_ns",
-    "rgb_crc32",
-    "seg_crc32",
-    "depth_crc32",
-    "flow_crc32",
-}
+FORMAT_VERSION = 2
+_READABLE_FORMATS = (1, 2)  # 1 has no checksums of its text files, and no segments
 KINDS = ("rgb", "seg", "depth")
-FLOW_COLUMNS = (*COLUMNS, "flow_crc32")
 ALL_KINDS = (*KINDS, "flow")
+_CHECKSUM = re.compile(r'(?<="checksum": ")[0-9a-f]{8}(?=")')
 
 
 @dataclass(frozen=True)
@@ -73,6 +55,21 @@ class ObjectGroup:
 
 
 @dataclass(frozen=True)
+class Segment:
+    """Frames that were recorded in one go.
+
+    Attributes:
+        first: the first of them; the next segment's first is the one after the last.
+        status, reason: how the run ended that recorded them; empty while it is the last segment,
+            of which the recording itself says that.
+    """
+
+    first: int
+    status: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class RecordingInfo:
     """What `recording.json` says.
 
@@ -81,14 +78,16 @@ class RecordingInfo:
         plan: the whole flight plan; plan_fingerprint: hash of what decides the frames.
         mode: ``pose``, ``step`` or ``realtime``; rate_hz: frames a second of simulator time.
         camera: width, height, fov_deg, fx, fy, cx, cy (pixels), pitch_deg.
-        simulator: address, dialect, settings text, world and seed where known.
+        simulator: dialect, mode, settings text, places of some meshes, world and seed where known.
         environment, split: from the plan.
         object_table: ids and meshes.
         status: ``recording``, ``complete``, ``interrupted`` or ``failed``; reason: why.
         frames_planned: how many there will be, or None while the flight itself decides.
         airseg_version, format: who wrote it, in which layout.
-        notes: what else happened: `largest_step_error_ns`; `history` of interruptions;
-            `suspect_frames`; `late`, `dropped` and `largest_lateness_ns` of real time.
+        notes: what else happened: `largest_step_error_ns`; `suspect_frames`; `late`, `dropped` and
+            `largest_lateness_ns` of real time.
+        frames: how many there were when the status was written.
+        segments: the runs that recorded it; between them, simulator time may have jumped.
     """
 
     sequence: str
@@ -109,6 +108,8 @@ class RecordingInfo:
     has_depth: bool = True
     notes: dict[str, Any] = field(default_factory=dict)
     has_flow: bool = False
+    frames: int = 0
+    segments: tuple[Segment, ...] = ()
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -118,12 +119,14 @@ class RecordingInfo:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns of `frames.csv`."""
+        """Columns of `frames.csv`, without the checksum of each line."""
         return FLOW_COLUMNS if self.has_flow else COLUMNS
 
     def to_json(self) -> str:
-        """Return the file's text."""
-        return json.dumps(asdict(self), indent=1, sort_keys=True)
+        """Return the file's text, which carries a checksum of itself."""
+        data = {**asdict(self), "format": FORMAT_VERSION, "checksum": "0" * 8}
+        text = json.dumps(data, indent=1, sort_keys=True)
+        return _CHECKSUM.sub(_checksum(text), text, count=1)
 
     @classmethod
     def from_json(cls, text: str, source: Path) -> Self:
@@ -131,18 +134,30 @@ class RecordingInfo:
         try:
             data = json.loads(text)
             version = data["format"]
-            if version != FORMAT_VERSION:
+            if version not in _READABLE_FORMATS:
                 raise RecordingError(
                     f"{source}: written in format {version}; this airseg reads {FORMAT_VERSION}. "
                     f"Install the airseg that wrote it ({data.get('airseg_version')})."
+                )
+            checksum = data.pop("checksum", None)
+            if checksum != (_checksum(text) if version > 1 else None):
+                raise RecordingError(
+                    f"{source}: it was changed since it was written: its checksum differs. Restore "
+                    "it. If the change was meant, set its format to 1 and take its checksum out."
                 )
             table = tuple(
                 ObjectGroup(int(g["id"]), str(g["group"]), tuple(g["meshes"]), tuple(g["color"]))
                 for g in data.pop("object_table")
             )
-            return cls(object_table=table, **data)
+            segments = tuple(Segment(**s) for s in data.pop("segments", ()))
+            return cls(object_table=table, segments=segments, **data)
         except (ValueError, KeyError, TypeError, AttributeError) as cause:
             raise RecordingError(f"{source}: not a recording's description ({cause}).") from None
+
+
+def _checksum(text: str) -> str:
+    """Return the CRC-32 of a description with zeros where its checksum stands, eight digits."""
+    return f"{zlib.crc32(_CHECKSUM.sub('0' * 8, text, count=1).encode()):08x}"
 
 
 class Recording:
@@ -237,7 +252,7 @@ def read_info(folder: Path) -> RecordingInfo:
     """Read `recording.json` of a folder."""
     path = folder / "recording.json"
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as cause:
         reason = getattr(cause, "strerror", None) or "not text"
         raise RecordingError(f"{folder}: not a recording: {path.name}: {reason}.") from None
@@ -261,57 +276,3 @@ def find_recordings(paths: Iterable[str | Path]) -> list[Path]:
             raise RecordingError(f"{path}: {what}. Name the folder that `airseg record` wrote.")
         found += below
     return found
-
-
-def read_frames(folder: Path) -> pd.DataFrame:
-    """Read the complete lines of `frames.csv`; a torn last line does not count.
-
-    Raises:
-        RecordingError: a line before the last one is damaged.
-    """
-    frames, damage = read_sound_frames(folder)
-    if damage:
-        raise RecordingError(
-            f"{damage} `airseg verify --repair` cuts the recording before it; the frames above it "
-            "are kept."
-        )
-    return frames
-
-
-def read_sound_frames(folder: Path) -> tuple[pd.DataFrame, str]:
-    """Read the lines of `frames.csv` up to the first damaged one.
-
-    Returns:
-        The frames, and what is wrong with the line after them, or an empty text.
-
-    Raises:
-        RecordingError: the file cannot be read at all.
-    """
-    path = folder / "frames.csv"
-    try:
-        text = path.read_text(encoding="ascii", errors="replace")
-    except FileNotFoundError:
-        text = ""
-    except OSError as cause:
-        raise RecordingError(f"{path}: cannot be read ({cause}).") from None
-    lines = text.split("\n")[:-1]  # what follows the last newline was never finished
-    columns = FLOW_COLUMNS if lines and lines[0] == ",".join(FLOW_COLUMNS) else COLUMNS
-    if lines and lines[0] != ",".join(columns):
-        raise RecordingError(f"{path}:1: the columns are not those of a recording.")
-    rows, damage = [], ""
-    for number, line in enumerate(lines[1:]):
-        values = line.split(",")
-        try:
-            if len(values) != len(columns) or int(values[0]) != number:
-                raise ValueError("wrong number of values, or out of order")
-            row = [
-                int(v) if c in _INTEGERS else float(v) for c, v in zip(columns, values, strict=True)
-            ]
-        except ValueError as cause:
-            damage = f"{path}:{number + 2}: damaged line ({cause})."
-            break
-        rows.append(row)
-    frames = pd.DataFrame(rows, columns=list(columns)).astype(
-        {c: "int64" if c in _INTEGERS else "float64" for c in columns}
-    )
-    return frames, damage

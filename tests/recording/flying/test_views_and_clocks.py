@@ -13,8 +13,9 @@ from airseg.recording.flying.recorder import Assignment, Recorder, RecordOptions
 from airseg.recording.flying.replay import replay
 from airseg.recording.flying.sessions import record_flights
 from airseg.recording.simulator_settings import settings_text
+from airseg.recording.stored.frame_table import POSE_COLUMNS
 from airseg.recording.stored.recording_verification import repair_recording, verify_recording
-from airseg.recording.stored.storage import POSE_COLUMNS, Recording
+from airseg.recording.stored.storage import Recording
 from airseg.simulators.client import SimulatorClient
 from airseg.simulators.embedded.sensing.segmentation_ids import palette
 from airseg.simulators.embedded.server import EmbeddedOptions, EmbeddedServer
@@ -127,9 +128,9 @@ def test_a_simulator_that_is_lost_again_and_again_is_waited_for(world, tmp_path)
         )
     recording = Recording.open(tmp_path / "walk")
     assert told[0].frames == len(recording) > 14
-    history = recording.info.notes["history"]
-    assert len(history) >= 2
-    assert all("lost the simulator" in h["reason"] for h in history)
+    *earlier, _ = recording.info.segments
+    assert len(earlier) >= 2
+    assert all(s.status == "failed" and "lost the simulator" in s.reason for s in earlier)
     assert (np.diff(recording.frames["timestamp_ns"]) == 40_000_000).all()
 
 

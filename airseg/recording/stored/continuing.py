@@ -1,0 +1,130 @@
+"""Going on with a recording: only in its own world, and never past frames that are in doubt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from airseg.errors import RecordingError
+from airseg.recording.stored.storage import RecordingInfo, Segment
+
+# What must not differ between a recording and the run that continues it.
+_SAME = ("plan_fingerprint", "mode", "rate_hz", "camera", "has_depth", "has_flow", "environment")
+_SAME_SIMULATOR = ("world", "seed", "server_version", "sim_mode")
+# Settings that decide where a simulator listens and what it shows on a screen, not its frames.
+_HARMLESS_SETTINGS = {
+    "ApiServerPort",
+    "EnableRpc",
+    "LocalHostIp",
+    "LogMessagesVisible",
+    "RpcEnabled",
+    "SettingsVersion",
+    "ViewMode",
+}
+_SAME_PLACE_M = 0.1
+
+
+def differences(found: RecordingInfo, now: RecordingInfo) -> Iterator[str]:
+    """Yield what differs between a recording and a run that is to continue it, in words.
+
+    Args:
+        found: what the recording says.
+        now: what the run would write.
+    """
+    for field in _SAME:
+        before, new = getattr(found, field), getattr(now, field)
+        if before != new:
+            yield f"{field.replace('_', ' ')} differs ({before} there, {new} now)"
+    for field in _SAME_SIMULATOR:
+        before, new = found.simulator.get(field), now.simulator.get(field)
+        if None not in (before, new) and before != new:
+            yield f"{field.replace('_', ' ')} differs ({before} there, {new} now)"
+    yield from _changed_settings(found.simulator, now.simulator)
+    yield from _changed_meshes(found, now)
+    yield from _moved_meshes(found.simulator, now.simulator)
+
+
+def refuse_another_flight(folder: Path, found: RecordingInfo, now: RecordingInfo) -> None:
+    """Raise unless a run may continue a recording.
+
+    Raises:
+        RecordingError: flight or world differ; the message names what, there and now.
+    """
+    if told := next(differences(found, now), ""):
+        raise RecordingError(
+            f"{folder}: holds a recording whose {told}. Record into another --out, or start over "
+            "with --overwrite."
+        )
+
+
+def first_suspect(info: RecordingInfo) -> int | None:
+    """Return the first frame that may be mislabelled, or None."""
+    suspect = info.notes.get("suspect_frames")
+    return int(suspect[0]) if suspect else None
+
+
+def continued(found: RecordingInfo, now: RecordingInfo, kept: int) -> RecordingInfo:
+    """Return the description of a recording that goes on: how it ended before is not forgotten.
+
+    Args:
+        found: what the recording says.
+        now: what this run would write if it began anew.
+        kept: how many frames are kept.
+    """
+    notes = {k: v for k, v in found.notes.items() if k != "suspect_frames"}
+    reason = found.reason or "it was killed" if found.status == "recording" else found.reason
+    earlier = list(found.segments or (Segment(0),))
+    earlier[-1] = replace(earlier[-1], status=found.status, reason=reason)
+    segments = (*(s for s in earlier if s.first < kept), Segment(kept))
+    return replace(now, notes={**notes, **now.notes}, segments=segments)
+
+
+def _changed_settings(found: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    try:
+        before, new = json.loads(found["settings"]), json.loads(now["settings"])
+    except (KeyError, ValueError, TypeError):
+        return  # one of them does not tell its settings
+    if not isinstance(before, dict) or not isinstance(new, dict):
+        return
+    for key in sorted({*before, *new} - _HARMLESS_SETTINGS):
+        if before.get(key) != new.get(key):
+            yield (
+                f"settings differ: {key} is {_shortened(before.get(key))} there and "
+                f"{_shortened(new.get(key))} now"
+            )
+
+
+def _shortened(value: Any, most: int = 80) -> str:
+    text = "not set" if value is None else json.dumps(value, sort_keys=True)
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _changed_meshes(found: RecordingInfo, now: RecordingInfo) -> Iterator[str]:
+    before, new = (
+        {(g.id, mesh) for g in info.object_table for mesh in g.meshes} for info in (found, now)
+    )
+    if before != new:
+        number, mesh = min(before ^ new)
+        there, here = ("has", "lacks") if (number, mesh) in before else ("lacks", "has")
+        yield (
+            f"world has other meshes: it {there} {mesh} with id {number}, which the simulator "
+            f"{here} now"
+        )
+
+
+def _moved_meshes(found: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    """Tell worlds of the same names apart: most of their meshes stand elsewhere."""
+    before, new = found.get("places", {}), now.get("places", {})
+    both = sorted({*before} & {*new})
+    apart_m = {n: float(np.linalg.norm(np.subtract(before[n], new[n]))) for n in both}
+    moved = [n for n in both if apart_m[n] > _SAME_PLACE_M]
+    if both and len(moved) > len(both) / 2:
+        yield (
+            f"world is another one: {len(moved)} of {len(both)} meshes stand elsewhere, such as "
+            f"{moved[0]}, {apart_m[moved[0]]:.1f} m off"
+        )
