@@ -12,7 +12,7 @@ AIRSEG := $(BIN)/airseg
 UV := uv==0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint fix clean constraints
+.PHONY: help setup demo places test test-all lint fix clean constraints
 .DELETE_ON_ERROR:
 
 help:
@@ -38,6 +38,15 @@ demo: setup
 	$(AIRSEG) relabel demo/recordings --map neighborhood --out demo/dataset.h5 --overwrite
 	$(AIRSEG) bench run demo --dataset demo/dataset.h5 --out demo/results
 	$(AIRSEG) bench leaderboard demo/results --out demo
+
+# Flights for the recipe test-places: trained where the demo trains, tested on streets and in towns
+# that no training flight shares (their plans name world and seed).
+PLACES_TRAIN := loop_walk loop_high loop_back roofs gardens street_east street_north car_drive
+PLACES_TEST := $(basename $(notdir $(wildcard flight_plans/new_street_*.yaml flight_plans/new_town_*.yaml)))
+
+places: setup
+	$(AIRSEG) record $(PLACES_TRAIN) street_val $(PLACES_TEST) --embedded --out places/recordings
+	$(AIRSEG) relabel places/recordings --map embedded --out places/dataset.h5 --overwrite
 
 test: setup .venv-airsim/.ready .venv-cosys/.ready
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 
+from airseg.bench.environment import inspect_environment
 from airseg.bench.frames import FrameStore
-from airseg.bench.recipes.recipe import Recipe, Row, rows
+from airseg.bench.recipes.recipe import Recipe, Row, rows, with_weights_hash
 from airseg.bench.results.result import (
     CurveResult,
     DatasetResult,
     Result,
+    SelectionResult,
     SpeedResult,
+    ValidationResult,
     load_result,
     number,
     save_result,
+    write_aside,
 )
 from airseg.bench.scoring.evaluate import (
     choose_samples,
@@ -30,6 +37,8 @@ from airseg.bench.scoring.evaluate import (
     score_result,
     stream_predictions,
 )
+from airseg.bench.scoring.places import places_of
+from airseg.bench.selection import select_rows
 from airseg.bench.speed.streaming_speed import measure_speed
 from airseg.bench.training.engine import Trained, train
 from airseg.bench.training.fabric import pick_device, rank
@@ -55,6 +64,7 @@ class Surroundings:
         command: what the user typed, for the record.
         only: labels or runs of the rows to make; empty means all.
         tensorboard: whether curves are written for TensorBoard too.
+        select: ``val`` scores only the values of a sweep that validation chose; None scores all.
     """
 
     out: Path
@@ -63,6 +73,7 @@ class Surroundings:
     command: str = ""
     only: tuple[str, ...] = ()
     tensorboard: bool = False
+    select: Literal["val"] | None = None
 
 
 def run_recipe(
@@ -75,35 +86,40 @@ def run_recipe(
     command: str = "",
     only: tuple[str, ...] = (),
     tensorboard: bool = False,
+    select: Literal["val"] | None = None,
 ) -> list[Path]:
     """Make every row of a recipe; rows that are done are kept, unfinished ones continued.
 
     Args:
         recipe: as loaded.
         dataset: with training frames, and frames in the split to score.
-        out, progress, device_name, command, only, tensorboard: see `Surroundings`.
+        out, progress, device_name, command, only, tensorboard, select: see `Surroundings`.
 
     Returns:
         The paths of the results, in the recipe's order.
+
+    Raises:
+        RecipeError: a row cannot be made, or another process is making it.
     """
-    where = Surroundings(out, progress, device_name, command, only, tensorboard)
+    where = Surroundings(out, progress, device_name, command, only, tensorboard, select)
     device = pick_device(device_name)
     torch.backends.cudnn.benchmark = device.type == "cuda"
     if recipe.protocol == "fair" and not dataset.split(recipe.evaluate.split):
         raise RecipeError(f"the dataset has no sequence in its {recipe.evaluate.split} split.")
     out.mkdir(parents=True, exist_ok=True)
     paths = []
-    store: FrameStore | None = None
-    for row in choose_rows(recipe, only):
+    workshop = _Workshop(dataset, device, where)
+    chosen = choose_rows(recipe, only)
+    selected: dict[str, SelectionResult] = {}
+    if select is not None:
+        chosen, selected = select_rows(chosen, workshop.validate)
+    for row in chosen:
         done = finished(out, row, dataset)
         if done:
             progress(f"{row.label}: done before", 1, 1)
             paths.append(done)
             continue
-        data = row.recipe.data
-        if store is None or store.size != (data.height, data.width):
-            store = FrameStore(dataset, data.height, data.width)
-        path = _make_row(row, dataset, store, device, where)
+        path = workshop.make(row, selected.get(row.run))
         if path:
             paths.append(path)
     wanted = not only or BASELINE in only
@@ -125,7 +141,8 @@ def choose_rows(recipe: Recipe, only: tuple[str, ...] = ()) -> list[Row]:
             labels = list(dict.fromkeys(row.label for row in every))
             hint = did_you_mean(wanted, names) or f" Rows: {', '.join(labels)}."
             raise RecipeError(f"--only {wanted}: {recipe.name} has no such row.{hint}")
-    return [row for row in every if not only or row.label in only or row.run in only]
+    chosen = [row for row in every if not only or row.label in only or row.run in only]
+    return [with_weights_hash(row) for row in chosen]
 
 
 def finished(out: Path, row: Row, dataset: Dataset) -> Path | None:
@@ -138,21 +155,82 @@ def finished(out: Path, row: Row, dataset: Dataset) -> Path | None:
     return path if same and found.dataset.content_hash == dataset.content_hash else None
 
 
-def _make_row(
-    row: Row, dataset: Dataset, store: FrameStore, device: torch.device, where: Surroundings
-) -> Path | None:
-    """Train, score and time a row; of several processes the first one writes the result."""
-    folder = where.out / row.run
-    folder.mkdir(exist_ok=True)
-    journal = Journal(
-        folder / "training.csv", folder / "tensorboard" if where.tensorboard else None
-    )
-    named = partial(_as_training, where.progress, row.label)
-    trained = train(row.recipe, dataset, folder / "checkpoint.pt", device, named, store, journal)
-    if rank() != 0:
-        return None
-    protocol = protocol_of(row.recipe, dataset, store)
-    return _score(row, dataset, protocol, trained, device, where)
+class _Workshop:
+    """Trains rows and scores them; frames are shared among rows of one size."""
+
+    def __init__(self, dataset: Dataset, device: torch.device, where: Surroundings) -> None:
+        self._dataset, self._device, self._where = dataset, device, where
+        self._store: FrameStore | None = None
+
+    def make(self, row: Row, selection: SelectionResult | None) -> Path | None:
+        """Train, score and time a row; of several processes the first one writes the result."""
+        with self._locked(row) as folder:
+            trained, protocol = self._train(row, folder)
+            if rank() != 0:
+                return None
+            return _score(
+                row, self._dataset, protocol, trained, self._device, self._where, selection
+            )
+
+    def validate(self, row: Row) -> float | None:
+        """Train a row and return its validation score; the test flights are not looked at."""
+        path = self._where.out / row.run / "validation.json"
+        made_of = f"{row.recipe.fingerprint()}-{self._dataset.content_hash}"
+        kept = _kept_validation(path, made_of)
+        if kept is None:
+            with self._locked(row) as folder:
+                trained, protocol = self._train(row, folder)
+                kept = protocol.validation(trained.model, self._device)
+            if kept is None:
+                raise RecipeError("--select val: the dataset has no sequence in its val split.")
+            if rank() == 0:
+                content = {"made_of": made_of, "validation": kept.model_dump(mode="json")}
+                write_aside(path, json.dumps(content, indent=1) + "\n")
+        return kept.mean_iou
+
+    def _train(self, row: Row, folder: Path) -> tuple[Trained, Protocol]:
+        where, data = self._where, row.recipe.data
+        if self._store is None or self._store.size != (data.height, data.width):
+            self._store = FrameStore(self._dataset, data.height, data.width)
+        journal = Journal(
+            folder / "training.csv", folder / "tensorboard" if where.tensorboard else None
+        )
+        named = partial(_as_training, where.progress, row.label)
+        checkpoint = folder / "checkpoint.pt"
+        trained = train(
+            row.recipe, self._dataset, checkpoint, self._device, named, self._store, journal
+        )
+        return trained, protocol_of(row.recipe, self._dataset, self._store)
+
+    @contextmanager
+    def _locked(self, row: Row) -> Iterator[Path]:
+        """Yield a row's folder, which no other run writes into meanwhile."""
+        folder = self._where.out / row.run
+        folder.mkdir(exist_ok=True)
+        if rank() != 0:  # of one run, whose first process has the lock
+            yield folder
+            return
+        lock = FileLock(folder / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise RecipeError(
+                f"{folder}: another run is making this row. Wait for it, or choose another --out."
+            ) from None
+        try:
+            yield folder
+        finally:
+            lock.release()
+
+
+def _kept_validation(path: Path, made_of: str) -> ValidationResult | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["made_of"] == made_of:
+            return ValidationResult.model_validate(content["validation"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # none yet, or cut off: it is made again
+    return None
 
 
 def _as_training(progress: Progress, label: str, what: str, done: int, total: int | None) -> None:
@@ -167,6 +245,7 @@ def _score(
     trained: Trained,
     device: torch.device,
     where: Surroundings,
+    selection: SelectionResult | None,
 ) -> Path:
     recipe, model = row.recipe, trained.model
     size = (recipe.data.height, recipe.data.width)
@@ -197,8 +276,14 @@ def _score(
         speed=SpeedResult(**asdict(speed)),
         curves=_curves(trained),
         training_seconds=trained.seconds,
+        steps=trained.steps,
         supervised_frames=trained.supervised_frames,
         scored_frames=scored,
+        validation=protocol.validation(model, device),
+        places={} if protocol.leaks else places_of(dataset, split),
+        swept=[] if selection else list(row.swept),
+        selection=selection,
+        environment=inspect_environment(device),
         samples=samples,
         command=where.command,
     )
@@ -233,6 +318,7 @@ def _baseline(recipe: Recipe, dataset: Dataset, out: Path, command: str) -> Path
         dataset=DatasetResult(content_hash=dataset.content_hash, split=split, sequences=lengths),
         scores=score_result(scores, dataset),
         scored_frames=sum(lengths.values()),
+        places=places_of(dataset, split),
         command=command,
     )
     return save_result(out, result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from airseg.errors import AirsegError
     "--simulator", metavar="HOST:PORT", help="A running AirSim.  [default: 127.0.0.1:41451]"
 )
 @click.option("--embedded", is_flag=True, help="Start and stop the embedded simulator.")
-@click.option("--world", default="neighborhood", show_default=True, help="World of --embedded.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the world of --embedded.")
+@click.option("--world", help="World of --embedded.  [default: the plan's environment]")
+@click.option(
+    "--seed", type=click.IntRange(0), help="Seed of the world of --embedded.  [default: the plan's]"
+)
 @click.option(
     "--mode", type=click.Choice(["pose", "step", "realtime"]), help="How to fly, if not as planned."
 )
@@ -60,8 +63,8 @@ def command(
     out: Path,
     simulator: str | None,
     embedded: bool,
-    world: str,
-    seed: int,
+    world: str | None,
+    seed: int | None,
     mode: str | None,
     realtime: bool,
     frames: int | None,
@@ -107,13 +110,11 @@ def command(
     if source and (realtime or mode not in (None, "pose")):
         raise click.UsageError("--replay sets recorded poses; it has no other mode.")
     flights = _flights(plans, source)
-    known = {"world": world, "seed": seed} if embedded else {}
     options = RecordOptions(
         "realtime" if realtime else mode,
         frames,
         read_palette(palette) if palette else None,
-        known,
-        overwrite,
+        overwrite=overwrite,
     )
     todo = _unfinished(flights, out, options)
     if not embedded:
@@ -161,8 +162,8 @@ def _unfinished(flights: list[Any], out: Path, options: Any) -> list[Any]:
 def _record_embedded(
     todo: list[Any],
     out: Path,
-    world: str,
-    seed: int,
+    world: str | None,
+    seed: int | None,
     timeout: float,
     options: Any,
     reconnect_s: float,
@@ -170,18 +171,37 @@ def _record_embedded(
     """Record with simulators of our own, one for all flights that can share its settings."""
     from airseg.recording.embedded_process import EmbeddedProcess, simulator_key
 
-    for _, group in itertools.groupby(todo, key=lambda flight: simulator_key(flight.plan)):
+    def needs(flight: Any) -> tuple[str, int, str]:
+        return (*_place(flight.plan, world, seed), simulator_key(flight.plan))
+
+    for (name, number, _), group in itertools.groupby(todo, key=needs):
         batch = list(group)
+        told = replace(options, simulator={"world": name, "seed": number})
         with ExitStack() as running:
 
-            def connect(batch: list[Any] = batch, running: ExitStack = running) -> Any:
+            def connect(
+                plan: Any = batch[0].plan,
+                running: ExitStack = running,
+                place: tuple[str, int] = (name, number),
+            ) -> Any:
                 running.close()  # one that was lost before
                 click.echo("starting the embedded simulator ...", err=True)
-                process = EmbeddedProcess(batch[0].plan, world, seed)
+                process = EmbeddedProcess(plan, *place)
                 port = running.enter_context(process).port
                 return _connected("127.0.0.1", port, timeout)
 
-            _record_all(batch, out, connect, options, reconnect_s)
+            _record_all(batch, out, connect, told, reconnect_s)
+
+
+def _place(plan: Any, world: str | None, seed: int | None) -> tuple[str, int]:
+    """Return the embedded world and seed of a plan: as asked for, else its own."""
+    name = world or plan.environment
+    if world is None and name != "neighborhood":
+        from airseg.simulators.embedded.worlds.catalogue import WORLD_NAMES
+
+        # Plans for other simulators' worlds can be tried out here.
+        name = name if name in WORLD_NAMES else "neighborhood"
+    return name, (plan.seed or 0) if seed is None else seed
 
 
 def _connected(host: str, port: int, timeout: float) -> Any:

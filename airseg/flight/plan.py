@@ -83,7 +83,13 @@ class Weather(StrictModel):
 
 
 # Fields that came later: a plan without them keeps its fingerprint, and its recordings.
-_LATER_FIELDS = {"flow": False, "cameras": {}, "companions": {}, "time_tolerance_ms": None}
+_LATER_FIELDS = {
+    "flow": False,
+    "cameras": {},
+    "companions": {},
+    "time_tolerance_ms": None,
+    "seed": None,
+}
 
 _DEFAULT_LIMITS = {
     "multirotor": (15.0, 4.0, 90.0),
@@ -98,7 +104,7 @@ class FlightPlan(StrictModel):
     Attributes:
         format: version of this schema.
         description: what the flight is for.
-        environment: the world it is made for.
+        environment: the world it is made for; seed: of that world, in the embedded simulator.
         vehicle: what flies; it decides the limits and how the trajectory banks.
         rate_hz: frames a second of simulator time; it must divide a second into whole nanoseconds.
         start, waypoints: the path. Legs are straight; corners are rounded so that the path passes
@@ -121,6 +127,7 @@ class FlightPlan(StrictModel):
     format: Literal[1] = 1
     description: str = Field(min_length=1)
     environment: str = "neighborhood"
+    seed: int | None = Field(None, ge=0)
     vehicle: Literal["multirotor", "car", "camera"] = "multirotor"
     camera: PlanCamera = PlanCamera()
     rate_hz: float = Field(25.0, gt=0, le=1000)

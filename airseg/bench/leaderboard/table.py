@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -47,7 +48,15 @@ def machines(results: Sequence[Result]) -> list[str]:
 def columns(results: Sequence[Result]) -> list[Column]:
     """Return the columns that some results fill; speed has columns of its own a machine."""
     speeds = _speed_columns(machines(results))
-    candidates = [*_SCORES, _groups(results), *_STEADINESS, *speeds, *_SIZES, *_BUDGET]
+    candidates = [
+        *_SCORES,
+        _groups(results),
+        *_places(results),
+        *_STEADINESS,
+        *speeds,
+        *_SIZES,
+        *_BUDGET,
+    ]
     candidates += [*_DETAILS, _protocol(results)]
     return [c for c in candidates if c.always or any(not _is_missing(c.value(r)) for r in results)]
 
@@ -251,9 +260,9 @@ def _seeds(result: Result) -> str:
     return f"{100 * result.deviation.get('mean_iou', 0.0):.1f} ({len(result.seeds)})"
 
 
-def _by_flight(result: Result) -> str:
+def _by_flight(result: Result, place: str | None = None) -> str:
     """Return the mean over flights with its interval, or with the flights' range, in words."""
-    found = certainty(result)
+    found = certainty(result, place=place)
     if not found.flights:
         return ""
     mean, low, high = (100 * v for v in (found.mean, found.low, found.high))
@@ -379,6 +388,28 @@ def _groups(results: Sequence[Result]) -> Column:
         lambda r: found.get(r.run, ""),
         always=False,
     )
+
+
+def _places(results: Sequence[Result]) -> list[Column]:
+    """Return a column for each kind of place that flights show, where they show new ones."""
+    found = {place for r in results for place in r.places.values()}
+    return [
+        Column(
+            f"{place} %",
+            f"as by flight %, of the flights {_PLACES[place]}",
+            partial(_by_flight, place=place),
+            always=False,
+        )
+        for place in _PLACES
+        if place in found and len(found | {"trained place"}) > 1
+    ]
+
+
+_PLACES = {
+    "trained place": "in the streets that were trained in",
+    "new street": "in a world of training flights, built from a seed that none was flown in",
+    "new town": "in a world that no training flight shows",
+}
 
 
 def _protocol(results: Sequence[Result]) -> Column:

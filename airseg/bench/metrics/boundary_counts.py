@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 
 TOLERANCE = 0.0075
@@ -30,7 +31,9 @@ def boundary_counts(
 
     A pixel lies on its class's outline when the pixel to its right, left, above or below has
     another class; the image's border is no outline. What lies within the tolerance of an ignored
-    pixel does not count: nobody knows whether there is an outline.
+    area does not count: nobody knows whether there is an outline. A band of ignored pixels that is
+    no wider than twice the tolerance, as `airseg relabel --edge-band` leaves along outlines, is no
+    such area: it takes the class of the nearest pixel that has one, and the outline is its middle.
 
     Args:
         prediction, label: (H, W) uint8.
@@ -45,6 +48,8 @@ def boundary_counts(
     ignored = label == ignore_index
     known = None
     if ignored.any():
+        label, ignored = _bridged(label, ignored, radius)
+    if ignored.any():
         known = ~_near(ignored.astype(np.uint16), radius).astype(bool)
         # Inside ignored areas both sides see the same, so that their rim is nobody's outline.
         prediction = np.where(ignored, label, prediction)
@@ -57,6 +62,24 @@ def boundary_counts(
             chosen = bits[bits > 0] if known is None else bits[(bits > 0) & known]
             counts[first : first + width, column] = _count_bits(chosen, width)
     return counts
+
+
+def _bridged(label: np.ndarray, ignored: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a label whose narrow ignored bands have classes, and what stays ignored: (H, W) bool.
+
+    Narrow is where no square of 2 `radius` + 1 pixels fits in, within the image.
+    """
+    square = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    wide = cv2.morphologyEx(ignored.astype(np.uint8), cv2.MORPH_OPEN, square).astype(bool)
+    narrow = ignored & ~wide
+    if not narrow.any() or ignored.all():
+        return label, ignored
+    _, nearest = cv2.distanceTransformWithLabels(
+        ignored.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    class_of = np.zeros(int(nearest.max()) + 1, np.uint8)
+    class_of[nearest[~ignored]] = label[~ignored]
+    return np.where(narrow, class_of[nearest], label), wide
 
 
 def _outlines(image: np.ndarray, first: int, count: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import itertools
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -110,6 +110,10 @@ _DECIDES_NOTHING = (
 def fingerprint_of(content: dict[str, Any]) -> str:
     """Return the hash of a recipe as a result stores it."""
     kept = {k: v for k, v in content.items() if k not in _DECIDES_NOTHING}
+    model = dict(kept.get("model", {}))
+    if model:  # what a file holds decides, wherever it lies
+        model.pop("weights" if model.get("weights_hash") else "weights_hash", None)
+        kept["model"] = model
     text = json.dumps(kept, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
@@ -144,11 +148,14 @@ class Row:
         label: what the table shows; the same for all seeds.
         run: its file's and folder's name.
         recipe: what to do, without variants, sweep and seeds.
+        variant: which one it comes from; swept: fields and values of a sweep over more than one.
     """
 
     label: str
     run: str
     recipe: Recipe
+    variant: str = ""
+    swept: dict[str, Any] = field(default_factory=dict)
 
 
 def rows(recipe: Recipe) -> list[Row]:
@@ -166,10 +173,18 @@ def rows(recipe: Recipe) -> list[Row]:
             changed = apply_settings(recipe, {**variant.set, **swept, **single}, source)
             label = _label(recipe, variant, changed, swept)
             run = f"{recipe.name}-{_slug(label)}"
+            several = {k: v for k, v in swept.items() if len(recipe.sweep[k]) > 1}
+            several.pop("train.seed", None)  # nobody chooses a seed
             found += [
-                Row(label, f"{run}-seed{seed}", apply_settings(changed, {"train.seed": seed}, run))
+                Row(
+                    label,
+                    f"{run}-seed{seed}",
+                    apply_settings(changed, {"train.seed": seed}, run),
+                    variant.label,
+                    several,
+                )
                 for seed in recipe.seeds
-            ] or [Row(label, run, changed)]
+            ] or [Row(label, run, changed, variant.label, several)]
     names = [row.run for row in found]
     for row in found:
         if names.count(row.run) > 1:
@@ -178,6 +193,32 @@ def rows(recipe: Recipe) -> list[Row]:
                 "other. Give them labels of their own."
             )
     return found
+
+
+def with_weights_hash(row: Row) -> Row:
+    """Return a row whose recipe names its weights file by content too.
+
+    Raises:
+        RecipeError: there is no such file, or it is not the one that the recipe was made with.
+    """
+    model = row.recipe.model
+    if model.weights in ("none", "imagenet"):
+        return row
+    try:
+        with Path(model.weights).open("rb") as file:
+            digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=12)).hexdigest()
+    except OSError as cause:
+        raise RecipeError(
+            f"{row.run}: model.weights: {model.weights}: cannot be read ({cause.strerror})."
+        ) from None
+    if model.weights_hash not in ("", digest):
+        raise RecipeError(
+            f"{row.run}: model.weights: {model.weights}: its content is {digest}, the recipe asks "
+            f"for {model.weights_hash}: the file was replaced. Find the other one, or set "
+            "model.weights_hash='' to train with this one."
+        )
+    changed = model.model_copy(update={"weights_hash": digest})
+    return replace(row, recipe=row.recipe.model_copy(update={"model": changed}))
 
 
 def _label(recipe: Recipe, variant: Variant, row: Recipe, swept: dict[str, Any]) -> str:

@@ -18,11 +18,13 @@ class ModelRecipe(StrictModel):
     Attributes:
         options: go to its builder.
         weights: what it starts from: ``none``, ``imagenet`` for the backbone, or a file.
+        weights_hash: of that file's content, which decides the result; filled in when it is run.
         batch_norm: False takes all batch normalisation out, as in the founding paper's networks.
     """
 
     name: str
     weights: str = "none"
+    weights_hash: str = ""
     batch_norm: bool = True
     options: dict[str, Any] = {}
 

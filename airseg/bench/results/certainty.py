@@ -18,20 +18,21 @@ from airseg.bench.results.result import Result
 from airseg.bench.results.seeds import members, seed_of
 
 
-def by_flight(result: Result, metric: str = "mean_iou") -> np.ndarray:
+def by_flight(result: Result, metric: str = "mean_iou", place: str | None = None) -> np.ndarray:
     """Return (S, F) scores of a row: a line a training, a column a flight; NaN where there is none.
 
     Args:
         result: one training, or several as one row.
         metric: of `SequenceResult`.
+        place: only flights of this kind of place, or None for all.
     """
-    flights = list(result.dataset.sequences)
+    flights = [f for f in result.dataset.sequences if place in (None, result.places.get(f))]
     return np.array([[_of_flight(r, f, metric) for f in flights] for r in members(result)], float)
 
 
-def certainty(result: Result, metric: str = "mean_iou") -> Estimate:
+def certainty(result: Result, metric: str = "mean_iou", place: str | None = None) -> Estimate:
     """Return the mean over flights of a row's score, and how sure it is."""
-    return estimate(by_flight(result, metric))
+    return estimate(by_flight(result, metric, place))
 
 
 @dataclass(frozen=True)

@@ -196,6 +196,7 @@ class Result(StrictModel):
         steps, supervised_frames, training_seconds: what the training was given, and took.
         scored_frames: how many frames the scores are of; 0 in older results, which say it not.
         validation: what choices may be made by; None where there are no such frames.
+        places: what kind of place each flight shows, where that is known; see `scoring.places`.
         swept: fields of which every value was scored on the test flights; choosing the best of
             them is training on test.
         selection: how the row was chosen where validation chose it.
@@ -219,6 +220,7 @@ class Result(StrictModel):
     supervised_frames: int = 0
     scored_frames: int = 0
     validation: ValidationResult | None = None
+    places: dict[str, str] = {}
     swept: list[str] = []
     selection: SelectionResult | None = None
     environment: EnvironmentResult | None = None
@@ -232,14 +234,18 @@ def save_result(folder: Path, result: Result) -> Path:
     """Write a result into a folder under its run's name, aside first."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{result.run}.json"
-    beside = path.with_suffix(".json.part")
-    text = json.dumps(result.model_dump(mode="json"), indent=1)
+    write_aside(path, json.dumps(result.model_dump(mode="json"), indent=1) + "\n")
+    return path
+
+
+def write_aside(path: Path, text: str) -> None:
+    """Write a file beside its place and move it there, so that a kill leaves the old or the new."""
+    beside = path.with_name(path.name + ".part")
     with beside.open("w", encoding="utf-8") as file:
-        file.write(text + "\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
-    return path
 
 
 def load_result(path: Path) -> Result:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,33 @@ def inspect_machine(device: torch.device) -> Machine:
         cudnn=str(torch.backends.cudnn.version() or ""),
         **facts,
     )
+
+
+class OtherWork:
+    """How much of the machine's processors other programs take, from now on; Linux alone tells."""
+
+    def __init__(self) -> None:
+        self._before = _processor_seconds()
+
+    def share(self) -> float:
+        """Return the share of all processors' time that others took, 0 to 1; 0 if unknown."""
+        if self._before is None or (now := _processor_seconds()) is None:
+            return 0.0
+        everyone, ours, wall = (b - a for a, b in zip(self._before, now, strict=True))
+        cores = os.cpu_count() or 1
+        return min(max((everyone - ours) / max(wall * cores, 1e-9), 0.0), 1.0)
+
+
+def _processor_seconds() -> tuple[float, float, float] | None:
+    """Return seconds that everyone's programs ran, that this one ran, and of the clock."""
+    try:
+        words = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()
+        user, nice, system, _, _, hard, soft, steal = (int(w) for w in words[1:9])
+        tick = os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, AttributeError):
+        return None
+    everyone = (user + nice + system + hard + soft + steal) / tick
+    return everyone, sum(os.times()[:4]), time.monotonic()
 
 
 def reset_peak_memory(device: torch.device) -> None:

@@ -8,7 +8,12 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from airseg.bench.speed.machine import describe_machine, peak_memory_bytes, reset_peak_memory
+from airseg.bench.speed.machine import (
+    OtherWork,
+    describe_machine,
+    peak_memory_bytes,
+    reset_peak_memory,
+)
 from airseg.bench.speed.streams import Setting, Stream
 from airseg.bench.speed.timing import Timing, time_stream
 from airseg.models.base import VideoSegmenter
@@ -33,6 +38,7 @@ class Speed:
         key_ms, between_ms: as `labelmap_ms`, of key frames and of the others; empty for networks
             without.
         peak_memory_bytes: of tensors on a GPU, of the process on a CPU.
+        busy: share of the machine's processor time that other programs took meanwhile.
     """
 
     logits_ms: dict[str, float]
@@ -47,6 +53,7 @@ class Speed:
     key_ms: dict[str, float]
     between_ms: dict[str, float]
     peak_memory_bytes: int
+    busy: float = 0.0
 
 
 def measure_speed(
@@ -65,10 +72,11 @@ def measure_speed(
         limit = _LONGEST_WARM_UP_S
         return time_stream(step, device, frames, model.period, longest_warm_up_s=limit)
 
+    others = OtherWork()
     logits = measured("logits")
     reset_peak_memory(device)
     labels = measured("labels")
-    peak = peak_memory_bytes(device)
+    peak, busy = peak_memory_bytes(device), others.share()
     has_keys = model.period > 1
     return Speed(
         logits_ms=logits.percentiles(),
@@ -83,6 +91,7 @@ def measure_speed(
         key_ms=labels.percentiles("key") if has_keys else {},
         between_ms=labels.percentiles("between") if has_keys else {},
         peak_memory_bytes=peak,
+        busy=busy,
     )
 
 

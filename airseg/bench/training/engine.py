@@ -82,13 +82,15 @@ class Trained:
     Attributes:
         model: in evaluation mode.
         curves: of the whole training, earlier runs included.
-        seconds: wall time, earlier runs included; supervised_frames: how many were trained on.
+        seconds: wall time, earlier runs included; supervised_frames: how many were trained on, in
+            how many steps.
     """
 
     model: VideoSegmenter
     curves: Curves
     seconds: float
     supervised_frames: int
+    steps: int = 0
 
 
 def train(
@@ -196,7 +198,7 @@ class _Training:
             state.training_jaccard,
             len(self._batches),
         )
-        return Trained(self._scored_model().eval(), curves, state.seconds, state.frames)
+        return Trained(self._scored_model().eval(), curves, state.seconds, state.frames, state.step)
 
     def _learn(self, batch: Batch) -> None:
         """Take one optimiser step."""

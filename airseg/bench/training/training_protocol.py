@@ -18,6 +18,7 @@ from torch.nn import functional
 from airseg.bench.frames import FrameSource, FrameStore, to_model
 from airseg.bench.metrics import ConfusionMatrix
 from airseg.bench.recipes.recipe import Recipe
+from airseg.bench.results.result import ValidationResult, number
 from airseg.bench.scoring.evaluate import Scores, score_split
 from airseg.bench.training.clip_loss import nearest_labels
 from airseg.dataset.reading.clips import Clip, enumerate_clips
@@ -63,6 +64,10 @@ class Protocol(ABC):
     @abstractmethod
     def validate(self, model: VideoSegmenter, device: torch.device) -> ConfusionMatrix | None:
         """Score a network in evaluation mode during its training; None without such frames."""
+
+    @abstractmethod
+    def validation(self, model: VideoSegmenter, device: torch.device) -> ValidationResult | None:
+        """Score a trained network on all validation frames: what choices are made by."""
 
     @abstractmethod
     def score(
@@ -127,6 +132,17 @@ class FairProtocol(Protocol):
         frames = self.recipe.train.validation_frames
         return score_split(model, self.dataset, names, self._size, device, frames=frames).total
 
+    def validation(self, model: VideoSegmenter, device: torch.device) -> ValidationResult | None:
+        names = self.dataset.split("val")
+        if not names:
+            return None
+        found = score_split(model, self.dataset, names, self._size, device)
+        return ValidationResult(
+            mean_iou=number(found.total.mean_iou),
+            sequences={n: number(m.mean_iou) for n, m in found.by_sequence.items()},
+            frames=sum(self.dataset.sequence(n).length for n in names),
+        )
+
     def score(
         self, model: VideoSegmenter, device: torch.device, progress: Callable[[int], None]
     ) -> Scores:
@@ -179,6 +195,15 @@ class PaperProtocol(Protocol):
 
     def validate(self, model: VideoSegmenter, device: torch.device) -> ConfusionMatrix | None:
         return self._score(model, device, self.windows(model.memory_depth)[1], lambda done: None)
+
+    def validation(self, model: VideoSegmenter, device: torch.device) -> ValidationResult | None:
+        found = self.validate(model, device)
+        frames = len(self.windows(model.memory_depth)[1]) * self.recipe.data.targets
+        return (
+            None
+            if found is None
+            else ValidationResult(mean_iou=number(found.mean_iou), frames=frames)
+        )
 
     def score(
         self, model: VideoSegmenter, device: torch.device, progress: Callable[[int], None]
@@ -236,12 +261,12 @@ class JoinedFrames:
         """Return (T, h, w, 3) uint8 RGB and (T, h, w) uint8 labels; see `FrameStore.frames`."""
         owner = np.searchsorted(self._ends, list(index), side="right")
         parts = []
-        for number in range(int(owner[0]), int(owner[-1]) + 1):
-            mine = [index[i] for i in np.flatnonzero(owner == number)]
+        for which in range(int(owner[0]), int(owner[-1]) + 1):
+            mine = [index[i] for i in np.flatnonzero(owner == which)]
             if mine:
-                start = int(self._ends[number - 1]) if number else 0
+                start = int(self._ends[which - 1]) if which else 0
                 inside = range(mine[0] - start, mine[-1] - start + 1, index.step)
-                parts.append(self._store.frames(self._names[number], inside))
+                parts.append(self._store.frames(self._names[which], inside))
         rgb, labels = zip(*parts, strict=True)
         return np.concatenate(rgb), np.concatenate(labels)
 

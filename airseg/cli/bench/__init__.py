@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -61,6 +61,11 @@ def command() -> None:
     metavar="ADDRESS",
     help="Make rows on a Ray cluster, one a GPU; `local` starts one here.",
 )
+@click.option(
+    "--select",
+    type=click.Choice(["val"]),
+    help="Score on the test split only what validation chooses among the values of a sweep.",
+)
 def run(
     recipes: tuple[str, ...],
     dataset: Path | None,
@@ -71,6 +76,7 @@ def run(
     device: str | None,
     tensorboard: bool,
     cluster: str | None,
+    select: Literal["val"] | None,
 ) -> None:
     """Train and score every row of RECIPES.
 
@@ -82,6 +88,7 @@ def run(
     Example:
       airseg bench run demo --dataset dataset.h5 --out results --set train.steps=50
       airseg bench run fair-table2 --dataset d.h5 --out results --sweep 'train.seed=[0, 1, 2]'
+      airseg bench run mine.yaml --out results --sweep 'train.learning_rate=[.1, .01]' --select val
       torchrun --nproc-per-node 4 -m airseg bench run fair-table2 --dataset d.h5 --out results
       airseg bench run five-papers --dataset d.h5 --out results --ray auto
     """
@@ -89,6 +96,10 @@ def run(
 
     loaded = [load_recipe(name, settings, sweeps) for name in recipes]
     files = [_dataset_of(recipe, dataset) for recipe in loaded]
+    if cluster is not None and select is not None:
+        raise click.UsageError(
+            "--select compares all values of a sweep in one run; leave out --ray."
+        )
     if cluster is not None:
         changes = [f"--set={s}" for s in settings] + [f"--sweep={s}" for s in sweeps]
         changes += [f"--device={device}"] if device else []
@@ -113,6 +124,7 @@ def run(
                     command=typed,
                     only=only,
                     tensorboard=tensorboard,
+                    select=select,
                 )
             for result in made:
                 click.echo(f"wrote {result}")

@@ -2,6 +2,7 @@
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -42,8 +43,12 @@ def test_equal_to_the_definition(seed, size, classes, ignored):
 
 def test_equal_to_the_definition_with_a_wide_disk(monkeypatch):
     monkeypatch.setattr("airseg.bench.metrics.boundary_counts.TOLERANCE", 0.2)
-    label, prediction = blocks(3, 20, 16, 3, True), blocks(4, 20, 16, 3, False)
+    label, prediction = blocks(3, 30, 16, 3, False), blocks(4, 30, 16, 3, False)
+    label[18:, 4:] = 255  # an area, and no band to be bridged
     radius = tolerance_px(20, 16)
+    monkeypatch.setattr(
+        "airseg.bench.metrics.boundary_counts.tolerance_px", lambda height, width: radius
+    )
     assert radius == 5
     found = boundary_counts(prediction, label, 3)
     assert found.tolist() == expected_counts(prediction, label, 3, radius).tolist()
@@ -73,6 +78,27 @@ def test_a_class_without_outlines_has_no_score():
     scores = boundary_f({"boundary": boundary_counts(label, label, 2)})
     assert all(math.isnan(s) for s in scores)
     assert math.isnan(METRICS["boundary_f"]({"boundary": boundary_counts(label, label, 2)}))
+
+
+@pytest.mark.parametrize("band", [1, 2, 3])
+def test_an_ignored_band_along_outlines_is_bridged(band):
+    """Every outline lay in the band and none counted: 0.00 for every network, a perfect one too."""
+    truth = np.zeros((480, 640), np.uint8)
+    truth[:, 300:] = 1
+    truth[100:200, 100:200] = 2
+    edges = cv2.morphologyEx(truth, cv2.MORPH_GRADIENT, np.ones((2 * band + 1,) * 2, np.uint8)) > 0
+    label = np.where(edges, np.uint8(255), truth)
+    assert METRICS["boundary_f"]({"boundary": boundary_counts(truth, label, 3)}) == 1.0
+    off = np.roll(truth, 40, 1)
+    assert METRICS["boundary_f"]({"boundary": boundary_counts(off, label, 3)}) < 0.7
+
+
+def test_where_no_outline_is_known_the_score_is_empty_and_not_nothing():
+    label = np.full((60, 80), 255, np.uint8)
+    label[:10], label[40:] = 0, 1
+    guess = np.zeros_like(label)
+    guess[:, 40:] = 1
+    assert math.isnan(METRICS["boundary_f"]({"boundary": boundary_counts(guess, label, 2)}))
 
 
 def test_precision_and_recall_are_pooled_before_they_are_divided():
