@@ -48,6 +48,19 @@ def rows(trained):
     return load_rows(trained, [load_result(p) for p in trained])
 
 
+def test_a_result_says_what_it_was_given_and_made_with(trained, dataset):
+    result = load_result(trained[0])
+    assert (result.steps, result.supervised_frames) == (3, 12)
+    assert result.validation.frames == sum(dataset.sequence(n).length for n in dataset.split("val"))
+    assert set(result.validation.sequences) == set(dataset.split("val"))
+    assert 0 <= result.validation.mean_iou <= 1
+    made = result.environment
+    assert made.device.startswith("CPU")
+    assert made.threads == torch.get_num_threads()
+    assert made.versions["torch"].startswith(torch.__version__.split("+")[0])
+    assert result.swept == []
+
+
 def plan(dataset, folder, *conditions):
     return Plan(dataset, ["c", "d"], None, conditions, CPU, folder)
 
