@@ -42,6 +42,7 @@ _FAMILIES: dict[str, tuple[str, Callable[[Options], Options], Callable[[Options]
     },
     "ma_resnet50": ("ma_resnet50", _without(*_MEMORY_OF_MA), lambda o: o.get("frames", 1) == 0),
     "tv3s": ("segformer", _only("encoder"), lambda o: False),
+    "sta_segformer": ("segformer", _only("encoder"), lambda o: False),
     "segformer": ("segformer", _only("encoder"), lambda o: True),
     "espnet_convlstm": ("espnet", _only("p", "q"), lambda o: False),
     "espnet": ("espnet", _only("p", "q"), lambda o: True),
@@ -49,6 +50,8 @@ _FAMILIES: dict[str, tuple[str, Callable[[Options], Options], Callable[[Options]
     "ssnet": ("ssnet", _only(), lambda o: True),
 }
 """By network: its family, the options that are not about memory, and whether it has none."""
+
+_SMOOTHERS = ("ema", "vote")
 
 DEPTH_OPTION = "tca_depth"
 """The option of networks whose depth of memory can be changed after training."""
@@ -113,8 +116,11 @@ class Row:
 
     def family(self) -> str | None:
         """Return what a network has in common with its version without memory, or None."""
-        found = _FAMILIES.get(self.result.recipe["model"]["name"])
-        return None if found is None else json.dumps([found[0], found[1](self.options)])
+        name, options = self.result.recipe["model"]["name"], self.options
+        if name in _SMOOTHERS:  # memory beside a network that has none
+            name, options = options.get("base", "fanet18"), options.get("base_options") or {}
+        found = _FAMILIES.get(name)
+        return None if found is None else json.dumps([found[0], found[1](options)])
 
     def training(self) -> dict[str, Any]:
         """Return all of the recipe that partners share, flat: by dotted name."""

@@ -88,6 +88,9 @@ def test_a_network_is_paired_with_itself_without_memory(rows):
         (("tv3s", {"encoder": "b0", "depth": 4}), ("segformer", {"encoder": "b0"}), True),
         (("espnet_convlstm", {"kernel": 3}), ("espnet", {}), True),
         (("vssnet", {}), ("ssnet", {}), True),
+        (("sta_segformer", {"encoder": "b0", "frames": 2}), ("segformer", {"encoder": "b0"}), True),
+        (("ema", {"base": "fanet18", "alpha": 0.5}), ("fanet18", {}), True),
+        (("vote", {"base": "espnet"}), ("fanet18", {}), False),
         (("tv3s", {}), ("lraspp_mobilenet", {}), False),
     ],
 )
