@@ -12,7 +12,7 @@ AIRSEG := $(BIN)/airseg
 UV := uv==0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo places test test-all lint fix clean constraints
+.PHONY: help setup demo places study study-pilot study-data study-report test test-all lint fix clean constraints
 .DELETE_ON_ERROR:
 
 help:
@@ -47,6 +47,32 @@ PLACES_TEST := $(basename $(notdir $(wildcard flight_plans/new_street_*.yaml fli
 places: setup
 	$(AIRSEG) record $(PLACES_TRAIN) street_val $(PLACES_TEST) --embedded --out places/recordings
 	$(AIRSEG) relabel places/recordings --map embedded --out places/dataset.h5 --overwrite
+
+# The study of benchmark/studies/tca/PROTOCOL.md, from nothing; each goes on where it was stopped.
+STUDY := benchmark/studies/tca
+STUDY_TRAIN := car_block car_drive evening_street gardens gardens_north hover_turn loop_high \
+  loop_walk orbit_corner orbit_house roofs roofs_east street_east street_north street_west
+STUDY_PLANS := $(STUDY_TRAIN) $(PLACES_TEST) $(sort $(wildcard $(STUDY)/plans/*_seed*.yaml))
+STUDY_ROWS := study/results
+
+study-data: study/dataset.h5
+
+study/dataset.h5: | setup
+	$(AIRSEG) record $(STUDY_PLANS) --embedded --frames 150 --out study/recordings
+	$(AIRSEG) relabel study/recordings --map embedded --out $@ --overwrite
+
+study-pilot: study/dataset.h5
+	OMP_NUM_THREADS=1 nice $(AIRSEG) bench run $(STUDY)/pilot.yaml --dataset $< --out study/pilot \
+	  --device cpu --select val
+
+study: study/dataset.h5
+	OMP_NUM_THREADS=1 nice $(AIRSEG) bench run $(STUDY)/main.yaml --dataset $< \
+	  --out $(STUDY_ROWS) --device cpu
+	mkdir -p benchmark/results/tca-cpu
+	cp $(STUDY_ROWS)/tca-main-*.json benchmark/results/tca-cpu/
+
+study-report: setup
+	$(AIRSEG) bench leaderboard benchmark/results/tca-cpu --out study/report
 
 test: setup .venv-airsim/.ready .venv-cosys/.ready
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile

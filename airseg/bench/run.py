@@ -318,10 +318,23 @@ def _baseline(recipe: Recipe, dataset: Dataset, out: Path, command: str) -> Path
         dataset=DatasetResult(content_hash=dataset.content_hash, split=split, sequences=lengths),
         scores=score_result(scores, dataset),
         scored_frames=sum(lengths.values()),
+        validation=_validation_of_constant(dataset, label),
         places=places_of(dataset, split),
         command=command,
     )
     return save_result(out, result)
+
+
+def _validation_of_constant(dataset: Dataset, label: int) -> ValidationResult | None:
+    names = dataset.split("val")
+    if not names:
+        return None
+    found = score_constant(dataset, names, label)
+    return ValidationResult(
+        mean_iou=number(found.total.mean_iou),
+        sequences={n: number(m.mean_iou) for n, m in found.by_sequence.items()},
+        frames=sum(dataset.sequence(n).length for n in names),
+    )
 
 
 def _save_predictions(

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from airseg.bench.metrics.intervals import spread
-from airseg.bench.results.result import Result, ScoreResult, StratumResult, rank, recipe_hash
+from airseg.bench.results.result import (
+    Result,
+    ScoreResult,
+    StratumResult,
+    ValidationResult,
+    rank,
+    recipe_hash,
+)
 
 
 class MeanResult(Result):
@@ -76,6 +83,8 @@ def _mean(results: Sequence[Result]) -> MeanResult:
             scores[name] = {key: _mean_stratum([v.get(key) for v in values]) for key in values[0]}
     first = results[0]
     content = {name: getattr(first, name) for name in Result.model_fields}
+    content["validation"] = _mean_validation([r.validation for r in results])
+    content["training_seconds"] = sum(r.training_seconds for r in results) / len(results)
     content["scores"] = first.scores.model_copy(update=scores)
     return MeanResult.model_construct(
         **content,
@@ -83,6 +92,19 @@ def _mean(results: Sequence[Result]) -> MeanResult:
         seeds=[seed_of(r) for r in results],
         deviation=deviation,
         members=list(results),
+    )
+
+
+def _mean_validation(values: list[ValidationResult | None]) -> ValidationResult | None:
+    known = [v for v in values if v is not None]
+    if not known:
+        return None
+    return ValidationResult(
+        mean_iou=_mean_known([v.mean_iou for v in known]),
+        sequences={
+            key: _mean_known([v.sequences.get(key) for v in known]) for key in known[0].sequences
+        },
+        frames=known[0].frames,
     )
 
 

@@ -38,7 +38,8 @@ def replay(folder: Path, name: str | None, plan: FlightPlan | None) -> Assignmen
     """
     recording = Recording.open(folder)
     own = plan_from_data(recording.info.plan, f"{folder / 'recording.json'}")
-    wanted = (plan or own).model_copy(update={"mode": "pose"})
+    where = {"environment": own.environment, "seed": own.seed}  # poses mean nothing elsewhere
+    wanted = (plan or own).model_copy(update={"mode": "pose", **where})
     if len(recording) < 2:
         raise RecordingError(f"{folder}: has {len(recording)} frames; nothing can be flown again.")
     if wanted.rate_hz != own.rate_hz:
