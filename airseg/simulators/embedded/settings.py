@@ -134,8 +134,18 @@ class RecordingSetting(_Tolerant):
     Cameras: list[RecordedCamera] = [RecordedCamera()]
 
 
+class RemoteControlSetting(_Tolerant):
+    """A joystick, which there is none of; -1 lets `moveByRC` take its place."""
+
+    RemoteControlID: int = 0
+    AllowAPIWhenDisconnected: bool = False
+
+
 class VehicleSetting(_Tolerant):
-    """A vehicle; its place is global, metres (NED) and degrees."""
+    """A vehicle; its place is global, metres (NED) and degrees.
+
+    ``DefaultVehicleState`` is what a start and a reset leave a multirotor in, "" being Armed.
+    """
 
     VehicleType: str = ""
     X: float = 0.0
@@ -144,6 +154,13 @@ class VehicleSetting(_Tolerant):
     Pitch: float = 0.0
     Roll: float = 0.0
     Yaw: float = 0.0
+    DefaultVehicleState: Literal[
+        "", "Armed", "Inactive", "Disarmed", "Active", "BeingArmed", "BeingDisarmed", "Unknown"
+    ] = ""
+    AllowAPIAlways: bool = True
+    EnableCollisions: bool = True
+    EnableCollisionPassthrogh: bool = False
+    RC: RemoteControlSetting = RemoteControlSetting()
     Cameras: dict[str, CameraSetting] = {}
     Sensors: dict[str, SensorSetting] = {}
 
@@ -161,6 +178,7 @@ class _File(_Tolerant):
     ApiServerPort: int = Field(DEFAULT_PORT, ge=0, le=65535)
     LocalHostIp: str = DEFAULT_HOST
     ClockSpeed: float = Field(1.0, gt=0)
+    PhysicsEngineName: Literal["", "FastPhysicsEngine", "ExternalPhysicsEngine"] = ""
     ClockType: Literal["", "SteppableClock", "ScalableClock"] = ""
     CameraDefaults: CameraSetting = CameraSetting()
     ExternalCameras: dict[str, CameraSetting] = {}
@@ -179,6 +197,7 @@ class Settings:
         sim_mode: one of `SIM_MODES`.
         host, port: where to listen.
         clock_speed: simulator seconds a wall second.
+        physics_is_external: whether multirotors keep the pose they are given; no force moves them.
         clock_type: of AirSim's clocks, or an empty text for the mode's own.
         camera_defaults: what cameras without settings of their own have.
         vehicles: by name; at least one.
@@ -193,6 +212,7 @@ class Settings:
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     clock_speed: float = 1.0
+    physics_is_external: bool = False
     clock_type: str = ""
     camera_defaults: CameraSetting = field(default_factory=lambda: _LARGE)  # type: ignore[has-type]
     vehicles: dict[str, VehicleSetting] = field(
@@ -251,6 +271,7 @@ def parse_settings(text: str, source: str = "settings") -> Settings:
         host=file.LocalHostIp or DEFAULT_HOST,
         port=file.ApiServerPort,
         clock_speed=file.ClockSpeed,
+        physics_is_external=file.PhysicsEngineName == "ExternalPhysicsEngine",
         clock_type=file.ClockType,
         camera_defaults=file.CameraDefaults,
         vehicles=file.Vehicles or {_DEFAULT_VEHICLE[mode]: VehicleSetting()},

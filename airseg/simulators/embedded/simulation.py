@@ -22,7 +22,9 @@ from airseg.simulators.embedded.sensing.instance_ids import InstanceIds
 from airseg.simulators.embedded.sensing.segmentation_ids import SegmentationIds
 from airseg.simulators.embedded.settings import Settings, VehicleSetting
 from airseg.simulators.embedded.vehicles.body_shapes import car_geometry, drone_geometry
-from airseg.simulators.embedded.vehicles.vehicle import VEHICLES, Car, Multirotor, Vehicle
+from airseg.simulators.embedded.vehicles.kinds import VEHICLES
+from airseg.simulators.embedded.vehicles.multirotor import Multirotor
+from airseg.simulators.embedded.vehicles.vehicle import Car, Vehicle
 from airseg.simulators.embedded.wall_clock import AirSimClock
 from airseg.simulators.protocol import WeatherParameter
 
@@ -140,9 +142,12 @@ class Simulation:
 
     def add_vehicle(self, name: str, setting: VehicleSetting) -> None:
         """Add a vehicle of the kind that the simulation's mode has."""
-        vehicle = VEHICLES[self.settings.sim_mode](name, setting, self.world)
+        settings = self.settings
+        vehicle = VEHICLES[settings.sim_mode](name, setting, self.world, self.clock.now_ns)
+        if isinstance(vehicle, Multirotor):
+            vehicle.prepare(settings.origin.Altitude, is_external=settings.physics_is_external)
         self.vehicles[name] = vehicle
-        self.cameras[name] = build_cameras(vehicle, setting, self.settings.camera_defaults)
+        self.cameras[name] = build_cameras(vehicle, setting, settings.camera_defaults)
         self._add_body(vehicle)
 
     def _add_body(self, vehicle: Vehicle) -> None:
@@ -231,13 +236,13 @@ class Simulation:
             full = self.is_ideal("full-reset")
             if full:
                 self._reset_world()
+            self.clock.restart_world(from_the_start=full)
             for vehicle in self.vehicles.values():
-                vehicle.reset()
+                vehicle.reset(self.clock.now_ns)
                 if full:
                     self._add_body(vehicle)
             for camera in self._all_cameras():
                 camera.forget_instants()
-            self.clock.restart_world(from_the_start=full)
 
     def _reset_world(self) -> None:
         self.renderer.reset()

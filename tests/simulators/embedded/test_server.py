@@ -171,27 +171,12 @@ def test_a_full_reset_keeps_a_pause_and_segmentation_ids_and_restores_the_rest(s
     assert images(still, request(SCENE))[0]["image_data_uint8"] == again["image_data_uint8"]
 
 
-KEEP = {"is_rate": True, "yaw_or_rate": 0.0}
 NAN, INF = float("nan"), float("inf")
 
 
 @pytest.mark.parametrize(
     ("method", "params"),
     [
-        ("moveByVelocity", (NAN, 0.0, 0.0, 1.0, 0, KEEP, "")),
-        ("moveByVelocity", (INF, 0.0, 0.0, 1.0, 0, KEEP, "")),
-        ("moveByVelocity", (1.0, 0.0, 0.0, NAN, 0, KEEP, "")),
-        ("moveByVelocityBodyFrame", (1.0, NAN, 0.0, 1.0, 0, KEEP, "")),
-        ("moveByVelocityZ", (1.0, 0.0, NAN, 1.0, 0, KEEP, "")),
-        ("moveToPosition", (NAN, 0.0, -2.0, 1.0, 1.0, 0, KEEP, -1.0, 1.0, "")),
-        ("moveToPosition", (1.0, 0.0, -2.0, NAN, 1.0, 0, KEEP, -1.0, 1.0, "")),
-        ("moveToPosition", (1.0, 0.0, -2.0, INF, 1.0, 0, KEEP, -1.0, 1.0, "")),
-        ("moveToPosition", (1.0, 0.0, -2.0, 1.0, NAN, 0, KEEP, -1.0, 1.0, "")),
-        ("moveToPosition", (1.0, 0.0, -2.0, 1.0, 1.0, 0, KEEP, INF, 1.0, "")),
-        ("moveToPosition", (1.0, 0.0, -2.0, 1.0, 1.0, 0, {"yaw_or_rate": NAN}, -1.0, 1.0, "")),
-        ("rotateToYaw", (NAN, 1.0, 5.0, "")),
-        ("rotateByYawRate", (NAN, 1.0, "")),
-        ("takeoff", (NAN, "")),
         ("simSetCameraPose", ("0", pose(NAN), "", False)),
         ("simSetCameraFov", ("0", NAN, "", False)),
         ("simSetObjectPose", ("Car_0", pose(NAN), True)),

@@ -119,6 +119,16 @@ class World:
         """Return z (down) of the ground at a place; the built worlds are flat."""
         return 0.0
 
+    @property
+    def ground_name(self) -> str:
+        """Name of the object that the ground is."""
+        kinds = ("Landscape", "Ground")
+        return next((o.name for o in self.objects if o.name.startswith(kinds)), "")
+
+    def object_of_box(self, box: int) -> WorldObject:
+        """Return the object that one of the collision boxes belongs to."""
+        return self.objects[int(self.collision_object[box])]
+
 
 def srgb(red: float, green: float, blue: float) -> tuple[float, float, float]:
     """Return linear albedo of a colour written as people see it, each 0 to 1."""

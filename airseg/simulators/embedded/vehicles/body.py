@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
 from airseg.geometry import euler_from_quaternion, quaternion_from_euler, rotate
 from airseg.simulators.embedded.scene.world import World
+from airseg.simulators.embedded.vehicles.sweeping import first_hit
 from airseg.simulators.protocol import CollisionInfo, KinematicsState, Quaternionr, Vector3r
 
-_NEARBY_M = 30.0
+_NEARBY_M = 40.0
+_GROUND, _NOTHING = -1, -2
 
 
 @dataclass
@@ -33,6 +36,28 @@ class Actor:
     def point(self, offset: np.ndarray) -> np.ndarray:
         """Return the (3,) world position of a (3,) point fixed to the actor."""
         return self.position + rotate(self.orientation, offset)
+
+
+class Motion(Protocol):
+    """What others read of a body; see `Body`."""
+
+    @property
+    def position(self) -> np.ndarray: ...
+
+    @property
+    def orientation(self) -> np.ndarray: ...
+
+    @property
+    def velocity(self) -> np.ndarray: ...
+
+    @property
+    def acceleration(self) -> np.ndarray: ...
+
+    @property
+    def angular_velocity(self) -> np.ndarray: ...
+
+    def kinematics(self, origin: np.ndarray) -> KinematicsState:
+        """Return the state with positions relative to `origin`."""
 
 
 @dataclass
@@ -94,14 +119,7 @@ class Obstacles:
         Returns:
             What was hit, or None.
         """
-        boxes = self._world.collision_boxes
-        if not len(boxes):
-            return None
-        if np.linalg.norm(body.position - self._asked_at) > _NEARBY_M / 2:
-            gap = np.maximum(boxes[:, :3] - body.position, body.position - boxes[:, 3:]).max(1)
-            self._nearby = np.flatnonzero(gap < _NEARBY_M)
-            self._asked_at = body.position.copy()
-        near = boxes[self._nearby]
+        near = self._world.collision_boxes[self._find_nearby(body.position)]
         if not len(near):
             return None
         closest = np.clip(body.position, near[:, :3], near[:, 3:])
@@ -128,6 +146,56 @@ class Obstacles:
             object_name=self._world.objects[owner].name,
             object_id=owner,
         )
+
+    def sweep(
+        self, start: np.ndarray, end: np.ndarray, low: np.ndarray, high: np.ndarray, now_ns: int
+    ) -> tuple[np.ndarray, CollisionInfo | None]:
+        """Move an upright box along a straight line until something stops it.
+
+        Args:
+            start, end: (3,) positions, NED metres.
+            low, high: (3,) corners of the box, relative to its position.
+            now_ns: simulator time, for the report.
+
+        Returns:
+            Where it gets to, (3,), and what was hit, or None.
+        """
+        world, move = self._world, end - start
+        boxes = world.collision_boxes
+        if np.abs(move).max() < _NEARBY_M / 2:
+            candidates = self._find_nearby(start)
+        else:
+            candidates = np.arange(len(boxes))
+        ground = world.ground_height(end[0], end[1])
+        share, which, axis, sign, depth = first_hit(
+            boxes, candidates, ground, low, high, start, move
+        )
+        if which == _NOTHING:
+            return end, None
+        place = start + share * move
+        normal = np.zeros(3)
+        normal[axis] = sign
+        touching = np.clip(place, place + low, place + high)
+        touching[axis] = place[axis] + (low if sign > 0 else high)[axis]
+        name = world.ground_name if which == _GROUND else world.object_of_box(which).name
+        return place, CollisionInfo(
+            has_collided=True,
+            penetration_depth=float(depth),
+            time_stamp=now_ns,
+            normal=Vector3r.from_array(normal),
+            impact_point=Vector3r.from_array(touching),
+            position=Vector3r.from_array(place),
+            object_name=name,
+        )
+
+    def _find_nearby(self, position: np.ndarray) -> np.ndarray:
+        """Return which boxes are near enough to be hit soon, (N,) int64."""
+        boxes = self._world.collision_boxes
+        if not np.abs(position - self._asked_at).max() <= _NEARBY_M / 2:
+            gap = np.maximum(boxes[:, :3] - position, position - boxes[:, 3:]).max(1)
+            self._nearby = np.flatnonzero(gap < _NEARBY_M)
+            self._asked_at = position.copy()
+        return self._nearby
 
 
 def _way_out(position: np.ndarray, box: np.ndarray, radius: float) -> tuple[np.ndarray, float]:

@@ -8,19 +8,21 @@ import numpy as np
 
 from airseg.simulators.embedded.answers import Deferred
 from airseg.simulators.embedded.rpc.methods.multirotor import MultirotorApi
-from airseg.simulators.embedded.rpc.methods.vehicles import check_finite
 from airseg.simulators.embedded.rpc.rpc_server import PARTLY, rpc
-from airseg.simulators.embedded.vehicles.tasks import Attitude, LeanFor
-from airseg.simulators.embedded.vehicles.vehicle import HOVER_THROTTLE
+from airseg.simulators.embedded.vehicles.simple_flight.autopilot import Autopilot
+from airseg.simulators.embedded.vehicles.simple_flight.state import (
+    LEVEL_LOOP,
+    POSITION_LOOP,
+    RATE_LOOP,
+    ROTOR_SPEED_RAD_S,
+    ROTOR_THRUST_N,
+    ROTOR_TORQUE_NM,
+    ROTOR_TURNS,
+    VELOCITY_LOOP,
+)
 from airseg.simulators.protocol import RcData, Vector3r
 
-_STICK_TILT = np.radians(30.0)
-_STICK_YAW_RATE = np.radians(90.0)
-_MOTOR_RATE = 12.0
-_ROTOR_FULL_SPEED = 668.0
-_ROTOR_FULL_THRUST = 4.179
 _GAIN_KINDS = ([float], [float], [float], str)
-_GAINS = "accepted; motion has its own fixed dynamics"
 
 
 class AttitudeApi(MultirotorApi):
@@ -29,23 +31,25 @@ class AttitudeApi(MultirotorApi):
     @rpc("moveByRollPitchYawZ", float, float, float, float, float, str)
     def roll_pitch_yaw_z(
         self, roll: float, pitch: float, yaw: float, z: float, duration: float, name: str
-    ) -> Deferred | bool:
+    ) -> Deferred:
         """Hold angles at a height for a time."""
-        return self._lean(name, duration, roll, pitch, yaw=yaw, z=z)
+        return self._lean(name, duration, roll, pitch, yaw, z, lift_is_height=True)
 
     @rpc("moveByRollPitchYawThrottle", float, float, float, float, float, str)
     def roll_pitch_yaw_throttle(
         self, roll: float, pitch: float, yaw: float, throttle: float, duration: float, name: str
-    ) -> Deferred | bool:
+    ) -> Deferred:
         """Hold angles with a throttle for a time."""
-        return self._lean(name, duration, roll, pitch, yaw=yaw, throttle=throttle)
+        return self._lean(name, duration, roll, pitch, yaw, throttle)
 
     @rpc("moveByRollPitchYawrateZ", float, float, float, float, float, str)
     def roll_pitch_yaw_rate_z(
         self, roll: float, pitch: float, yaw_rate: float, z: float, duration: float, name: str
-    ) -> Deferred | bool:
+    ) -> Deferred:
         """Hold roll and pitch while turning, at a height, for a time."""
-        return self._lean(name, duration, roll, pitch, yaw_rate=yaw_rate, z=z)
+        return self._lean(
+            name, duration, roll, pitch, yaw_rate, z, yaw_is_rate=True, lift_is_height=True
+        )
 
     @rpc("moveByRollPitchYawrateThrottle", float, float, float, float, float, str)
     def roll_pitch_yaw_rate_throttle(
@@ -56,16 +60,18 @@ class AttitudeApi(MultirotorApi):
         throttle: float,
         duration: float,
         name: str,
-    ) -> Deferred | bool:
+    ) -> Deferred:
         """Hold roll and pitch while turning, with a throttle, for a time."""
-        return self._lean(name, duration, roll, pitch, yaw_rate=yaw_rate, throttle=throttle)
+        return self._lean(name, duration, roll, pitch, yaw_rate, throttle, yaw_is_rate=True)
 
     @rpc("moveByAngleRatesZ", float, float, float, float, float, str)
     def angle_rates_z(
         self, roll: float, pitch: float, yaw_rate: float, z: float, duration: float, name: str
-    ) -> Deferred | bool:
+    ) -> Deferred:
         """Turn about all three axes at a height for a time."""
-        return self._lean(name, duration, roll, pitch, yaw_rate=yaw_rate, z=z, is_rate=True)
+        return self._lean(
+            name, duration, roll, pitch, yaw_rate, z, are_rates=True, lift_is_height=True
+        )
 
     @rpc("moveByAngleRatesThrottle", float, float, float, float, float, str)
     def angle_rates_throttle(
@@ -76,23 +82,11 @@ class AttitudeApi(MultirotorApi):
         throttle: float,
         duration: float,
         name: str,
-    ) -> Deferred | bool:
+    ) -> Deferred:
         """Turn about all three axes with a throttle for a time."""
-        return self._lean(
-            name, duration, roll, pitch, yaw_rate=yaw_rate, throttle=throttle, is_rate=True
-        )
+        return self._lean(name, duration, roll, pitch, yaw_rate, throttle, are_rates=True)
 
-    @rpc(
-        "moveByMotorPWMs",
-        float,
-        float,
-        float,
-        float,
-        float,
-        str,
-        support=PARTLY,
-        note="rotors without inertia of their own",
-    )
+    @rpc("moveByMotorPWMs", float, float, float, float, float, str)
     def motor_pwms(
         self,
         front_right: float,
@@ -101,46 +95,44 @@ class AttitudeApi(MultirotorApi):
         rear_right: float,
         duration: float,
         name: str,
-    ) -> Deferred | bool:
+    ) -> Deferred:
         """Set the four motors, each 0 to 1, for a time."""
-        motors = np.array([front_right, rear_left, front_left, rear_right])
-        check_finite("the motors", *motors)
-        fr, rl, fl, rr = (float(v) for v in np.clip(motors, 0.0, 1.0))
-        roll = _MOTOR_RATE * (fl + rl - fr - rr)
-        pitch = _MOTOR_RATE * (fr + fl - rr - rl)
-        yaw_rate = 0.2 * _MOTOR_RATE * (fr + rl - fl - rr)
-        throttle = (fr + rl + fl + rr) / 4
-        return self._lean(
-            name, duration, roll, pitch, yaw_rate=yaw_rate, throttle=throttle, is_rate=True
-        )
+        signals = np.array([front_right, rear_left, front_left, rear_right])
+        return self._repeat(name, lambda pilot: pilot.drive_motors(signals), duration)
 
     @rpc("moveByRC", RcData, str)
     def remote_control(self, sticks: RcData, name: str) -> None:
-        """Fly as a remote control's sticks say until told otherwise."""
-        check_finite("the sticks", sticks.roll, sticks.pitch, sticks.yaw, sticks.throttle)
-        with self._simulation.lock:
-            vehicle = self._multirotor(name)
-            vehicle.remote = sticks
-            if not vehicle.api_enabled:
-                raise RuntimeError("moveByRC: API control is not enabled")
-            attitude = Attitude(
-                float(np.clip(sticks.roll, -1, 1)) * _STICK_TILT,
-                float(np.clip(sticks.pitch, -1, 1)) * _STICK_TILT,
-                throttle=float(np.clip(sticks.throttle, 0, 1)),
-            )
-            rate = float(np.clip(sticks.yaw, -1, 1)) * _STICK_YAW_RATE
-            vehicle.begin(LeanFor(attitude, np.inf, yaw_rate=rate))
+        """Set the remote control's sticks.
 
-    @rpc(
-        "setAngleLevelControllerGains", [float], [float], [float], str, support=PARTLY, note=_GAINS
-    )
-    @rpc("setAngleRateControllerGains", *_GAIN_KINDS, support=PARTLY, note=_GAINS)
-    @rpc("setVelocityControllerGains", *_GAIN_KINDS, support=PARTLY, note=_GAINS)
-    @rpc("setPositionControllerGains", *_GAIN_KINDS, support=PARTLY, note=_GAINS)
-    def set_gains(self, kp: list[float], ki: list[float], kd: list[float], name: str) -> None:
-        """Take the gains of a controller that this simulator does not have."""
-        check_finite("the gains", *kp, *ki, *kd)
-        self._vehicle(name)
+        They steer without API control only, and until the next tick only unless RemoteControlID
+        is -1: else a joystick is read, which there is none of.
+        """
+        with self._simulation.lock:
+            self._multirotor(name).aircraft.autopilot.take_remote(sticks)
+
+    @rpc("setAngleRateControllerGains", *_GAIN_KINDS)
+    def set_rate_gains(self, kp: list[float], ki: list[float], kd: list[float], name: str) -> None:
+        """Set the gains of roll, pitch and yaw rate."""
+        self._set_gains(name, RATE_LOOP, kp, ki, kd)
+
+    @rpc("setAngleLevelControllerGains", *_GAIN_KINDS)
+    def set_level_gains(self, kp: list[float], ki: list[float], kd: list[float], name: str) -> None:
+        """Set the gains of roll, pitch and yaw."""
+        self._set_gains(name, LEVEL_LOOP, kp, ki, kd)
+
+    @rpc("setVelocityControllerGains", *_GAIN_KINDS)
+    def set_velocity_gains(
+        self, kp: list[float], ki: list[float], kd: list[float], name: str
+    ) -> None:
+        """Set the gains of the velocity along x, y and z."""
+        self._set_gains(name, VELOCITY_LOOP, kp, ki, kd)
+
+    @rpc("setPositionControllerGains", *_GAIN_KINDS)
+    def set_position_gains(
+        self, kp: list[float], ki: list[float], kd: list[float], name: str
+    ) -> None:
+        """Set the gains of the position along x, y and z."""
+        self._set_gains(name, POSITION_LOOP, kp, ki, kd)
 
     @rpc(
         "setSafety",
@@ -154,27 +146,27 @@ class AttitudeApi(MultirotorApi):
         float,
         str,
         support=PARTLY,
-        note="accepted; nothing is evaded",
+        note="refused, as AirSim's SimpleFlight refuses it",
     )
     def set_safety(self, *rules: Any) -> bool:
-        """Take rules of safety that are not followed."""
+        """Refuse rules of safety: there is nothing that would watch over them."""
         self._vehicle(rules[-1])
-        return True
+        raise ValueError("The setSafety call requires safety_eval_ptr_ to be set first")
 
-    @rpc("getRotorStates", str, support=PARTLY, note="four equal rotors that carry the thrust")
+    @rpc("getRotorStates", str)
     def rotor_states(self, name: str) -> dict[str, Any]:
         """Return thrust (newton), torque (newton metres) and speed (rad/s) of the rotors."""
         with self._simulation.lock:
-            vehicle = self._multirotor(name)
-            powered = vehicle.armed and vehicle.api_enabled and not vehicle.is_landed
-            lift = float(np.linalg.norm(vehicle.body.acceleration - np.array([0, 0, 9.81])))
-            share = min(lift / 9.81 * HOVER_THROTTLE, 1.0) if powered else 0.0
-            rotor = {
-                "thrust": float(share * _ROTOR_FULL_THRUST),
-                "torque_scaler": float(share * 0.055),
-                "speed": float(np.sqrt(share) * _ROTOR_FULL_SPEED),
-            }
-            return {"rotors": [rotor] * 4, "timestamp": self._simulation.clock.now_ns}
+            pulls = self._multirotor(name).aircraft.state["rotor"]
+            rotors = [
+                {
+                    "thrust": float(pull * ROTOR_THRUST_N),
+                    "torque_scaler": float(-turn * pull * ROTOR_TORQUE_NM),
+                    "speed": float(np.sqrt(pull) * ROTOR_SPEED_RAD_S),
+                }
+                for pull, turn in zip(pulls, ROTOR_TURNS, strict=True)
+            ]
+            return {"rotors": rotors, "timestamp": self._simulation.clock.now_ns}
 
     def _lean(
         self,
@@ -182,20 +174,27 @@ class AttitudeApi(MultirotorApi):
         duration: float,
         roll: float,
         pitch: float,
-        *,
-        yaw: float | None = None,
-        yaw_rate: float = 0.0,
-        z: float | None = None,
-        throttle: float | None = None,
-        is_rate: bool = False,
-    ) -> Deferred | bool:
-        check_finite("the order", roll, pitch, yaw or 0.0, yaw_rate, z or 0.0, throttle or 0.0)
-        if duration <= 0:
-            return True
+        yaw: float,
+        lift: float,
+        **kinds: bool,
+    ) -> Deferred:
+        def order(pilot: Autopilot) -> None:
+            pilot.lean(roll, pitch, yaw, lift, **kinds)
 
-        def order(vehicle: Any) -> LeanFor:
-            height = None if z is None else z + float(vehicle.origin[2])
-            attitude = Attitude(roll, pitch, throttle, height, is_rate)
-            return LeanFor(attitude, duration, yaw=yaw, yaw_rate=yaw_rate)
+        return self._repeat(name, order, duration)
 
-        return self._begin(name, order)
+    def _set_gains(
+        self, name: str, loop: int, kp: list[float], ki: list[float], kd: list[float]
+    ) -> None:
+        """Set a loop's gains, of angles in the axes' order, of x, y, z where those belong."""
+        if min(len(kp), len(ki), len(kd)) < 3:
+            raise ValueError("gains are three numbers each: kp, ki and kd")
+
+        def by_axis(gains: list[float], fourth: float) -> np.ndarray:
+            if loop in (RATE_LOOP, LEVEL_LOOP):
+                return np.array([*gains[:3], fourth])
+            return np.array([gains[1], gains[0], 0.0, gains[2]])
+
+        with self._simulation.lock:
+            pilot = self._multirotor(name).aircraft.autopilot
+            pilot.set_gains(loop, by_axis(kp, 1.0), by_axis(ki, 0.0), by_axis(kd, 0.0))

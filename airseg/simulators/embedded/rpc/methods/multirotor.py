@@ -2,70 +2,73 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, cast
 
 import numpy as np
 
 from airseg.simulators.embedded.answers import Deferred
-from airseg.simulators.embedded.rpc.methods.vehicles import VehicleApi, check_finite, check_move
+from airseg.simulators.embedded.rpc.methods.vehicles import VehicleApi
 from airseg.simulators.embedded.rpc.rpc_server import PARTLY, rpc
 from airseg.simulators.embedded.vehicles.geodesy import geo_point, local_point
-from airseg.simulators.embedded.vehicles.tasks import (
-    FlyVelocity,
-    FollowPath,
-    Hold,
-    Land,
-    Spin,
-    Task,
-    Turn,
-)
-from airseg.simulators.embedded.vehicles.vehicle import Multirotor
+from airseg.simulators.embedded.vehicles.multirotor import Multirotor
+from airseg.simulators.embedded.vehicles.simple_flight import moves
+from airseg.simulators.embedded.vehicles.simple_flight.autopilot import Autopilot
+from airseg.simulators.embedded.vehicles.simple_flight.path import chosen_lookahead, follow_path
 from airseg.simulators.protocol import (
     CollisionInfo,
-    DrivetrainType,
     Vector3r,
     YawMode,
 )
 
+_SLOW_MPS = 0.5
+_TAKEOFF_M = 2.0
+_STILL_MPS = 0.05
+
 
 class MultirotorApi(VehicleApi):
-    """Orders to multirotors. Each move answers when it ends; see `tasks`."""
+    """Orders to multirotors, with the answers that AirSim's SimpleFlight gives.
+
+    One order at a time: a new one ends the one before, which answers False. Without API control
+    they are accepted, run their time and answer as usual, and nothing moves.
+    """
 
     @rpc("takeoff", float, str)
-    def takeoff(self, timeout: float, name: str) -> Deferred:
-        """Climb two metres above the present place at half a metre a second."""
+    def takeoff(self, timeout: float, name: str) -> Deferred | bool:
+        """Climb two metres at half a metre a second; it stops half a metre short: False."""
         with self._simulation.lock:
             vehicle = self._multirotor(name)
-            if np.linalg.norm(vehicle.body.velocity) > 0.05 and not vehicle.is_landed:
-                raise RuntimeError("takeoff: the vehicle is already moving")
-            goal = vehicle.body.position + np.array([0.0, 0.0, -2.0])
-            return self._fly_to(vehicle, goal, 0.5, timeout)
+            vehicle.aircraft.cancel()
+            pilot = vehicle.aircraft.autopilot
+            speed = float(np.linalg.norm(pilot.velocity))
+            if speed > _STILL_MPS:
+                raise RuntimeError(
+                    "Cannot perform takeoff because vehicle is already moving with velocity "
+                    f"{speed:f} m/s"
+                )
+            goal = pilot.position - np.array([0.0, 0.0, _TAKEOFF_M])
+            return self._fly_to(name, goal, _SLOW_MPS, timeout)
 
     @rpc("land", float, str)
     def land(self, timeout: float, name: str) -> Deferred:
-        """Go down until something holds the vehicle up."""
-        return self._begin(name, lambda v: Land(v.body.position, timeout))
+        """Sink until it sinks no more; called while climbing, it ends at once."""
+        return self._begin(name, lambda pilot: moves.land(pilot, timeout))
 
     @rpc("goHome", float, str)
-    def go_home(self, timeout: float, name: str) -> Deferred:
-        """Fly to the start."""
-        with self._simulation.lock:
-            vehicle = self._multirotor(name)
-            return self._fly_to(vehicle, vehicle.origin, 0.5, timeout)
+    def go_home(self, timeout: float, name: str) -> Deferred | bool:
+        """Fly to the start at half a metre a second."""
+        return self._fly_to(name, np.zeros(3), _SLOW_MPS, timeout)
 
     @rpc("hover", str)
     def hover(self, name: str) -> bool:
-        """Stay here."""
-        with self._simulation.lock:
-            vehicle = self._multirotor(name)
-            vehicle.begin(Hold(vehicle.body.position))
-            return True
+        """End the running order; no goal is sent, so that it hovers 60 ms later. False."""
+        self.cancel(name)
+        return False
 
     @rpc("cancelLastTask", str)
     def cancel(self, name: str) -> None:
-        """End the running order with the answer False, and stay."""
-        self.hover(name)
+        """End the running order with the answer False."""
+        with self._simulation.lock:
+            self._multirotor(name).aircraft.cancel()
 
     @rpc("moveToPosition", float, float, float, float, float, int, YawMode, float, float, str)
     def move_to_position(
@@ -80,7 +83,7 @@ class MultirotorApi(VehicleApi):
         lookahead: float,
         adaptive: float,
         name: str,
-    ) -> Deferred:
+    ) -> Deferred | bool:
         """Fly straight to a place relative to the start."""
         goal = [Vector3r(x, y, z)]
         return self.move_on_path(
@@ -97,13 +100,14 @@ class MultirotorApi(VehicleApi):
         lookahead: float,
         adaptive: float,
         name: str,
-    ) -> Deferred:
+    ) -> Deferred | bool:
         """Climb or sink to a height."""
         with self._simulation.lock:
-            vehicle = self._multirotor(name)
-            place = vehicle.body.position - vehicle.origin
-            goal = [Vector3r(float(place[0]), float(place[1]), z)]
-        return self.move_on_path(goal, velocity, timeout, 0, yaw_mode, lookahead, adaptive, name)
+            x, y, _ = self._multirotor(name).aircraft.autopilot.position
+            goal = [Vector3r(float(x), float(y), z)]
+            return self.move_on_path(
+                goal, velocity, timeout, 0, yaw_mode, lookahead, adaptive, name
+            )
 
     @rpc("moveOnPath", [Vector3r], float, float, int, YawMode, float, float, str)
     def move_on_path(
@@ -117,25 +121,19 @@ class MultirotorApi(VehicleApi):
         adaptive: float,
         name: str,
     ) -> Deferred | bool:
-        """Fly along points relative to the start, slowing down towards the last."""
-        if not path:
-            return True
-        if drivetrain == DrivetrainType.ForwardOnly and yaw_mode.is_rate:
-            raise ValueError("Yaw cannot be specified as rate if drivetrain is ForwardOnly")
-        check_move(yaw_mode, lookahead, velocity)
-        if lookahead == 0:
-            raise ValueError("lookahead distance cannot be 0")
-        if not velocity > 0:
-            raise ValueError(f"a velocity of {velocity} m/s is not above 0")
+        """Fly along points relative to the start, without slowing down at the last."""
         with self._simulation.lock:
-            vehicle = self._multirotor(name)
-            here = vehicle.body.position
-            points = np.array([here, *[p.to_array() + vehicle.origin for p in path]])
-            if not np.isfinite(points).all():
-                raise ValueError("the path has a component that is no number")
-            task = FollowPath(points, velocity, timeout, drivetrain, yaw_mode, lookahead)
-            vehicle.begin(task)
-            return task.answer
+            self._multirotor(name).aircraft.cancel()
+            if not path:
+                return True
+            chosen = chosen_lookahead(velocity, drivetrain, yaw_mode, lookahead, adaptive)
+            points = np.array([place.to_array() for place in path])
+            return self._begin(
+                name,
+                lambda pilot: follow_path(
+                    pilot, points, velocity, timeout, drivetrain, yaw_mode, chosen, adaptive
+                ),
+            )
 
     @rpc("moveByVelocity", float, float, float, float, int, YawMode, str)
     def move_by_velocity(
@@ -147,13 +145,11 @@ class MultirotorApi(VehicleApi):
         drivetrain: int,
         yaw_mode: YawMode,
         name: str,
-    ) -> Deferred | bool:
+    ) -> Deferred:
         """Fly at a velocity, north east down, for a time."""
-        if duration <= 0:
-            return True
-        check_move(yaw_mode, vx, vy, vz)
         velocity = np.array([vx, vy, vz])
-        return self._begin(name, lambda v: FlyVelocity(velocity, duration, drivetrain, yaw_mode))
+        yaw = moves.adjusted_yaw(np.array([vx, vy, 0.0]), drivetrain, yaw_mode)
+        return self._repeat(name, lambda pilot: pilot.fly_at(velocity, yaw), duration)
 
     @rpc("moveByVelocityBodyFrame", float, float, float, float, int, YawMode, str)
     def move_by_velocity_body(
@@ -165,16 +161,11 @@ class MultirotorApi(VehicleApi):
         drivetrain: int,
         yaw_mode: YawMode,
         name: str,
-    ) -> Deferred | bool:
-        """Fly at a velocity, forward right down, for a time."""
-        if duration <= 0:
-            return True
-        check_move(yaw_mode, vx, vy, vz)
-        velocity = np.array([vx, vy, vz])
-        return self._begin(
-            name,
-            lambda v: FlyVelocity(velocity, duration, drivetrain, yaw_mode, in_body_frame=True),
-        )
+    ) -> Deferred:
+        """Fly at a velocity, forward right down as it faces at the call, for a time."""
+        with self._simulation.lock:
+            x, y = self._turned(vx, vy, name)
+            return self.move_by_velocity(x, y, vz, duration, drivetrain, yaw_mode, name)
 
     @rpc("moveByVelocityZ", float, float, float, float, int, YawMode, str)
     def move_by_velocity_z(
@@ -187,17 +178,11 @@ class MultirotorApi(VehicleApi):
         yaw_mode: YawMode,
         name: str,
     ) -> Deferred | bool:
-        """Fly at a velocity over ground, at a height, for a time."""
+        """Fly at a velocity over ground, at a height, for a time; no time at all is False."""
         if duration <= 0:
-            return False
-        check_move(yaw_mode, vx, vy, z)
-        velocity = np.array([vx, vy, 0.0])
-        return self._begin(
-            name,
-            lambda v: FlyVelocity(
-                velocity, duration, drivetrain, yaw_mode, height_z=z + float(v.origin[2])
-            ),
-        )
+            return self.hover(name)
+        yaw = moves.adjusted_yaw(np.array([vx, vy, 0.0]), drivetrain, yaw_mode)
+        return self._repeat(name, lambda pilot: pilot.fly_at_height(vx, vy, z, yaw), duration)
 
     @rpc("moveByVelocityZBodyFrame", float, float, float, float, int, YawMode, str)
     def move_by_velocity_z_body(
@@ -209,23 +194,12 @@ class MultirotorApi(VehicleApi):
         drivetrain: int,
         yaw_mode: YawMode,
         name: str,
-    ) -> Deferred | bool:
-        """Fly forward and right at a velocity, at a height, for a time."""
-        if duration <= 0:
-            return False
-        check_move(yaw_mode, vx, vy, z)
-        velocity = np.array([vx, vy, 0.0])
-        return self._begin(
-            name,
-            lambda v: FlyVelocity(
-                velocity,
-                duration,
-                drivetrain,
-                yaw_mode,
-                height_z=z + float(v.origin[2]),
-                in_body_frame=True,
-            ),
-        )
+    ) -> Deferred:
+        """Fly forward and right as it faces at the call, at a height, for a time."""
+        with self._simulation.lock:
+            x, y = self._turned(vx, vy, name)
+            yaw = moves.adjusted_yaw(np.array([x, y, 0.0]), drivetrain, yaw_mode)
+            return self._repeat(name, lambda pilot: pilot.fly_at_height(x, y, z, yaw), duration)
 
     @rpc("moveToGPS", float, float, float, float, float, int, YawMode, float, float, str)
     def move_to_gps(
@@ -242,11 +216,9 @@ class MultirotorApi(VehicleApi):
         name: str,
     ) -> Deferred | bool:
         """Fly to a place on the globe."""
-        check_finite("the place", latitude, longitude, altitude)
         origin = self._simulation.settings.origin
-        with self._simulation.lock:
-            place = local_point(latitude, longitude, altitude, origin)
-            goal = Vector3r.from_array(place - self._multirotor(name).origin)
+        place = local_point(latitude, longitude, altitude, origin)
+        goal = Vector3r.from_array(place - self._multirotor(name).origin)
         return self.move_on_path(
             [goal], velocity, timeout, drivetrain, yaw_mode, lookahead, adaptive, name
         )
@@ -272,39 +244,30 @@ class MultirotorApi(VehicleApi):
         drivetrain: int,
         yaw_mode: YawMode,
         name: str,
-    ) -> Deferred | bool:
+    ) -> Deferred:
         """Fly as the remote control's sticks say, within limits, for a time."""
-        if duration <= 0:
-            return True
-        check_move(yaw_mode, vx_max, vy_max, z_min)
-        with self._simulation.lock:
-            sticks = self._multirotor(name).remote
-            velocity = np.array([-sticks.pitch * vx_max, sticks.roll * vy_max, 0.0])
+        limits = np.array([vx_max, vy_max, z_min])
         return self._begin(
             name,
-            lambda v: FlyVelocity(velocity, duration, drivetrain, yaw_mode, in_body_frame=True),
+            lambda pilot: moves.fly_by_sticks(pilot, limits, duration, drivetrain, yaw_mode),
         )
 
     @rpc("rotateToYaw", float, float, float, str)
     def rotate_to_yaw(self, yaw: float, timeout: float, margin: float, name: str) -> Deferred:
         """Turn to a heading, degrees."""
-        check_finite("the turn", yaw, margin)
-        return self._begin(
-            name,
-            lambda v: Turn(v.body.position, math.radians(yaw), math.radians(margin), timeout),
-        )
+        return self._begin(name, lambda pilot: moves.rotate_to_yaw(pilot, yaw, timeout, margin))
 
     @rpc("rotateByYawRate", float, float, str)
-    def rotate_by_yaw_rate(self, rate: float, duration: float, name: str) -> Deferred | bool:
-        """Turn at a rate, degrees a second, for a time."""
-        if duration <= 0:
-            return True
-        check_finite("the turn", rate)
-        return self._begin(name, lambda v: Spin(v.body.position, math.radians(rate), duration))
+    def rotate_by_yaw_rate(self, rate: float, duration: float, name: str) -> Deferred:
+        """Turn at a rate, degrees a second, for a time, at the place of the call."""
+        with self._simulation.lock:
+            place = self._multirotor(name).aircraft.autopilot.position
+            yaw = YawMode(True, rate)
+            return self._repeat(name, lambda pilot: pilot.hold(place, yaw), duration)
 
     @rpc("getMultirotorState", str)
     def state(self, name: str) -> dict[str, Any]:
-        """Return motion, place on the globe, and whether it stands on the ground."""
+        """Return motion, place on the globe, and whether it has taken off."""
         with self._simulation.lock:
             vehicle = self._multirotor(name)
             return {
@@ -313,23 +276,31 @@ class MultirotorApi(VehicleApi):
                 "gps_location": geo_point(vehicle.body.position, self._simulation.settings.origin),
                 "timestamp": self._simulation.clock.now_ns,
                 "landed_state": 0 if vehicle.is_landed else 1,
-                "rc_data": vehicle.remote.to_msgpack(),
+                "rc_data": vehicle.aircraft.autopilot.remote.to_msgpack(),
             }
 
     def _multirotor(self, name: str) -> Multirotor:
         return cast(Multirotor, self._vehicle(name))
 
+    def _turned(self, forward: float, right: float, name: str) -> tuple[float, float]:
+        """Return a velocity, as a vehicle faces now, as north and east."""
+        yaw = self._multirotor(name).aircraft.autopilot.yaw
+        c, s = float(np.cos(yaw)), float(np.sin(yaw))
+        return c * forward - s * right, s * forward + c * right
+
     def _begin(self, name: str, make: Any) -> Deferred:
         with self._simulation.lock:
             vehicle = self._multirotor(name)
-            task: Task = make(vehicle)
-            vehicle.begin(task)
-            return task.answer
+            return vehicle.begin(make(vehicle.aircraft.autopilot))
 
-    def _fly_to(
-        self, vehicle: Multirotor, goal: np.ndarray, speed: float, timeout: float
-    ) -> Deferred:
-        points = np.array([vehicle.body.position, goal])
-        task = FollowPath(points, speed, timeout, 0, YawMode(True, 0.0), -1.0)
-        vehicle.begin(task)
-        return task.answer
+    def _repeat(self, name: str, order: Any, duration: float) -> Deferred:
+        """Send an order again and again for a time; the answer is True unless it is cancelled."""
+
+        def make(pilot: Autopilot) -> moves.Loop:
+            return moves.repeat(pilot, lambda: order(pilot), duration)
+
+        return self._begin(name, make)
+
+    def _fly_to(self, name: str, goal: np.ndarray, speed: float, timeout: float) -> Deferred | bool:
+        place = [Vector3r.from_array(goal)]
+        return self.move_on_path(place, speed, timeout, 0, YawMode(), -1.0, 1.0, name)

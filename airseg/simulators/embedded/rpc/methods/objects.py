@@ -17,6 +17,7 @@ from airseg.simulators.embedded.rpc.rpc_server import PARTLY, rpc
 from airseg.simulators.embedded.scene.world import NEAR, srgb
 from airseg.simulators.embedded.simulation import Simulation
 from airseg.simulators.embedded.vehicles.geodesy import geo_point
+from airseg.simulators.embedded.vehicles.multirotor import Multirotor
 from airseg.simulators.protocol import Pose, Quaternionr, Vector3r
 
 _MARKERS = "accepted; markers are never drawn into images"
@@ -165,12 +166,15 @@ class ObjectApi:
     @rpc("simSetWind", Vector3r)
     def set_wind(self, wind: Vector3r) -> None:
         """Let the air move, metres a second NED; multirotors lean against it."""
+        if self._simulation.mode != "Multirotor":
+            raise NotImplementedError("setWind not implemented by SimMode")
         blowing = wind.to_array()
         if not np.isfinite(blowing).all():
             raise ValueError("the wind has a component that is no number")
         with self._simulation.lock:
             for vehicle in self._simulation.vehicles.values():
-                vehicle.wind = blowing
+                if isinstance(vehicle, Multirotor):
+                    vehicle.wind = blowing
 
     @rpc("simLoadLevel", str, support=PARTLY, note="only the world that is running")
     def load_level(self, level: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,13 @@ from airseg.simulators.embedded.rpc.rpc_server import PARTLY, rpc
 from airseg.simulators.embedded.settings import VehicleSetting
 from airseg.simulators.embedded.simulation import Simulation
 from airseg.simulators.embedded.vehicles.geodesy import GRAVITY_MPS2, air_at, geo_point
-from airseg.simulators.embedded.vehicles.vehicle import Multirotor, Vehicle
+from airseg.simulators.embedded.vehicles.vehicle import Vehicle
 from airseg.simulators.protocol import (
     CollisionInfo,
     KinematicsState,
     Pose,
     Quaternionr,
     Vector3r,
-    YawMode,
 )
 
 _KINDS = {
@@ -38,12 +38,6 @@ def check_finite(what: str, *values: float) -> None:
     """
     if not all(math.isfinite(v) for v in values):
         raise ValueError(f"{what} has a component that is no finite number")
-
-
-def check_move(yaw_mode: YawMode, *values: float) -> None:
-    """Refuse a move with a component that is no finite number, see `check_finite`."""
-    check_finite("the yaw mode", yaw_mode.yaw_or_rate)
-    check_finite("the move", *values)
 
 
 class VehicleApi:
@@ -110,7 +104,7 @@ class VehicleApi:
                 position = np.where(np.isnan(position), actor.position - vehicle.origin, position)
                 if np.isnan(orientation).any():
                     orientation = actor.orientation
-            vehicle.place(position + vehicle.origin, orientation)
+            vehicle.place(position + vehicle.origin, orientation, through=ignore_collision)
             simulation.pose_was_set(vehicle)
 
     @rpc("simGetGroundTruthKinematics", str)
@@ -123,13 +117,10 @@ class VehicleApi:
     @rpc("simSetKinematics", KinematicsState, bool, str)
     def set_kinematics(self, state: KinematicsState, ignore_collision: bool, name: str) -> None:
         """Put a vehicle somewhere, relative to its start, in motion."""
-        position, orientation = state.position.to_array(), state.orientation.to_array()
-        velocity = state.linear_velocity.to_array()
-        check_finite("the kinematics", *position, *orientation, *velocity)
         simulation = self._simulation
         with simulation.lock:
             vehicle = simulation.vehicle(name)
-            vehicle.set_kinematics(position + vehicle.origin, orientation, velocity)
+            vehicle.set_kinematics(state, through=ignore_collision)
             simulation.pose_was_set(vehicle)
 
     @rpc("simGetGroundTruthEnvironment", str)
@@ -159,14 +150,17 @@ class VehicleApi:
         with self._simulation.lock:
             vehicle = self._simulation.vehicle(name)
             told = vehicle.collision
-            vehicle.collision = CollisionInfo(**{**told.__dict__, "has_collided": False})
-            return told
+            vehicle.collision = replace(told, has_collided=False)
+            if not told.object_name:
+                return told
+            object_id = self._simulation.segmentation.get(told.object_name.lower())
+            return replace(told, object_id=object_id)
 
     @rpc("enableApiControl", bool, str)
     def enable_api_control(self, enabled: bool, name: str) -> None:
-        """Let the API control a vehicle, or not."""
+        """Let the API control a vehicle, or not; where it may not, nothing is said."""
         with self._simulation.lock:
-            self._vehicle(name).api_enabled = enabled
+            self._vehicle(name).enable_api(enabled)
 
     @rpc("isApiControlEnabled", str)
     def is_api_control_enabled(self, name: str) -> bool:
@@ -175,12 +169,9 @@ class VehicleApi:
 
     @rpc("armDisarm", bool, str)
     def arm(self, arm: bool, name: str) -> bool:
-        """Arm or disarm a vehicle."""
+        """Arm or disarm a vehicle; a multirotor only under API control."""
         with self._simulation.lock:
-            vehicle = self._vehicle(name)
-            if isinstance(vehicle, Multirotor):
-                vehicle.armed = arm
-            return True
+            return self._vehicle(name).arm(arm)
 
     @rpc("getHomeGeoPoint", str)
     def home(self, name: str) -> dict[str, Any]:

@@ -31,13 +31,15 @@ class Aircraft:
         self.autopilot = Autopilot(self.states)
         self._first_vehicle_state = vehicle_state
         self._task: Task | None = None
+        advance(self.states, 0, 1)  # compiled now rather than within the first step
 
     def begin(self, loop: Loop) -> Deferred:
         """Take on a task, which sends its first goal at once; the one before it answers False."""
         self.cancel()
-        self._task = Task(loop)
-        self._task.run(self.autopilot.now_ns)
-        return self._task.answer
+        task = Task(loop)
+        task.run(self.autopilot.now_ns)
+        self._task = task
+        return task.answer
 
     def cancel(self) -> None:
         """End the task, if there is one, with the answer False; the last goal stays."""
@@ -56,8 +58,8 @@ class Aircraft:
             if wake_ns is None:
                 advance(self.states, count, step_ns)
                 return
-            due = -(-(wake_ns - self.autopilot.now_ns) // step_ns)
-            steps = min(max(due, 1), count)
+            due = max(-(-(wake_ns - self.autopilot.now_ns) // step_ns), 1)
+            steps = min(due, count)
             advance(self.states, steps, step_ns)
             count -= steps
             if self._task is not None and steps == due:

@@ -67,7 +67,13 @@ class Autopilot:
         return float(self.state["angular_velocity"][2])
 
     def timer(self, seconds: float) -> Callable[[], bool]:
-        """Return what tells, from now on, whether so much simulator time has passed."""
+        """Return what tells, from now on, whether so much simulator time has passed.
+
+        Raises:
+            ValueError: the time is NaN, which AirSim would wait for without end.
+        """
+        if np.isnan(seconds):
+            raise ValueError("the time given is no number, so the order would never end")
         start_ns = self.now_ns
         return lambda: (self.now_ns - start_ns) * 1e-9 >= seconds
 
@@ -95,9 +101,9 @@ class Autopilot:
         yaw: float,
         lift: float,
         *,
-        yaw_is_rate: bool,
-        are_rates: bool,
-        lift_is_height: bool,
+        yaw_is_rate: bool = False,
+        are_rates: bool = False,
+        lift_is_height: bool = False,
     ) -> None:
         """Want angles or rates (radians), and a height or a throttle."""
         tilt = _TURNING if are_rates else _TILTING

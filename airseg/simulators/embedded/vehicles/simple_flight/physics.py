@@ -48,6 +48,7 @@ def move(r, span):  # noqa: ANN001, ANN201
     if r.is_grounded:
         if lift >= MASS_KG * gravity:
             r.is_grounded = False  # it moves from the next step on
+        r.answered_ns = r.collision_ns  # standing on something needs no answer
         _rest(r)
         return
     fx, fy, fz = to_world(r.orientation, 0.0, 0.0, -lift)
