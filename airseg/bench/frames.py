@@ -69,8 +69,8 @@ class FrameStore:
             truth = view.label(part.start, part[-1] + 1, part.step)
             for i, (frame, label) in enumerate(zip(frames, truth, strict=True)):
                 rgb[first + i] = resize_frame(frame, self.size)
-                labels[first + i] = cv2.resize(
-                    label, self.size[::-1], interpolation=cv2.INTER_NEAREST
+                labels[first + i] = cv2.resize(  # the middle pixel, where the picture's mean lies
+                    label, self.size[::-1], interpolation=cv2.INTER_NEAREST_EXACT
                 )
         return rgb, labels
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from airseg.errors import RecipeError
+from airseg.models.upsampling import upsample
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
@@ -46,6 +46,10 @@ class VideoSegmenter(nn.Module, ABC):
 
     unbounded: bool = False
     """Whether logits depend on all earlier frames; `memory_depth` is then for training only."""
+
+    align_corners: bool = True
+    """How logits lie on the frame, as the authors upsample them: corners on corners, else edges on
+    edges."""
 
     wants_flow: bool = False
     """Whether `coarse` must be given the exact flow of each frame, as an oracle is.
@@ -110,7 +114,8 @@ class VideoSegmenter(nn.Module, ABC):
         """Return logits (B, T, C, H, W) at the frames' resolution, and the memory."""
         exact = () if flow is None else (flow,)
         logits, memory = self.coarse(frames, memory, *exact)
-        return upsample(logits, frames.shape[-2:]), memory
+        full = upsample(logits, frames.shape[-2:], align_corners=self.align_corners)
+        return full, memory
 
     def step(
         self, frame: Tensor, memory: Any = None, flow: Tensor | None = None
@@ -155,16 +160,3 @@ class Normalization(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         return (frames - self.mean) / self.deviation
-
-
-def upsample(logits: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
-    """Resize (B, T, C, h, w) logits to a size, bilinearly with aligned corners."""
-    flat = logits.flatten(0, 1)
-    if tuple(flat.shape[-2:]) == tuple(size):
-        return logits
-    if len(flat) == 1 and flat.is_contiguous(memory_format=torch.channels_last):
-        # One frame's strides can pass for both layouts, and then nothing is fast. Copied into
-        # true channels-last order: the same values, in a quarter of the time.
-        flat = flat.clone(memory_format=torch.channels_last)
-    resized = functional.interpolate(flat, tuple(size), mode="bilinear", align_corners=True)
-    return resized.unflatten(0, logits.shape[:2])

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from airseg.models.base import upsample
+from airseg.models.upsampling import upsample
 
 _BORDER = 6
 _GROWN = 4

@@ -12,22 +12,31 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from airseg.models.upsampling import Place
 
-def cpu_label_map(logits: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Return classes (N, H, W) uint8 of logits (N, C, h, w) float32, of any strides."""
+
+def cpu_label_map(
+    logits: np.ndarray, height: int, width: int, rows: Place, columns: Place
+) -> np.ndarray:
+    """Return classes (N, H, W) uint8 of logits (N, C, h, w) float32, of any strides.
+
+    Args:
+        logits, height, width: as above.
+        rows, columns: where pixels lie between logits; see `airseg.models.upsampling`.
+    """
     out = np.empty((len(logits), height, width), np.uint8)
     for each, into in zip(logits, out, strict=True):
-        _label(each, into)
+        _label(each, into, rows, columns)
     return out
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def _label(logits: np.ndarray, out: np.ndarray) -> None:
+def _label(logits: np.ndarray, out: np.ndarray, rows: Place, columns: Place) -> None:
     """Fill (H, W) classes; logits are (C, h, w)."""
     classes, h, w = logits.shape
     height, width = out.shape
-    top_rows, _, weights_y = _places(h, height)
-    left, right, weights_x = _places(w, width)
+    top_rows, _, weights_y = _places(h, height, rows)
+    left, right, weights_x = _places(w, width, columns)
     stretched = np.empty((2, classes, width), np.float32)  # even rows, odd rows
     held = np.full(2, -1, np.int64)
     line, best = np.empty(width, np.float32), np.empty(width, np.float32)
@@ -70,16 +79,16 @@ def _keep_best(line: np.ndarray, c: int, best: np.ndarray, found: np.ndarray) ->
 
 
 @njit(cache=True, nogil=True)
-def _places(coarse: int, fine: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return both neighbours of each fine pixel, corners aligned, and the second's weight."""
-    scale = np.float32(coarse - 1) / np.float32(max(fine - 1, 1))
+def _places(coarse: int, fine: int, place: Place) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return both neighbours of each fine pixel, and the second's weight."""
+    scale, shift, offset = np.float32(place[0]), np.float32(place[1]), np.float32(place[2])
     first, second = np.empty(fine, np.int64), np.empty(fine, np.int64)
     weight = np.empty(fine, np.float32)
     for i in range(fine):
-        place = scale * np.float32(i)
-        first[i] = min(np.int64(place), coarse - 1)  # type: ignore[call-overload]
+        at = max(scale * (np.float32(i) + shift) + offset, np.float32(0))
+        first[i] = min(np.int64(at), coarse - 1)  # type: ignore[call-overload]
         second[i] = min(first[i] + 1, coarse - 1)
-        weight[i] = min(max(place - np.float32(first[i]), np.float32(0)), np.float32(1))
+        weight[i] = min(max(at - np.float32(first[i]), np.float32(0)), np.float32(1))
     return first, second, weight
 
 

@@ -15,6 +15,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from airseg.models.upsampling import Place
+
 _PIXELS = 256
 
 
@@ -28,7 +30,8 @@ def _blend(first_at, second_at, weight, inside):
 
 @triton.jit
 def _label(  # type: ignore[no-untyped-def]
-    logits_at, out_at, classes, h, w, height, width, scale_y, scale_x,
+    logits_at, out_at, classes, h, w, height, width,
+    scale_y, shift_y, offset_y, scale_x, shift_x, offset_x,
     frame_step, class_step, row_step, column_step,
     PIXELS: tl.constexpr,
 ):  # fmt: skip
@@ -36,11 +39,12 @@ def _label(  # type: ignore[no-untyped-def]
     pixel = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)
     frame = tl.program_id(1).to(tl.int64)
     inside = pixel < height * width
-    y = scale_y * (pixel // width).to(tl.float32)
-    x = scale_x * (pixel % width).to(tl.float32)
+    y = tl.maximum(scale_y * ((pixel // width).to(tl.float32) + shift_y) + offset_y, 0.0)
+    x = tl.maximum(scale_x * ((pixel % width).to(tl.float32) + shift_x) + offset_x, 0.0)
     above = tl.minimum(y.to(tl.int32), h - 1)
     left = tl.minimum(x.to(tl.int32), w - 1)
-    lower, right_share = y - above.to(tl.float32), x - left.to(tl.float32)
+    lower = tl.minimum(y - above.to(tl.float32), 1.0)
+    right_share = tl.minimum(x - left.to(tl.float32), 1.0)
     below, right = tl.minimum(above + 1, h - 1), tl.minimum(left + 1, w - 1)
     from_frame = logits_at + frame * frame_step
     above_left = from_frame + above * row_step + left * column_step
@@ -61,14 +65,18 @@ def _label(  # type: ignore[no-untyped-def]
     tl.store(out_at + frame * height * width + pixel, found.to(tl.uint8), mask=inside)
 
 
-def fused_label_map(logits: Tensor, height: int, width: int) -> Tensor:
-    """Return classes (N, H, W) uint8 of logits (N, C, h, w), of any floating type and strides."""
+def fused_label_map(logits: Tensor, height: int, width: int, rows: Place, columns: Place) -> Tensor:
+    """Return classes (N, H, W) uint8 of logits (N, C, h, w), of any floating type and strides.
+
+    Args:
+        logits, height, width: as above.
+        rows, columns: where pixels lie between logits; see `airseg.models.upsampling`.
+    """
     frames, classes, h, w = logits.shape
     out = logits.new_empty((frames, height, width), dtype=torch.uint8)
-    scales = [(a - 1) / max(b - 1, 1) for a, b in ((h, height), (w, width))]
     with torch.cuda.device_of(logits):
         _label[(triton.cdiv(height * width, _PIXELS), frames)](
-            logits, out, classes, h, w, height, width, *scales, *logits.stride(),
+            logits, out, classes, h, w, height, width, *rows, *columns, *logits.stride(),
             PIXELS=_PIXELS,
         )  # fmt: skip
     return out

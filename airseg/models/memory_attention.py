@@ -151,6 +151,7 @@ class MAResNet(VideoSegmenter):
     """
 
     paper = "MA-ResNet50 (Liu et al., 2022)"
+    align_corners = False
 
     def __init__(
         self,

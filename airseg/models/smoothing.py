@@ -14,8 +14,9 @@ from torch import Tensor
 
 from airseg.errors import RecipeError, did_you_mean
 from airseg.models.alignment import Aligner, resample
-from airseg.models.base import TrainingOutputs, VideoSegmenter, upsample
+from airseg.models.base import TrainingOutputs, VideoSegmenter
 from airseg.models.registry import build_model, register_model
+from airseg.models.upsampling import upsample
 
 SPACES = ("prob", "logit")
 _LEAST_PROBABILITY = 1e-12
@@ -37,7 +38,7 @@ class Wrapper(VideoSegmenter):
             raise RecipeError(
                 f"{base.paper} remembers frames itself; base must be a per-frame network."
             )
-        self.base = base
+        self.base, self.align_corners = base, base.align_corners
 
     def published_state(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return weights of this network, or of its base alone, under this network's names."""
@@ -188,7 +189,11 @@ class MajorityVote(Wrapper):
         """Return votes (B, T, C, H, W), with a part of one more for classes seen lately."""
         logits, _ = self.base.coarse(frames)
         classes = logits.shape[2]
-        labels = upsample(logits, frames.shape[-2:]).argmax(2).to(torch.uint8)
+        labels = (
+            upsample(logits, frames.shape[-2:], align_corners=self.base.align_corners)
+            .argmax(2)
+            .to(torch.uint8)
+        )
         votes = []
         for t in range(frames.shape[1]):
             exact = None if flow is None else flow[:, t]

@@ -111,6 +111,8 @@ class TemporalDecoder(MlpDecoder):
 class _EncoderDecoder(VideoSegmenter):
     """What SegFormer and TV3S share: encoder, decoder, and whose weights fit."""
 
+    align_corners = False
+
     def __init__(self, encoder: nn.Module, decoder: MlpDecoder, imagenet: str = "") -> None:
         super().__init__()
         self.normalize = Normalization()

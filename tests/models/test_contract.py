@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from airseg.models import list_models, registry
-from airseg.models.base import VideoSegmenter, upsample
+from airseg.models.base import VideoSegmenter
 from airseg.models.baselines import PerFrame
 from airseg.models.conv_lstm import ESPNetConvLSTM, SSNet
 from airseg.models.decoders import DECODERS
@@ -30,6 +30,7 @@ from airseg.models.similarity_propagation import SimilarityPropagation
 from airseg.models.smoothing import ExponentialMean, MajorityVote
 from airseg.models.tdnet import TemporallyDistributed
 from airseg.models.tv3s import TV3S, MlpDecoder, SegFormer, TemporalDecoder
+from airseg.models.upsampling import upsample
 
 CLASSES = 5
 TIMES = 6

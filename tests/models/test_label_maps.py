@@ -5,8 +5,8 @@ import torch
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from airseg.models.base import upsample
 from airseg.models.label_maps import label_map
+from airseg.models.upsampling import upsample
 
 SIZE = (60, 83)
 

@@ -77,6 +77,7 @@ def _stream(
         frame = to_model(resize_frame(view.rgb(t, t + 1)[0], size)[None])[None].to(device)
         with torch.inference_mode():
             logits, memory = model.coarse(frame, memory)
-            predicted = label_map(logits, (view.height, view.width))[0].cpu()
-        labels = torch.from_numpy(view.label(t, t + 1))
-        matrices[(t - phase) % model.period].update(predicted, labels)
+            labels = label_map(logits, (view.height, view.width), frame_size=size)
+            predicted = labels[0].cpu()
+        truth = torch.from_numpy(view.label(t, t + 1))
+        matrices[(t - phase) % model.period].update(predicted, truth)

@@ -125,7 +125,12 @@ def stream_predictions(
         rgb = np.stack([resize_frame(f, size) for f in view.rgb(start, end)])
         with torch.inference_mode():
             logits, memory = model.coarse(to_model(rgb)[None].to(device), memory)
-            labels = label_map(logits, (view.height, view.width))
+            labels = label_map(
+                logits,
+                (view.height, view.width),
+                align_corners=model.align_corners,
+                frame_size=size,
+            )
         yield start, labels[0].cpu().numpy()
 
 

@@ -108,7 +108,8 @@ class Stream:
         logits, memory = self._model.coarse_standing(frame, memory)
         if self.setting.output == "logits":
             return logits, memory
-        return label_map(logits, frame.shape[-2:]), memory
+        size, aligned = frame.shape[-2:], self._model.align_corners
+        return label_map(logits, size, align_corners=aligned), memory
 
     def _upload(self, frame: Tensor) -> Tensor:
         """Return a host's (B, H, W, 3) uint8 frame as the network wants it: (B, 1, 3, H, W)."""

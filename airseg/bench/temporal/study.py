@@ -238,7 +238,13 @@ def _pass(
                 logits, entry.memory = entry.model.coarse(resized[entry.size], entry.memory)
                 if label is None:
                     continue
-                predicted = label_map(logits, label.shape)[0, 0].cpu().numpy()
+                labels = label_map(
+                    logits,
+                    label.shape,
+                    align_corners=entry.model.align_corners,
+                    frame_size=entry.size,
+                )
+                predicted = labels[0, 0].cpu().numpy()
             tally.add(place, index, predicted, label, motion)
     return {(e.run, e.key): tally.counts(place) for place, e in enumerate(entries)}
 

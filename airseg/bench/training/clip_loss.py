@@ -19,7 +19,7 @@ from airseg.bench.recipes.recipe import LossRecipe
 from airseg.bench.training.losses import inconsistency_loss
 from airseg.errors import RecipeError
 from airseg.models.base import TrainingOutputs as Outputs
-from airseg.models.base import upsample
+from airseg.models.upsampling import nearest_labels, upsample
 
 IGNORED = 255
 
@@ -31,6 +31,8 @@ def clip_loss(
     weights: Tensor | None,
     whole: list[Tensor] | None = None,
     share: float = 1.0,
+    *,
+    align_corners: bool = True,
 ) -> Tensor:
     """Return the loss of a batch of clips or of a part of it; context frames are left out.
 
@@ -44,10 +46,11 @@ def clip_loss(
         weights: (C,) class weights, or None.
         whole: for each output what `label_weight` is for the whole batch; this part's own if None.
         share: of the batch's clips in this part.
+        align_corners: how logits lie on frames; see `VideoSegmenter.align_corners`.
     """
     supervised = labels.shape[1]
     total = labels.new_zeros((), dtype=torch.float32)
-    truths = truths_of(outputs, labels, recipe)
+    truths = truths_of(outputs, labels, recipe, align_corners=align_corners)
     for factor, term in outputs:
         if not isinstance(term, Tensor):
             total = total + share * factor * term(labels)
@@ -55,7 +58,7 @@ def clip_loss(
     for number, ((factor, logits), truth) in enumerate(zip(compared, truths, strict=True)):
         chosen = logits[:, -supervised:].float()
         if recipe.resolution == "full":
-            chosen = upsample(chosen, labels.shape[-2:])
+            chosen = upsample(chosen, labels.shape[-2:], align_corners=align_corners)
         if recipe.kind == "ohem":
             loss = share * _hard_pixels(chosen.flatten(0, 1), truth.flatten(0, 1), recipe, weights)
         else:
@@ -76,18 +79,17 @@ def clip_loss(
     return total
 
 
-def truths_of(outputs: Outputs, labels: Tensor, recipe: LossRecipe) -> list[Tensor]:
+def truths_of(
+    outputs: Outputs, labels: Tensor, recipe: LossRecipe, *, align_corners: bool = True
+) -> list[Tensor]:
     """Return the labels (B, S, h, w) that each output of logits is compared with."""
     compared = [o for _, o in outputs if isinstance(o, Tensor)]
     if recipe.resolution == "full":
         return [labels] * len(compared)
-    return [nearest_labels(labels, logits.shape[-2:]) for logits in compared]
-
-
-def nearest_labels(labels: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
-    """Return (B, S, H, W) labels at another size, each the nearest pixel's."""
-    resized = functional.interpolate(labels.float(), tuple(size), mode="nearest-exact")
-    return resized.to(labels.dtype)
+    return [
+        nearest_labels(labels, logits.shape[-2:], align_corners=align_corners)
+        for logits in compared
+    ]
 
 
 def label_weight(labels: Tensor, weights: Tensor | None) -> Tensor:
@@ -103,8 +105,9 @@ def _hard_pixels(
 ) -> Tensor:
     """Return the mean loss of the hard pixels: online hard example mining, as FANet's code has it.
 
-    All pixels are ranked by their loss. Where the loss at rank `ohem_keep` of all pixels is above
-    that of probability `ohem_threshold`, everything above the latter counts, else the first ranks.
+    All pixels are ranked by their loss. Where the first loss after the share `ohem_keep` of all
+    pixels is above that of probability `ohem_threshold`, everything above the latter counts, else
+    that share.
     """
     loss = functional.cross_entropy(
         logits,
@@ -115,8 +118,8 @@ def _hard_pixels(
     ).flatten()
     kept = max(int(loss.numel() * recipe.ohem_keep), 1)
     limit = -math.log(recipe.ohem_threshold)
-    hardest = torch.topk(loss, kept).values
-    chosen = loss[loss > limit] if hardest[-1] > limit else hardest
+    hardest = torch.topk(loss, min(kept + 1, loss.numel())).values
+    chosen = loss[loss > limit] if hardest[-1] > limit else hardest[:kept]
     return chosen.mean()
 
 

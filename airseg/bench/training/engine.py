@@ -142,6 +142,8 @@ class _Training:
         self._fabric = build_fabric(recipe.train, device)
         self._device = self._fabric.device
         self._model = build(recipe, dataset.num_classes).to(self._device)
+        # The founding paper's labels at an eighth are the nearest pixels, edges on edges.
+        self._aligned = self._model.align_corners and not protocol.leaks
         if world_size() > 1 and recipe.train.sync_batch_norm:
             share_batch_norm(self._model, self._device)
         self._batches = Batches(
@@ -255,7 +257,13 @@ class _Training:
                 share = len(part.clips) / batch.size
                 # Processes average their gradients, and these are to be added up.
                 loss = world * clip_loss(
-                    outputs, labels, self._recipe.loss, self._weights, whole, share
+                    outputs,
+                    labels,
+                    self._recipe.loss,
+                    self._weights,
+                    whole,
+                    share,
+                    align_corners=self._aligned,
                 )
                 if self._recipe.loss.reduction == "sum":
                     loss = loss * batch.size
@@ -282,7 +290,7 @@ class _Training:
         if len(batch.clips) == batch.size and self._train.accumulate == 1:
             return None
         labels = self._changed(batch)[1]
-        truths = truths_of(outputs, labels, self._recipe.loss)
+        truths = truths_of(outputs, labels, self._recipe.loss, align_corners=self._aligned)
         weights = [label_weight(truth, self._weights) for truth in truths]
         if self._fabric.world_size == 1:
             return weights
@@ -309,7 +317,8 @@ class _Training:
         """Note the founding paper's metric of the frames just trained on, as its curves have it."""
         if not self._protocol.leaks:
             return
-        truth = truths_of(outputs[:1], labels, self._recipe.loss)[0]
+        loss = self._recipe.loss
+        truth = truths_of(outputs[:1], labels, loss, align_corners=self._aligned)[0]
         known = (truth != IGNORE_INDEX).flatten(2)
         right = (outputs[0][1][:, -labels.shape[1] :].argmax(2) == truth).flatten(2) & known  # type: ignore[index]
         accuracy = right.sum(-1) / known.sum(-1)
@@ -376,7 +385,9 @@ class _Training:
             try:
                 frames, labels = self._changed(smaller)
                 outputs = self._learner(frames)
-                loss = clip_loss(outputs, labels, self._recipe.loss, self._weights)
+                loss = clip_loss(
+                    outputs, labels, self._recipe.loss, self._weights, align_corners=self._aligned
+                )
                 self._fabric.backward(loss, model=self._learner)
             finally:
                 self._optimizer.zero_grad(set_to_none=True)

@@ -20,11 +20,11 @@ from airseg.bench.metrics import ConfusionMatrix
 from airseg.bench.recipes.recipe import Recipe
 from airseg.bench.results.result import ValidationResult, number
 from airseg.bench.scoring.evaluate import Scores, score_split
-from airseg.bench.training.clip_loss import nearest_labels
 from airseg.dataset.reading.clips import Clip, enumerate_clips
 from airseg.dataset.reading.reader import Dataset
 from airseg.errors import RecipeError
 from airseg.models.base import VideoSegmenter
+from airseg.models.upsampling import nearest_labels
 
 _WINDOWS_AT_ONCE = 4
 _ALL = "all frames"
@@ -239,7 +239,9 @@ class PaperProtocol(Protocol):
                 if tuple(logits.shape[-2:]) != size:
                     logits = functional.interpolate(logits, size, mode="bilinear")
             predictions = logits.argmax(1).cpu()
-            scores.update(predictions, nearest_labels(labels, size).flatten(0, 1))
+            scores.update(
+                predictions, nearest_labels(labels, size, align_corners=False).flatten(0, 1)
+            )
             progress(len(predictions))
         return scores
 

@@ -8,9 +8,9 @@ from airseg.bench.frames import to_model
 from airseg.bench.metrics import ConfusionMatrix
 from airseg.bench.scoring.distances import score_by_distance
 from airseg.errors import RecipeError
-from airseg.models.base import upsample
 from airseg.models.feature_flow import DeepFeatureFlow, FeatureNetwork
 from airseg.models.flow import FlowNetS
+from airseg.models.upsampling import upsample
 
 CPU = torch.device("cpu")
 

@@ -26,7 +26,7 @@ from airseg.bench.training.training_protocol import FairProtocol
 from airseg.dataset.reading.clips import enumerate_clips
 from airseg.errors import RecipeError
 from airseg.models import build_model
-from airseg.models.base import upsample
+from airseg.models.upsampling import upsample
 
 CPU = torch.device("cpu")
 
@@ -98,8 +98,8 @@ def test_a_damaged_checkpoint_is_told(recipe, dataset, tmp_path):
 def test_a_loss_that_is_no_number_stops_the_training(recipe, dataset, tmp_path, monkeypatch):
     losses = iter([1.0, 1.0, float("nan")])
 
-    def poisoned(outputs, *rest):
-        return clip_loss(outputs, *rest) * next(losses)
+    def poisoned(outputs, *rest, **how):
+        return clip_loss(outputs, *rest, **how) * next(losses)
 
     monkeypatch.setattr(engine, "clip_loss", poisoned)
     with pytest.raises(RecipeError, match=r"the loss is nan at step 2.*learning_rate") as caught:
@@ -113,8 +113,8 @@ def test_a_loss_that_is_no_number_stops_the_training(recipe, dataset, tmp_path, 
 
 
 def test_a_gradient_that_is_no_number_stops_the_training(recipe, dataset, tmp_path, monkeypatch):
-    def poisoned(outputs, *rest):
-        loss = clip_loss(outputs, *rest)
+    def poisoned(outputs, *rest, **how):
+        loss = clip_loss(outputs, *rest, **how)
         loss.register_hook(lambda gradient: gradient * float("inf"))
         return loss
 
