@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from airseg.bench.metrics.motion import focal_length, motion_from_depth
 from airseg.dataset.reading.reader import Dataset
+from airseg.errors import RecipeError
 
 _LEAST_CACHE_BYTES = 3 * 1024**3
 _READ_AT_ONCE = 16
@@ -22,6 +24,13 @@ class FrameSource(Protocol):
 
     def frames(self, sequence: str, index: range) -> tuple[np.ndarray, np.ndarray]:
         """Return (T, h, w, 3) uint8 RGB and (T, h, w) uint8 labels of some frames."""
+
+    def flow(self, sequence: str, index: range) -> np.ndarray:
+        """Return (T, 2, h, w) float32 exact flow from each of some frames to the one before.
+
+        Raises:
+            RecipeError: the source has none.
+        """
 
 
 class FrameStore:
@@ -46,6 +55,32 @@ class FrameStore:
         rgb, labels = self._kept[sequence]
         chosen = slice(index.start, index.stop, index.step)
         return rgb[chosen], labels[chosen]
+
+    def flow(self, sequence: str, index: range) -> np.ndarray:
+        """Return (T, 2, h, w) float32 exact flow from each of some frames to the one before.
+
+        In pixels of the size while training, x before y; NaN where a point was not seen, and all
+        over the first frame. From depth and poses, so it holds for what stands still.
+
+        Raises:
+            RecipeError: the dataset has no depth, or no camera.
+        """
+        view = self._dataset.sequence(sequence)
+        focal = focal_length(view.details.get("camera", {}), view.width)
+        if not view.has_depth or focal is None:
+            raise RecipeError(
+                f"{sequence}: exact flow is made of depth, poses and a camera, and it lacks some. "
+                "Record with depth, and relabel without --no-depth."
+            )
+        found = np.full((len(index), 2, *self.size), np.nan, np.float32)
+        depth = view.depth(index.start, index[-1] + 1, index.step)
+        for i in range(1, len(index)):
+            now, before = index[i], index[i - 1]
+            motion = motion_from_depth(
+                depth[i], depth[i - 1], view.poses[now], view.poses[before], focal
+            )
+            found[i] = motion.flow(self.size)
+        return found
 
     def _keep(self, sequence: str) -> bool:
         """Read a whole sequence where it fits; return whether it is kept."""

@@ -1,5 +1,7 @@
 """A small dataset, and a recipe that trains on it in seconds."""
 
+import h5py
+import numpy as np
 import pytest
 from small_dataset import HEIGHT, WIDTH, build_dataset
 
@@ -15,6 +17,23 @@ def dataset_path(tmp_path_factory):
 @pytest.fixture(scope="session")
 def dataset(dataset_path):
     with Dataset(dataset_path) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def with_depth(dataset_path, tmp_path_factory):
+    """The small dataset, with a wall ten metres away, past which the camera moves sideways."""
+    path = tmp_path_factory.mktemp("depth") / "depth.h5"
+    path.write_bytes(dataset_path.read_bytes())
+    with h5py.File(path, "r+") as file:
+        for group in file["sequences"].values():
+            shape = group["label"].shape
+            group.create_dataset("depth", data=np.full(shape, 10.0, np.float16))
+            pose = group["pose"][...]
+            pose[:, :3] = 0
+            pose[:, 1] = np.arange(len(pose)) * 0.5
+            group["pose"][...] = pose
+    with Dataset(path) as opened:
         yield opened
 
 

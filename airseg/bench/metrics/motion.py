@@ -69,6 +69,19 @@ class Motion:
         """
         return cv2.remap(earlier, self.x, self.y, cv2.INTER_NEAREST, borderValue=outside)
 
+    def flow(self, size: tuple[int, int]) -> np.ndarray:
+        """Return the way back as networks take it: (2, h, w) float32 pixels of a size (h, w).
+
+        Each place takes the nearest pixel's; NaN where its point was not seen in the frame before.
+        """
+        height, width = self.x.shape
+        rows = ((np.arange(size[0]) + 0.5) * height / size[0]).astype(int)[:, None]
+        columns = ((np.arange(size[1]) + 0.5) * width / size[1]).astype(int)
+        right = (self.x[rows, columns] - columns) * np.float32(size[1] / width)
+        down = (self.y[rows, columns] - rows) * np.float32(size[0] / height)
+        seen = self.visibility[rows, columns] == SEEN
+        return np.where(seen, np.stack([right, down]), np.nan).astype(np.float32)
+
     def gone(self) -> np.ndarray:
         """Return (H, W) bool of the *earlier* frame: what nobody sees any more in this one."""
         height, width = self.x.shape

@@ -91,6 +91,12 @@ class LossRecipe(StrictModel):
             network's own, coarse logits with the nearest labels, which costs a CPU much less.
         reduction: ``mean`` over the batch's pixels, or ``sum`` of the clips' means.
         inconsistency: weight of the loss that asks neighbouring frames to agree; 10 in its paper.
+        motion: weight of the loss that asks the logits of neighbouring frames to agree along the
+            image motion; 0.1 in its paper (ETC).
+        motion_flow: ``exact``, of depth and poses, where a point is seen in both frames; or
+            ``classical``: estimated, weighted by how alike the pictures are, as in the paper.
+        motion_form: squared differences of ``logits``, as in the paper, or of ``probabilities``,
+            which shrinking logits do not make smaller.
         inconsistency_form, inconsistency_power: see `airseg.bench.training.losses`.
     """
 
@@ -103,6 +109,9 @@ class LossRecipe(StrictModel):
     inconsistency: float = Field(0.0, ge=0)
     inconsistency_form: Literal["paper", "code"] = "paper"
     inconsistency_power: Literal[1, 2] = 2
+    motion: float = Field(0.0, ge=0)
+    motion_flow: Literal["exact", "classical"] = "exact"
+    motion_form: Literal["logits", "probabilities"] = "logits"
 
 
 class TrainRecipe(StrictModel):

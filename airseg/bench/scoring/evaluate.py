@@ -120,11 +120,16 @@ def stream_predictions(
     """Yield a sequence's predictions in order: first frame number, (T, H, W) uint8 classes."""
     memory = None
     stop = view.length if frames is None else min(frames, view.length)
+    moving = _exact_flows(view, size, stop) if model.wants_flow else None
     for start in range(0, stop, _CHUNK):
         end = min(start + _CHUNK, stop)
         rgb = np.stack([resize_frame(f, size) for f in view.rgb(start, end)])
+        exact: tuple[torch.Tensor, ...] = ()
+        if moving is not None:
+            flow = np.stack([next(moving) for _ in range(start, end)])
+            exact = (torch.from_numpy(flow)[None].to(device),)
         with torch.inference_mode():
-            logits, memory = model.coarse(to_model(rgb)[None].to(device), memory)
+            logits, memory = model.coarse(to_model(rgb)[None].to(device), memory, *exact)
             labels = label_map(
                 logits,
                 (view.height, view.width),
@@ -132,6 +137,21 @@ def stream_predictions(
                 frame_size=size,
             )
         yield start, labels[0].cpu().numpy()
+
+
+def _exact_flows(view: SequenceView, size: tuple[int, int], stop: int) -> Iterator[np.ndarray]:
+    """Yield each frame's way back as networks take it: (2, h, w), NaN where nobody knows.
+
+    Raises:
+        RecipeError: the sequence has no motion.
+    """
+    if motion_source([view]) is None:
+        raise RecipeError(
+            f"{view.name}: the network wants exact flow, which is made of depth, poses and "
+            "a camera, and it lacks some. Record with depth, and relabel without --no-depth."
+        )
+    for motion in motions(view, stop):
+        yield np.full((2, *size), np.nan, np.float32) if motion is None else motion.flow(size)
 
 
 def score_constant(

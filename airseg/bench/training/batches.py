@@ -25,18 +25,29 @@ class Batch:
         labels: (B, S, h, w) uint8 of the last S frames of each clip; 255 does not count.
         clips: where they are from.
         size: clips of the whole batch, of all processes.
+        flow: (B, T, 2, h, w) exact, from each frame to the one before it, where it is asked for.
     """
 
     frames: Tensor
     labels: Tensor
     clips: list[Clip]
     size: int
+    flow: Tensor | None = None
 
     def parts(self, count: int) -> Iterator[Batch]:
         """Yield the batch in at most `count` parts of nearly the same size."""
         for index in np.array_split(np.arange(len(self.clips)), min(count, len(self.clips))):
-            chosen = slice(int(index[0]), int(index[-1]) + 1)
-            yield Batch(self.frames[chosen], self.labels[chosen], self.clips[chosen], self.size)
+            yield self.cut(slice(int(index[0]), int(index[-1]) + 1))
+
+    def cut(self, chosen: slice) -> Batch:
+        """Return some of the clips, as a part of the same batch."""
+        return replace(
+            self,
+            frames=self.frames[chosen],
+            labels=self.labels[chosen],
+            clips=self.clips[chosen],
+            flow=None if self.flow is None else self.flow[chosen],
+        )
 
     def without_labels(self) -> Batch:
         """Return the batch with nothing to supervise."""
@@ -56,6 +67,7 @@ class Batches:
         seed: of order and augmentation.
         rank, world_size: which of the processes this is.
         ahead: batches that are read beforehand, in the background.
+        with_flow: deal exact flow too.
     """
 
     def __init__(
@@ -68,9 +80,11 @@ class Batches:
         rank: int = 0,
         world_size: int = 1,
         ahead: int = 0,
+        with_flow: bool = False,
     ) -> None:
         self._source, self._recipe, self._seed = source, recipe, seed
         self._rank, self._world_size, self._ahead = rank, world_size, ahead
+        self._with_flow = with_flow
         self._sampler = ClipSampler(
             clips, batch_size=recipe.clips_per_batch, seed=seed, batching=recipe.batching
         )
@@ -109,29 +123,40 @@ class Batches:
             epoch, skip = epoch + 1, 0
 
     def _load(self, clips: list[Clip], step: int) -> Batch:
-        frames, labels = [], []
+        frames, labels, flows = [], [], []
         lanes = range(self._rank, len(clips), self._world_size)
         for lane in lanes or range(1):
             rgb, truth = self._source.frames(clips[lane].sequence, clips[lane].frames)
             random = np.random.default_rng([self._seed, step, lane])
-            rgb, truth = _augment(rgb, truth, self._recipe, random)
+            rgb, truth, mirrored = _augment(rgb, truth, self._recipe, random)
+            if self._with_flow:
+                way = self._source.flow(clips[lane].sequence, clips[lane].frames)
+                flows.append(torch.from_numpy(_mirrored(way) if mirrored else way))
             frames.append(torch.from_numpy(rgb))
             labels.append(torch.from_numpy(truth[-self._recipe.targets :]))
         truths = torch.stack(labels)
         if not lanes:  # fewer clips than processes: this one takes part and supervises nothing
             truths = torch.full_like(truths, 255)
-        return Batch(torch.stack(frames), truths, [clips[i] for i in lanes or [0]], len(clips))
+        flow = torch.stack(flows) if flows else None
+        chosen = [clips[i] for i in lanes or [0]]
+        return Batch(torch.stack(frames), truths, chosen, len(clips), flow)
 
 
 def _augment(
     rgb: np.ndarray, labels: np.ndarray, recipe: DataRecipe, random: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Change a clip as a whole, so that nothing jumps from frame to frame."""
-    if recipe.flip and random.random() < 0.5:
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Change a clip as a whole, so that nothing jumps; return also whether it is mirrored."""
+    mirrored = recipe.flip and random.random() < 0.5
+    if mirrored:
         rgb, labels = rgb[:, :, ::-1], labels[:, :, ::-1]
     if recipe.photometric:
         gain = 1 + recipe.photometric * random.uniform(-1, 1, 3)
         shift = 64 * recipe.photometric * random.uniform(-1, 1)
         table = np.clip(np.arange(256)[:, None] * gain + shift, 0, 255).astype(np.uint8)
         rgb = np.stack([table[rgb[..., c], c] for c in range(3)], -1)
-    return np.ascontiguousarray(rgb), np.ascontiguousarray(labels)
+    return np.ascontiguousarray(rgb), np.ascontiguousarray(labels), mirrored
+
+
+def _mirrored(flow: np.ndarray) -> np.ndarray:
+    """Return the flow (T, 2, h, w) of a clip whose right is left."""
+    return np.ascontiguousarray(flow[..., ::-1] * np.array([[[-1]], [[1]]], np.float32))

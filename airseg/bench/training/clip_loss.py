@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from airseg.bench.recipes.recipe import LossRecipe
 from airseg.bench.training.losses import inconsistency_loss
+from airseg.bench.training.motion_loss import FramePairs, estimated_pairs, exact_pairs, motion_loss
 from airseg.errors import RecipeError
 from airseg.models.base import TrainingOutputs as Outputs
 from airseg.models.upsampling import nearest_labels, upsample
@@ -31,6 +32,7 @@ def clip_loss(
     weights: Tensor | None,
     whole: list[Tensor] | None = None,
     share: float = 1.0,
+    pairs: FramePairs | None = None,
     *,
     align_corners: bool = True,
 ) -> Tensor:
@@ -46,6 +48,7 @@ def clip_loss(
         weights: (C,) class weights, or None.
         whole: for each output what `label_weight` is for the whole batch; this part's own if None.
         share: of the batch's clips in this part.
+        pairs: what the motion loss compares, see `pairs_of`.
         align_corners: how logits lie on frames; see `VideoSegmenter.align_corners`.
     """
     supervised = labels.shape[1]
@@ -76,7 +79,26 @@ def clip_loss(
             total = total + share * recipe.inconsistency * inconsistency_loss(
                 chosen, truth, recipe.inconsistency_form, recipe.inconsistency_power
             )
+        if recipe.motion and number == 0 and pairs is not None:
+            value = motion_loss(chosen, pairs, recipe.motion_form)
+            total = total + share * recipe.motion * value
     return total
+
+
+def pairs_of(frames: Tensor, flow: Tensor | None, recipe: LossRecipe) -> FramePairs | None:
+    """Return what the motion loss compares, or None where a recipe has none.
+
+    Args:
+        frames: (B, T, h, w, 3) uint8, or float from 0 to 1.
+        flow: (B, T, 2, h, w) exact, or None.
+        recipe: says which is used.
+    """
+    if not recipe.motion:
+        return None
+    if recipe.motion_flow == "exact":
+        return None if flow is None else exact_pairs(flow)
+    scaled = frames.float() / 255 if frames.dtype == torch.uint8 else frames.float()
+    return estimated_pairs(scaled.movedim(-1, -3))
 
 
 def truths_of(

@@ -28,6 +28,7 @@ from airseg.bench.training.clip_loss import (
     class_weights,
     clip_loss,
     label_weight,
+    pairs_of,
     truths_of,
 )
 from airseg.bench.training.fabric import build_fabric, pick_device, world_size
@@ -154,6 +155,7 @@ class _Training:
             rank=self._fabric.global_rank,
             world_size=self._fabric.world_size,
             ahead=_BATCHES_AHEAD if self._device.type == "cuda" else 0,
+            with_flow=_needs_flow(recipe, self._model),
         )
         self._steps, self._validate_every = _lengths(recipe, len(self._batches))
         self._weights = class_weights(recipe.loss, dataset.num_classes, protocol.class_counts)
@@ -250,8 +252,8 @@ class _Training:
         for number, part in enumerate(parts):
             last = number == len(parts) - 1
             with nullcontext() if last else self._fabric.no_backward_sync(self._learner):
-                frames, labels = self._changed(part)
-                outputs = self._learner(frames)
+                frames, labels, flow = self._changed(part)
+                outputs = self._learner(frames, flow)
                 if whole is None:
                     whole = self._label_weights(outputs, batch)
                 share = len(part.clips) / batch.size
@@ -263,6 +265,7 @@ class _Training:
                     self._weights,
                     whole,
                     share,
+                    pairs_of(frames, flow, self._recipe.loss),
                     align_corners=self._aligned,
                 )
                 if self._recipe.loss.reduction == "sum":
@@ -274,8 +277,8 @@ class _Training:
             total = self._fabric.all_reduce(total, reduce_op="mean")  # type: ignore[assignment]
         return float(total)
 
-    def _changed(self, part: Batch) -> tuple[Tensor, Tensor]:
-        """Return frames (B, T, h, w, 3) and labels (B, S, h, w) on the device, augmented there."""
+    def _changed(self, part: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return frames (B, T, h, w, 3), labels (B, S, h, w) and flow, on the device, augmented."""
         frames = part.frames.to(self._device, non_blocking=True)
         labels = part.labels.to(self._device, non_blocking=True)
         if self._augment is not None:
@@ -283,7 +286,8 @@ class _Training:
             changes = draw_changes(part.clips, self._augment, seed=self._train.seed, epoch=epoch)
             moved, labels = augment(frames.movedim(-1, -3), labels, changes, self._augment)
             frames = moved.movedim(-3, -1)
-        return frames, labels.long()
+        flow = None if part.flow is None else part.flow.to(self._device, non_blocking=True)
+        return frames, labels.long(), flow
 
     def _label_weights(self, outputs: Outputs, batch: Batch) -> list[Tensor] | None:
         """Return what each output's sum over pixels is divided by: of all parts and processes."""
@@ -383,8 +387,8 @@ class _Training:
     def _out_of_memory(self, batch: Batch) -> RecipeError:
         def attempt(smaller: Batch) -> None:
             try:
-                frames, labels = self._changed(smaller)
-                outputs = self._learner(frames)
+                frames, labels, flow = self._changed(smaller)
+                outputs = self._learner(frames, flow)
                 loss = clip_loss(
                     outputs, labels, self._recipe.loss, self._weights, align_corners=self._aligned
                 )
@@ -401,6 +405,22 @@ class _Training:
 
 def _augmentation(recipe: AugmentRecipe | None) -> AugmentOptions | None:
     return None if recipe is None else AugmentOptions(**recipe.model_dump())
+
+
+def _needs_flow(recipe: Recipe, model: VideoSegmenter) -> bool:
+    """Return whether clips need exact flow.
+
+    Raises:
+        RecipeError: they do, and augmentation would move the frames and not the flow.
+    """
+    needed = model.wants_flow or (recipe.loss.motion > 0 and recipe.loss.motion_flow == "exact")
+    change = recipe.data.augment
+    if needed and change is not None and (change.crop is not None or change.scale != (1.0, 1.0)):
+        raise RecipeError(
+            f"{recipe.name}: exact flow goes with no scale and crop of data.augment. Leave them "
+            "out, or set loss.motion_flow: classical."
+        )
+    return needed
 
 
 def _lengths(recipe: Recipe, epoch: int) -> tuple[int, int]:

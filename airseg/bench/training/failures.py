@@ -70,9 +70,7 @@ def largest_that_fits(batch: Batch, attempt: Callable[[Batch], None]) -> int:
     while too_many - fits > 1:
         count = (fits + too_many) // 2
         try:
-            attempt(
-                Batch(batch.frames[:count], batch.labels[:count], batch.clips[:count], batch.size)
-            )
+            attempt(batch.cut(slice(count)))
             fits = count
         except Exception as cause:
             if not is_out_of_memory(cause):

@@ -33,13 +33,17 @@ class Learner(nn.Module):
         super().__init__()
         self.model, self.channels_last = model, channels_last
 
-    def forward(self, frames: Tensor) -> Outputs:
-        """Return weighted logits of (B, T, h, w, 3) frames, uint8, or float from 0 to 1."""
+    def forward(self, frames: Tensor, flow: Tensor | None = None) -> Outputs:
+        """Return weighted logits of (B, T, h, w, 3) frames, uint8, or float from 0 to 1.
+
+        `flow` is the exact one, (B, T, 2, h, w), for networks that want it.
+        """
         moved = frames.movedim(-1, -3)
         if not self.channels_last:
             moved = moved.contiguous()
         scaled = moved.float() / 255.0 if frames.dtype == torch.uint8 else moved.float()
-        return self.model.training_outputs(scaled)[0]
+        exact = (None, flow) if self.model.wants_flow else ()
+        return self.model.training_outputs(scaled, *exact)[0]
 
 
 def running_average(model: VideoSegmenter, decay: float) -> AveragedModel | None:

@@ -259,6 +259,10 @@ class JoinedFrames:
         self._ends = np.cumsum(list(lengths.values()))
         self.length = int(self._ends[-1])
 
+    def flow(self, sequence: str, index: range) -> np.ndarray:
+        """Refuse: the row of frames runs over the ends of flights."""
+        raise RecipeError("protocol paper: frames of several flights have no exact flow.")
+
     def frames(self, sequence: str, index: range) -> tuple[np.ndarray, np.ndarray]:
         """Return (T, h, w, 3) uint8 RGB and (T, h, w) uint8 labels; see `FrameStore.frames`."""
         owner = np.searchsorted(self._ends, list(index), side="right")

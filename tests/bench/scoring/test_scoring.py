@@ -2,32 +2,12 @@
 
 import math
 
-import h5py
-import numpy as np
 import pytest
 
 from airseg.bench.results.result import ScoreResult
 from airseg.bench.run import score_result
 from airseg.bench.scoring.evaluate import score_constant, score_predictions
 from airseg.bench.scoring.scoring import motion_source, motions
-from airseg.dataset.reading.reader import Dataset
-
-
-@pytest.fixture(scope="module")
-def with_depth(dataset_path, tmp_path_factory):
-    """The small dataset, with a wall ten metres away, past which the camera moves sideways."""
-    path = tmp_path_factory.mktemp("depth") / "depth.h5"
-    path.write_bytes(dataset_path.read_bytes())
-    with h5py.File(path, "r+") as file:
-        for group in file["sequences"].values():
-            shape = group["label"].shape
-            group.create_dataset("depth", data=np.full(shape, 10.0, np.float16))
-            pose = group["pose"][...]
-            pose[:, :3] = 0
-            pose[:, 1] = np.arange(len(pose)) * 0.5
-            group["pose"][...] = pose
-    with Dataset(path) as opened:
-        yield opened
 
 
 def truth(view):
