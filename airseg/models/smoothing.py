@@ -176,6 +176,7 @@ class MajorityVote(Wrapper):
         if not 1 <= frames <= 255:
             raise RecipeError(f"frames is {frames}; it must be from 1 to 255.")
         self.frames, self.align = frames, Aligner(warp)
+        self.align_corners = False  # votes are labels of pixels
         self.memory_depth = frames - 1
         self.wants_flow = warp == "exact"
 
