@@ -9,6 +9,17 @@ from __future__ import annotations
 import numpy as np
 
 from airseg.simulators.embedded.kernels import njit
+from airseg.simulators.embedded.rendering.runs import (
+    EAST,
+    FOOTPRINT,
+    NORTH,
+    B,
+    G,
+    R,
+    U,
+    V,
+    W,
+)
 
 (
     LAWN,
@@ -48,20 +59,22 @@ from airseg.simulators.embedded.kernels import njit
 ) = range(34)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def cell_noise(ix, iy):  # noqa: ANN001, ANN201
     """Return a value from 0 to 1 that belongs to an integer cell."""
-    h = np.uint32((int(ix) * 374761393 + int(iy) * 668265263) & 0xFFFFFFFF)
-    h = np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(1274126177))
-    h = np.uint32(h ^ (h >> np.uint32(16)))
-    return (h >> np.uint32(8)) * (1.0 / 16777216.0)
+    # 32 bits all through, so that compilers can hash several pixels at once.
+    h = np.uint32(np.uint32(np.int32(ix)) * np.uint32(374761393))
+    h = np.uint32(h + np.uint32(np.uint32(np.int32(iy)) * np.uint32(668265263)))
+    h = np.uint32(np.uint32(h ^ np.uint32(h >> np.uint32(13))) * np.uint32(1274126177))
+    h = np.uint32(h ^ np.uint32(h >> np.uint32(16)))
+    return np.float64(np.int32(np.uint32(h >> np.uint32(8)))) * (1.0 / 16777216.0)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def smooth_noise(x, y):  # noqa: ANN001, ANN201
     """Return noise from 0 to 1 that varies smoothly over about one unit."""
     fx, fy = np.floor(x), np.floor(y)
-    ix, iy = int(fx), int(fy)
+    ix, iy = np.int32(fx), np.int32(fy)
     tx, ty = x - fx, y - fy
     tx = tx * tx * (3.0 - 2.0 * tx)
     ty = ty * ty * (3.0 - 2.0 * ty)
@@ -70,17 +83,24 @@ def smooth_noise(x, y):  # noqa: ANN001, ANN201
     return a + (b - a) * tx + (c - a) * ty + (a - b - c + d) * tx * ty
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def fade(detail, footprint):  # noqa: ANN001, ANN201
     """Return how visible (0 to 1) a detail of a size is to pixels of a footprint, both metres."""
     return min(max(1.6 - 2.2 * footprint / detail, 0.0), 1.0)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+def _detail(x, y, detail, footprint):  # noqa: ANN001, ANN202
+    """Return noise from -0.5 to 0.5 that fades out; where it has, none is computed."""
+    shown = fade(detail, footprint)
+    return (smooth_noise(x, y) - 0.5) * shown if shown > 0.0 else 0.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _courses(u, v, length, thickness, joint, footprint):  # noqa: ANN001, ANN202
     """Lay staggered stones; return (tint of the stone 0 to 1, how much joint shows 0 to 1)."""
     row = np.floor(v / thickness)
-    shifted = u / length + (0.5 if int(row) & 1 else 0.0)
+    shifted = u / length + (0.5 if np.int32(row) & 1 else 0.0)
     column = np.floor(shifted)
     near_u = (shifted - column) * length < joint
     near_v = (v / thickness - row) * thickness < joint
@@ -91,7 +111,7 @@ def _courses(u, v, length, thickness, joint, footprint):  # noqa: ANN001, ANN202
     return tint, shown
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _street_paint(along, across, half_length, half_width):  # noqa: ANN001, ANN202
     """Tell whether a spot of a street carries white paint."""
     if abs(along) > half_length - 1.0:
@@ -104,42 +124,53 @@ def _street_paint(along, across, half_length, half_width):  # noqa: ANN001, ANN2
     return abs(abs(along) - (half_length - 2.2)) < 0.25 and across * np.sign(along) < -0.15
 
 
-@njit(cache=True, nogil=True)
-def _ground(material, r, g, b, u, v, half_u, half_v, px, py, footprint):  # noqa: ANN001, ANN202
-    """Colour of lawns, streets and paving; px, py are world coordinates."""
-    if material == LAWN:
-        patch = smooth_noise(px * 0.06, py * 0.06) - 0.5
-        tuft = (smooth_noise(px * 1.1, py * 1.1) - 0.5) * fade(0.9, footprint)
-        blade = (smooth_noise(px * 9.0, py * 9.0) - 0.5) * fade(0.11, footprint)
-        blade += (smooth_noise(px * 31.0, py * 23.0) - 0.5) * fade(0.035, footprint)
-        m = 1.0 + 0.35 * patch + 0.4 * tuft + 0.55 * blade
-        # Each garden's lawn has a tone of its own: fresh, dark, or burnt by the sun.
-        tone = cell_noise(np.floor(px / 23.5), np.floor(py / 21.0)) - 0.5
-        burnt = max(patch + 0.25 * tuft + 0.7 * tone, 0.0)
-        deep = max(-patch - 0.8 * tone, 0.0)
-        r *= m * (1.0 + 1.5 * burnt) * (1.0 - 0.75 * deep)
-        g *= m * (1.0 + 0.35 * burnt) * (1.0 - 0.6 * deep)
-        return r, g, b * m * (1.0 + 0.5 * burnt) * (1.0 - 0.5 * deep)
-    if material == STREET or material == CROSSING:
-        grain = (smooth_noise(px * 24.0, py * 24.0) - 0.5) * fade(0.05, footprint)
-        stain = smooth_noise(px * 0.35, py * 0.35) - 0.5
-        m = 1.0 + 0.35 * grain + 0.25 * stain
-        if material == STREET:
-            if smooth_noise(u * 0.11 + 7.0, 3.0) > 0.68 and abs(v) > 0.6:
-                m *= 0.82  # a patch of newer asphalt
-            if _street_paint(u, v, half_u, half_v):
-                w = 0.75 * fade(0.35, footprint) * (0.8 + 0.4 * smooth_noise(px * 3.0, py * 3.0))
-                return r * m + (0.62 - r) * w, g * m + (0.6 - g) * w, b * m + (0.55 - b) * w
-        return r * m, g * m, b * m
-    # PAVING
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+def _lawn(r, g, b, px, py, footprint):  # noqa: ANN001, ANN202
+    patch = smooth_noise(px * 0.06, py * 0.06) - 0.5
+    tuft = _detail(px * 1.1, py * 1.1, 0.9, footprint)
+    blade = _detail(px * 9.0, py * 9.0, 0.11, footprint)
+    blade += _detail(px * 31.0, py * 23.0, 0.035, footprint)
+    m = 1.0 + 0.35 * patch + 0.4 * tuft + 0.55 * blade
+    # Each garden's lawn has a tone of its own: fresh, dark, or burnt by the sun.
+    tone = cell_noise(np.floor(px / 23.5), np.floor(py / 21.0)) - 0.5
+    burnt = max(patch + 0.25 * tuft + 0.7 * tone, 0.0)
+    deep = max(-patch - 0.8 * tone, 0.0)
+    r *= m * (1.0 + 1.5 * burnt) * (1.0 - 0.75 * deep)
+    g *= m * (1.0 + 0.35 * burnt) * (1.0 - 0.6 * deep)
+    return r, g, b * m * (1.0 + 0.5 * burnt) * (1.0 - 0.5 * deep)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+def _street(r, g, b, u, v, half_u, half_v, px, py, footprint):  # noqa: ANN001, ANN202
+    grain = _detail(px * 24.0, py * 24.0, 0.05, footprint)
+    stain = smooth_noise(px * 0.35, py * 0.35) - 0.5
+    m = 1.0 + 0.35 * grain + 0.25 * stain
+    if smooth_noise(u * 0.11 + 7.0, 3.0) > 0.68 and abs(v) > 0.6:
+        m *= 0.82  # a patch of newer asphalt
+    w = 0.0
+    if _street_paint(u, v, half_u, half_v):
+        w = 0.75 * fade(0.35, footprint) * (0.8 + 0.4 * smooth_noise(px * 3.0, py * 3.0))
+    return r * m + (0.62 - r) * w, g * m + (0.6 - g) * w, b * m + (0.55 - b) * w
+
+
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+def _crossing(r, g, b, px, py, footprint):  # noqa: ANN001, ANN202
+    grain = _detail(px * 24.0, py * 24.0, 0.05, footprint)
+    stain = smooth_noise(px * 0.35, py * 0.35) - 0.5
+    m = 1.0 + 0.35 * grain + 0.25 * stain
+    return r * m, g * m, b * m
+
+
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+def _paving(r, g, b, u, v, px, py, footprint):  # noqa: ANN001, ANN202
     tint, joint = _courses(u, v, 0.9, 0.9, 0.03, footprint)
-    grain = (smooth_noise(px * 17.0, py * 17.0) - 0.5) * fade(0.06, footprint)
+    grain = _detail(px * 17.0, py * 17.0, 0.06, footprint)
     m = (0.86 + 0.28 * tint + 0.2 * grain) * (1.0 - 0.45 * joint)
     m += 0.2 * (smooth_noise(px * 0.5, py * 0.5) - 0.5)
     return r * m, g * m, b * m
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _wall(material, r, g, b, u, v, footprint):  # noqa: ANN001, ANN202
     """Colour of walls and roofs; v runs up the wall or along the slope."""
     weather = 1.0 + 0.22 * (smooth_noise(u * 0.5, v * 0.5) - 0.5)
@@ -152,7 +183,7 @@ def _wall(material, r, g, b, u, v, footprint):  # noqa: ANN001, ANN202
             b * m * (1 - joint) + 0.33 * joint,
         )
     if material == PLASTER:
-        m = weather + 0.12 * (smooth_noise(u * 13.0, v * 13.0) - 0.5) * fade(0.08, footprint)
+        m = weather + 0.12 * _detail(u * 13.0, v * 13.0, 0.08, footprint)
         return r * m, g * m, b * m
     if material == BOARDS:
         row = v / 0.18
@@ -167,18 +198,18 @@ def _wall(material, r, g, b, u, v, footprint):  # noqa: ANN001, ANN202
         return r * m, g * m, b * m
     if material == SHINGLES:
         tint, joint = _courses(u, v, 0.22, 0.16, 0.015, footprint)
-        grain = (smooth_noise(u * 30.0, v * 30.0) - 0.5) * fade(0.04, footprint)
+        grain = _detail(u * 30.0, v * 30.0, 0.04, footprint)
         m = (0.7 + 0.6 * tint + 0.25 * grain) * (1.0 - 0.45 * joint) * weather
         return r * m, g * m, b * m
     # STONE_WALL
     wobble = 0.08 * smooth_noise(u * 3.0, v * 3.0)
     tint, joint = _courses(u + wobble, v + wobble, 0.42, 0.2, 0.03, footprint)
-    grain = (smooth_noise(u * 15.0, v * 15.0) - 0.5) * fade(0.07, footprint)
+    grain = _detail(u * 15.0, v * 15.0, 0.07, footprint)
     m = (0.6 + 0.7 * tint + 0.35 * grain) * (1.0 - 0.55 * joint)
     return r * m, g * m, b * m
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _plant(material, r, g, b, u, v, w, footprint):  # noqa: ANN001, ANN202
     """Colour of crowns, hedges, flowers and bark; u, v, w are metres on the part."""
     if material == BARK:
@@ -189,7 +220,7 @@ def _plant(material, r, g, b, u, v, w, footprint):  # noqa: ANN001, ANN202
         m = 0.25 if dark else 0.85 + 0.2 * smooth_noise(u * 8.0, v * 8.0)
         return r * m, g * m, b * m
     clump = smooth_noise((u + 0.7 * w) * 1.7, (v - 0.6 * w) * 1.7) - 0.5
-    leaf = (smooth_noise((u + w) * 8.0, (v + 0.8 * w) * 8.0) - 0.5) * fade(0.14, footprint)
+    leaf = _detail((u + w) * 8.0, (v + 0.8 * w) * 8.0, 0.14, footprint)
     leaf += (cell_noise(np.floor((u + w) * 17.0), np.floor((v - w) * 17.0)) - 0.5) * fade(
         0.06, footprint
     )
@@ -206,7 +237,7 @@ def _plant(material, r, g, b, u, v, w, footprint):  # noqa: ANN001, ANN202
     return max(r * m, 0.004), max(g * m, 0.006), max(b * m, 0.003)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _asphalt(material, r, g, b, u, v, half_u, half_v, px, py, footprint):  # noqa: ANN001, ANN202
     """Colour of a piece of winding road or of a crossing for people on foot."""
     m = 1.0 + 0.28 * (smooth_noise(px * 0.35, py * 0.35) - 0.5)
@@ -225,29 +256,29 @@ def _asphalt(material, r, g, b, u, v, half_u, half_v, px, py, footprint):  # noq
     return r * m + (0.62 - r) * w, g * m + (0.6 - g) * w, b * m + (0.55 - b) * w
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _loose_ground(material, r, g, b, px, py, footprint):  # noqa: ANN001, ANN202
     """Colour of gravel, sand and the floor of a wood."""
-    patch = (smooth_noise(px * 0.11, py * 0.11) - 0.5) * fade(14.0, footprint)
+    patch = _detail(px * 0.11, py * 0.11, 14.0, footprint)
     if material == GRAVEL:
         pebble = (cell_noise(np.floor(px * 22.0), np.floor(py * 22.0)) - 0.5) * fade(
             0.05, footprint
         )
-        pebble += (smooth_noise(px * 7.0, py * 7.0) - 0.5) * fade(0.14, footprint)
+        pebble += _detail(px * 7.0, py * 7.0, 0.14, footprint)
         m = 1.0 + 0.25 * patch + 0.5 * pebble
         return r * m, g * m, b * m
     if material == SAND:
-        ripple = (smooth_noise(px * 2.3 + 0.8 * py, py * 0.9) - 0.5) * fade(0.5, footprint)
-        grain = (smooth_noise(px * 27.0, py * 27.0) - 0.5) * fade(0.04, footprint)
+        ripple = _detail(px * 2.3 + 0.8 * py, py * 0.9, 0.5, footprint)
+        grain = _detail(px * 27.0, py * 27.0, 0.04, footprint)
         m = 1.0 + 0.2 * patch + 0.16 * ripple + 0.16 * grain
         return r * m, g * m, b * m
     # FOREST_FLOOR: grass that gives way to fallen needles and leaves.
-    tuft = (smooth_noise(px * 1.3, py * 1.3) - 0.5) * fade(0.8, footprint)
+    tuft = _detail(px * 1.3, py * 1.3, 0.8, footprint)
     litter = min(max(2.4 * (patch + 0.35 * tuft) + 0.45, 0.0), 1.0)
     blade, near = 0.0, fade(0.09, footprint)
     if near > 0.0:
         blade = (smooth_noise(px * 11.0, py * 11.0) - 0.5) * near
-        blade += (smooth_noise(px * 33.0, py * 27.0) - 0.5) * fade(0.035, footprint)
+        blade += _detail(px * 33.0, py * 27.0, 0.035, footprint)
     m = 1.0 + 0.3 * tuft + 0.6 * blade
     leaf = cell_noise(np.floor(px * 11.0), np.floor(py * 11.0))
     fallen = 0.5 * fade(0.09, footprint) if leaf > 0.95 else 0.0
@@ -256,7 +287,7 @@ def _loose_ground(material, r, g, b, px, py, footprint):  # noqa: ANN001, ANN202
     return r * m, g * m, b * m
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _built(material, r, g, b, u, v, footprint):  # noqa: ANN001, ANN202
     """Colour of rendered and wooden walls, sheet metal and cloth; v runs up or down the slope."""
     if material == STUCCO:
@@ -297,11 +328,11 @@ def _built(material, r, g, b, u, v, footprint):  # noqa: ANN001, ANN202
         return r * m, g * m, b * m
     # FROND
     m = 0.7 + 0.5 * smooth_noise(u * 3.0, v * 9.0)
-    rib = (smooth_noise(u * 26.0, v * 4.0) - 0.5) * fade(0.06, footprint)
+    rib = _detail(u * 26.0, v * 4.0, 0.06, footprint)
     return r * (m + rib), g * (m + rib), b * (m + 0.5 * rib)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _laid_stone(material, r, g, b, u, v, px, py, footprint):  # noqa: ANN001, ANN202
     """Colour of cobbles and flagstones."""
     if material == COBBLES:
@@ -310,15 +341,15 @@ def _laid_stone(material, r, g, b, u, v, px, py, footprint):  # noqa: ANN001, AN
         m = (0.7 + 0.6 * tint) * (1.0 - 0.5 * joint) * (1.0 + 0.3 * wear)
         return r * m, g * m, b * m
     tint, joint = _courses(px + 0.05 * smooth_noise(px, py), py, 0.95, 0.62, 0.025, footprint)
-    grain = (smooth_noise(px * 14.0, py * 14.0) - 0.5) * fade(0.07, footprint)
+    grain = _detail(px * 14.0, py * 14.0, 0.07, footprint)
     wear = smooth_noise(px * 0.2, py * 0.2) - 0.5
     m = (0.8 + 0.4 * tint + 0.2 * grain) * (1.0 - 0.45 * joint) * (1.0 + 0.25 * wear)
     warm = 0.16 * (tint - 0.5)
     return r * m * (1.0 + warm), g * m, b * m * (1.0 - warm)
 
 
-@njit(cache=True, nogil=True)
-def surface_color(  # noqa: ANN201
+@njit(cache=True, nogil=True, error_model="numpy")
+def _other_color(  # noqa: ANN202
     material,  # noqa: ANN001
     r,  # noqa: ANN001
     g,  # noqa: ANN001
@@ -332,16 +363,7 @@ def surface_color(  # noqa: ANN201
     py,  # noqa: ANN001
     footprint,  # noqa: ANN001
 ):
-    """Return the linear albedo (r, g, b) of a spot.
-
-    Args:
-        material: one of this module's constants.
-        r, g, b: the part's own albedo.
-        u, v, w: place on the face and depth behind it, metres.
-        half_u, half_v: half the part's length and width, metres.
-        px, py: place in the world, north and east, metres.
-        footprint: width of the pixel on the surface, metres.
-    """
+    """Return the linear albedo (r, g, b) of a spot; see `color_run`."""
     if material == LAMP:
         return r, g, b
     if material > LAMP:
@@ -352,25 +374,111 @@ def surface_color(  # noqa: ANN201
         if material <= FOREST_FLOOR:
             return _loose_ground(material, r, g, b, px, py, footprint)
         return _built(material, r, g, b, u, v, footprint)
-    if material <= PAVING:
-        return _ground(material, r, g, b, u, v, half_u, half_v, px, py, footprint)
     if material <= SHINGLES or material == STONE_WALL:
         return _wall(material, r, g, b, u, v, footprint)
     if material == PLANKS:
         column = u / 0.14
         gap = 1.0 if column - np.floor(column) < 0.1 else 0.0
         m = 0.8 + 0.35 * cell_noise(np.floor(column), 9) * fade(0.14, footprint)
-        m += 0.25 * (smooth_noise(u * 22.0, v * 1.5) - 0.5) * fade(0.06, footprint)
+        m += 0.25 * _detail(u * 22.0, v * 1.5, 0.06, footprint)
         m *= 1.0 - 0.55 * gap * fade(0.14, footprint)
         return r * m, g * m, b * m
     if material <= BARK or material >= FLOWERS:
         return _plant(material, r, g, b, u, v, w, footprint)
     if material == ROCK:
         m = 0.65 + 0.5 * smooth_noise(u * 2.5 + w, v * 2.5 - w)
-        m += 0.4 * (smooth_noise(u * 11.0, v * 11.0 + 3.0 * w) - 0.5) * fade(0.1, footprint)
+        m += 0.4 * _detail(u * 11.0, v * 11.0 + 3.0 * w, 0.1, footprint)
         return r * m, g * m, b * m
     if material == WATER:
         ripple = smooth_noise(px * 2.2, py * 2.2) + 0.5 * smooth_noise(px * 5.0, py * 5.0)
         m = 1.03 + 0.3 * (ripple - 0.75) * fade(0.4, footprint)
         return r * m, g * m, b * m
     return r, g, b  # PAINT, GLASS, PLAIN
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def color_run(material, r, g, b, half_u, half_v, n, s):  # noqa: ANN001, ANN201
+    """Write the linear albedo of a run of pixels that see the same part.
+
+    Args:
+        material: one of this module's constants.
+        r, g, b: the part's own albedo.
+        half_u, half_v: half the part's length and width, metres.
+        n: how many pixels.
+        s: the run, see `runs`; `R`, `G` and `B` are written.
+    """
+    if material == LAWN:
+        for k in range(n):
+            s[R + k], s[G + k], s[B + k] = _lawn(
+                r, g, b, s[NORTH + k], s[EAST + k], s[FOOTPRINT + k]
+            )
+    elif material == STREET:
+        for k in range(n):
+            s[R + k], s[G + k], s[B + k] = _street(
+                r,
+                g,
+                b,
+                s[U + k],
+                s[V + k],
+                half_u,
+                half_v,
+                s[NORTH + k],
+                s[EAST + k],
+                s[FOOTPRINT + k],
+            )
+    elif material == CROSSING:
+        for k in range(n):
+            s[R + k], s[G + k], s[B + k] = _crossing(
+                r, g, b, s[NORTH + k], s[EAST + k], s[FOOTPRINT + k]
+            )
+    elif material == PAVING:
+        for k in range(n):
+            s[R + k], s[G + k], s[B + k] = _paving(
+                r, g, b, s[U + k], s[V + k], s[NORTH + k], s[EAST + k], s[FOOTPRINT + k]
+            )
+    elif material == BRICK:
+        for k in range(n):
+            s[R + k], s[G + k], s[B + k] = _wall(
+                BRICK, r, g, b, s[U + k], s[V + k], s[FOOTPRINT + k]
+            )
+    elif material == LANE:
+        for k in range(n):
+            s[R + k], s[G + k], s[B + k] = _asphalt(
+                LANE,
+                r,
+                g,
+                b,
+                s[U + k],
+                s[V + k],
+                half_u,
+                half_v,
+                s[NORTH + k],
+                s[EAST + k],
+                s[FOOTPRINT + k],
+            )
+    elif material == STUCCO:
+        for k in range(n):
+            s[R + k], s[G + k], s[B + k] = _built(
+                STUCCO, r, g, b, s[U + k], s[V + k], s[FOOTPRINT + k]
+            )
+    elif material == LEAVES or material == NEEDLES:
+        for k in range(n):
+            s[R + k], s[G + k], s[B + k] = _plant(
+                LEAVES, r, g, b, s[U + k], s[V + k], s[W + k], s[FOOTPRINT + k]
+            )
+    else:
+        for k in range(n):
+            s[R + k], s[G + k], s[B + k] = _other_color(
+                material,
+                r,
+                g,
+                b,
+                s[U + k],
+                s[V + k],
+                s[W + k],
+                half_u,
+                half_v,
+                s[NORTH + k],
+                s[EAST + k],
+                s[FOOTPRINT + k],
+            )

@@ -240,38 +240,44 @@ class Renderer:
         resting, moving = self._shadows.resting(sun), self._shadows.moving(sun, camera.eye)
         g = self.stage.geometry
         candidates = find_candidates(g, camera, view.width, view.height)
+
+        def draw_and_shade(top: int, bottom: int) -> None:
+            draw_strip(g, camera, candidates, top, bottom, depth, triangle)
+            shading.shade_strip(
+                top,
+                bottom,
+                depth,
+                triangle,
+                g.triangle_part,
+                g.normals,
+                g.origin,
+                g.axes,
+                g.size,
+                g.color,
+                g.material,
+                g.object_index,
+                g.is_round,
+                camera.eye,
+                camera.axes,
+                camera.focal,
+                light,
+                resting.nearest,
+                resting.frame,
+                moving.nearest,
+                moving.frame,
+                self._lamps,
+                self._lamp_frame,
+                rgb,
+                part,
+                object_index,
+                planar,
+            )
+
+        in_strips(view.height, draw_and_shade)
         in_strips(
             view.height,
-            lambda top, bottom: draw_strip(g, camera, candidates, top, bottom, depth, triangle),
+            lambda top, bottom: shading.smooth_edges(top, bottom, rgb, part, smooth),
         )
-        shading.shade(
-            depth,
-            triangle,
-            g.triangle_part,
-            g.normals,
-            g.origin,
-            g.axes,
-            g.size,
-            g.color,
-            g.material,
-            g.object_index,
-            g.is_round,
-            camera.eye,
-            camera.axes,
-            camera.focal,
-            light,
-            resting.nearest,
-            resting.frame,
-            moving.nearest,
-            moving.frame,
-            self._lamps,
-            self._lamp_frame,
-            rgb,
-            part,
-            object_index,
-            planar,
-        )
-        shading.smooth_edges(rgb, part, planar, smooth)
         fall(smooth, planar, atmosphere, time_ns)
         normal = self._normals(triangle, planar, camera) if normals else None
         flow, flow_depth = None, None

@@ -274,7 +274,7 @@ def take(geometry: Geometry, parts: np.ndarray) -> Geometry:
     renumber[vertex_rows] = np.arange(len(vertex_rows), dtype=np.int32)
     vertex_counts = geometry.vertex_start[parts + 1] - geometry.vertex_start[parts]
     triangle_counts = geometry.triangle_start[parts + 1] - geometry.triangle_start[parts]
-    columns = "center radius origin axes size low high color material level".split()
+    columns = ["center", "radius", "origin", "axes", "size", "low", "high", "color", "material"]
     return Geometry(
         vertices=geometry.vertices[vertex_rows],
         triangles=renumber[geometry.triangles[triangle_rows]],
@@ -282,7 +282,7 @@ def take(geometry: Geometry, parts: np.ndarray) -> Geometry:
         triangle_part=np.repeat(np.arange(len(parts), dtype=np.int32), triangle_counts),
         vertex_start=np.concatenate([[0], np.cumsum(vertex_counts)]).astype(np.int32),
         triangle_start=np.concatenate([[0], np.cumsum(triangle_counts)]).astype(np.int32),
-        **{name: getattr(geometry, name)[parts] for name in columns},
+        **{name: getattr(geometry, name)[parts] for name in (*columns, "level")},
         object_index=geometry.object_index[parts],
         is_round=geometry.is_round[parts],
     )
