@@ -27,6 +27,9 @@ FEWEST_FLIGHTS = 6
 FEWEST_SEEDS = 3
 LEVEL = 0.95
 ALPHA = 1 - LEVEL
+_STANDS_OUT = 1.5
+"""How many times the interaction flights must vary by; chosen by simulation, where 1 gives null
+memory 5.5 % of verdicts with three seeds, and 1.5 at most 4.6 %."""
 
 
 @dataclass(frozen=True)
@@ -128,12 +131,12 @@ def _variance(table: np.ndarray) -> tuple[float, float]:
     of_seeds = float(rows.var(ddof=1)) / seeds
     rest = table - rows[:, None] - columns + table.mean()
     interaction = float((rest**2).sum()) / ((seeds - 1) * (flights - 1) * seeds * flights)
-    # The rows' variance has the interaction already; counting it twice covers too much.
-    of_flights = max(of_flights - interaction, 0.0)
-    variance = of_seeds + of_flights
-    if variance == 0:
-        return 0.0, min(seeds, flights) - 1
-    share = of_seeds / variance
+    # The lines' variance has the interaction already; counting it twice covers too much.
+    variance = of_seeds + max(of_flights - interaction, 0.0)
+    if of_seeds == 0:
+        return variance, (flights if variance else min(seeds, flights)) - 1
+    # Flights that stand out from the interaction by chance must not lend degrees of freedom.
+    share = of_seeds / (of_seeds + max(of_flights - _STANDS_OUT * interaction, 0.0))
     return variance, 1 / (share / (seeds - 1) + (1 - share) / (flights - 1))
 
 

@@ -98,12 +98,7 @@ def headlines(
 def verdict(point: Point) -> str:
     """Return in words what a gain allows to say, after correction."""
     if not point.is_testable:
-        seeds = "1 seed" if point.seeds == 1 else f"{point.seeds} seeds"
-        flights = "1 flight" if point.flights == 1 else f"{point.flights} flights"
-        return (
-            f"open, with {seeds} and {flights}; a verdict takes {FEWEST_SEEDS} seeds and "
-            f"{FEWEST_FLIGHTS} flights"
-        )
+        return "is open"
     if _stands_out(point):
         return "helps" if point.gain > 0 else "hurts"
     return f"is not shown to matter, no more than {point.bound:.1f} points either way"
@@ -171,11 +166,15 @@ def _words(finding: Finding) -> list[str]:
 
 def _gain(curve: Curve) -> str:
     point = curve.points[0]
-    said = (
-        f"{curve.label}: memory {verdict(point)}: {amount(point)} over {curve.base}, which reaches "
-        f"{point.base:.1f} % class-mean IoU by flight."
+    over = f"{amount(point)} over {curve.base}, which reaches {point.base:.1f} % by flight."
+    if point.is_testable:
+        return f"{curve.label}: memory {verdict(point)}: {over}{_what_it_would_take(point)}"
+    seeds = "1 seed" if point.seeds == 1 else f"{point.seeds} seeds"
+    flights = "1 flight" if point.flights == 1 else f"{point.flights} flights"
+    return (
+        f"{curve.label}: whether memory helps {verdict(point)} ({seeds}, {flights}; a verdict "
+        f"takes {FEWEST_SEEDS} seeds and {FEWEST_FLIGHTS} flights): {over}"
     )
-    return said + _what_it_would_take(point)
 
 
 def _what_it_would_take(point: Point) -> str:
@@ -197,6 +196,8 @@ def _assay(overall: Finding, control: str) -> str:
             "There is no positive control, a network that is known to use the past: that nothing "
             "was shown says nothing."
         )
+    if not found.points[0].is_testable:
+        return f"Whether the positive control, {control}, helps is open as well."
     if _stands_out(found.points[0]) and found.points[0].gain > 0:
         return f"The positive control, {control}, helps: this study can show what memory is worth."
     return (

@@ -125,7 +125,7 @@ def test_few_seeds_or_flights_decide_nothing(seeds, flights):
     found = findings(measured(noise_gain=0.2, clean_gain=0.1, seeds=seeds), seeds, flights)
     text = " ".join(s for f in found.values() for s in f.sentences)
     assert "a verdict takes 3 seeds and 6 flights" in text
-    for word in ("helps", "hurts", "Memory is worth", "is not shown"):
+    for word in ("memory helps:", "hurts", "Memory is worth", "is not shown"):
         assert word not in text
     assert "Whether any condition changes what memory is worth is open." in headlines(
         list(found.values()), flights, 10**6
@@ -186,6 +186,8 @@ def test_the_placebo_is_a_comparison_of_its_own():
 def test_headlines_say_whether_the_study_could_have_shown_anything():
     found = list(findings(measured(0.0, clean_gain=0.02)).values())
     assert "There is no positive control" in headlines(found, 8, 10**6)[-1]
+    few = list(findings(measured(0.0, clean_gain=0.02), flights=2).values())
+    assert "helps is open as well" in headlines(few, 2, 10**6, "memory")[2]
     assert "this study can show" in headlines(found, 8, 10**6, "memory")[-1]
     nothing = list(findings(measured(0.0, spread=0.01)).values())
     assert "says nothing" in headlines(nothing, 8, 10**6, "memory")[-1]
