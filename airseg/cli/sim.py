@@ -99,6 +99,8 @@ def command(
     )
     server = EmbeddedServer(options)
     click.echo("airseg sim: preparing the renderer; the first run compiles it ...", err=True)
+    for line in server.settings.told:
+        click.echo(f"airseg sim: settings: {line}", err=True)
     server.warm_up()
     with server:
         _stop_on_signals(server)

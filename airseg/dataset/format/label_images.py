@@ -71,8 +71,11 @@ def read_labels(path: Path) -> np.ndarray:
 
 
 def read_depth(path: Path) -> np.ndarray:
-    """Return depth of a NumPy or PFM file: (H, W) float16, metres."""
-    depth = _load_npy(path) if path.suffix == ".npy" else _decode(_bytes(path), path)
+    """Return depth of a NumPy file or a PFM of AirSim's: (H, W) float16, metres.
+
+    AirSim writes PFM files from the top row down, against the format's rule.
+    """
+    depth = _load_npy(path) if path.suffix == ".npy" else _decode(_bytes(path), path)[::-1]
     if depth.ndim != 2 or depth.dtype.kind != "f":
         raise DatasetError(f"{path}: expected (H, W) floats of depth, found {_describe(depth)}.")
     return np.clip(depth, 0, np.finfo(np.float16).max).astype(np.float16)

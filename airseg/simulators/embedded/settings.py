@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from airseg.errors import SettingsError, did_you_mean
+from airseg.simulators.embedded.leaving_out import LARGEST_SIDE, leave_out
 from airseg.simulators.protocol import DEFAULT_HOST, DEFAULT_PORT, ImageType
 
 SIM_MODES = ("Multirotor", "Car", "ComputerVision")
@@ -36,8 +37,8 @@ class CaptureSetting(_Tolerant):
     """
 
     ImageType: int = 0
-    Width: int = Field(256, ge=1, le=4096)
-    Height: int = Field(144, ge=1, le=4096)
+    Width: int = Field(256, ge=1, le=LARGEST_SIDE)
+    Height: int = Field(144, ge=1, le=LARGEST_SIDE)
     FOV_Degrees: float = Field(90.0, gt=0, lt=180)
     AutoExposureSpeed: float = Field(0.0, ge=0)
     AutoExposureBias: float = Field(0.0, ge=-15, le=15)
@@ -67,7 +68,7 @@ class NoiseSetting(_Tolerant):
 class GimbalSetting(_Tolerant):
     """A mount that keeps angles (degrees, of the world) as far as its stabilization says."""
 
-    Stabilization: float = Field(0.0, ge=0, le=1)
+    Stabilization: Annotated[float, AfterValidator(lambda v: min(max(v, 0.0), 1.0))] = 0.0
     Pitch: float | None = None
     Roll: float | None = None
     Yaw: float | None = None
@@ -90,14 +91,15 @@ class CameraSetting(_Tolerant):
 class SensorSetting(_Tolerant):
     """A sensor of a vehicle; metres (body frame) and degrees.
 
-    ``SensorType``: 1 barometer, 2 IMU, 3 GPS, 4 magnetometer, 5 distance, 6 lidar.
+    ``SensorType``: 1 barometer, 2 IMU, 3 GPS, 4 magnetometer, 5 distance, 6 lidar; of
+    Cosys-AirSim 7 echo and 8 GPU lidar. A sensor that is not switched on is off.
     """
 
-    SensorType: int = Field(ge=1, le=6)
-    Enabled: bool = True
+    SensorType: int = Field(ge=1, le=8)
+    Enabled: bool = False
     X: float = 0.0
     Y: float = 0.0
-    Z: float = 0.0
+    Z: float | None = None
     Pitch: float = 0.0
     Roll: float = 0.0
     Yaw: float = 0.0
@@ -105,19 +107,39 @@ class SensorSetting(_Tolerant):
     MaxDistance: float = Field(40.0, gt=0)
     NumberOfChannels: int = Field(16, ge=1, le=256)
     Range: float = Field(100.0, gt=0)
-    PointsPerSecond: int = Field(100_000, ge=1, le=5_000_000)
+    PointsPerSecond: int = Field(100_000, ge=1)
     RotationsPerSecond: float = Field(10.0, gt=0)
     HorizontalFOVStart: float | None = None
     HorizontalFOVEnd: float | None = None
     VerticalFOVUpper: float | None = None
     VerticalFOVLower: float | None = None
     DataFrame: Literal["VehicleInertialFrame", "SensorLocalFrame"] = "VehicleInertialFrame"
+    # Of Cosys-AirSim's sensors alone.
+    MeasurementsPerCycle: int = Field(512, ge=1, le=100_000)
+    NumberOfTraces: int = Field(1000, ge=-100_000, le=100_000)
+    SensorLowerAzimuthLimit: float = -90.0
+    SensorUpperAzimuthLimit: float = 90.0
+    SensorLowerElevationLimit: float = -90.0
+    SensorUpperElevationLimit: float = 90.0
+    AttenuationPerDistance: float = 0.0
+    AttenuationPerReflection: float = 0.0
+    AttenuationLimit: float = -100.0
+    DistanceLimit: float = Field(10.0, gt=0)
+
+
+class AnnotationSetting(_Tolerant):
+    """A layer of Cosys-AirSim in which objects have colours: 0 RGB, 1 greyscale, 2 textures."""
+
+    Name: str
+    Type: int = Field(0, ge=0, le=2)
+    Default: int = 0
+    SetDirect: bool = False
 
 
 class RecordedCamera(_Tolerant):
-    """An image that AirSim's own recorder takes."""
+    """An image that AirSim's own recorder takes; of the first vehicle, if none is named."""
 
-    CameraName: str = "0"
+    CameraName: str = Field("0", validation_alias=AliasChoices("CameraName", "CameraID"))
     ImageType: int = 0
     PixelsAsFloat: bool = False
     Compress: bool = True
@@ -131,7 +153,7 @@ class RecordingSetting(_Tolerant):
     RecordInterval: float = Field(0.05, gt=0)
     Folder: str = ""
     Enabled: bool = False
-    Cameras: list[RecordedCamera] = [RecordedCamera()]
+    Cameras: list[RecordedCamera] | None = None
 
 
 class RemoteControlSetting(_Tolerant):
@@ -158,6 +180,7 @@ class VehicleSetting(_Tolerant):
         "", "Armed", "Inactive", "Disarmed", "Active", "BeingArmed", "BeingDisarmed", "Unknown"
     ] = ""
     AllowAPIAlways: bool = True
+    IsFpvVehicle: bool = False
     EnableCollisions: bool = True
     EnableCollisionPassthrogh: bool = False
     RC: RemoteControlSetting = RemoteControlSetting()
@@ -174,17 +197,18 @@ class OriginSetting(_Tolerant):
 
 
 class _File(_Tolerant):
-    SimMode: Literal["", "Multirotor", "Car", "ComputerVision"] = "Multirotor"
+    SimMode: str = "Multirotor"
     ApiServerPort: int = Field(DEFAULT_PORT, ge=0, le=65535)
     LocalHostIp: str = DEFAULT_HOST
     ClockSpeed: float = Field(1.0, gt=0)
     PhysicsEngineName: Literal["", "FastPhysicsEngine", "ExternalPhysicsEngine"] = ""
-    ClockType: Literal["", "SteppableClock", "ScalableClock"] = ""
+    ClockType: str = ""
     CameraDefaults: CameraSetting = CameraSetting()
     ExternalCameras: dict[str, CameraSetting] = {}
     Vehicles: dict[str, VehicleSetting] = {}
+    Annotation: list[AnnotationSetting] = []
     OriginGeopoint: OriginSetting = OriginSetting()
-    DefaultSensors: dict[str, SensorSetting] = {}
+    DefaultSensors: dict[str, SensorSetting] | None = None
     Recording: RecordingSetting = RecordingSetting()
 
 
@@ -203,8 +227,10 @@ class Settings:
         vehicles: by name; at least one.
         origin: of the world, on the globe.
         external_cameras: by name; fixed to the world.
-        sensors: of vehicles that have none of their own, by name.
+        sensors: what vehicles have beside their own sensors, by name; None is the mode's default.
         recording: AirSim's own recorder.
+        annotations: layers of Cosys-AirSim.
+        told: what the file asks for and was left out, a line each.
     """
 
     text: str = "{}"
@@ -220,7 +246,9 @@ class Settings:
     )
     origin: OriginSetting = field(default_factory=OriginSetting)
     external_cameras: dict[str, CameraSetting] = field(default_factory=dict)
-    sensors: dict[str, SensorSetting] = field(default_factory=dict)
+    sensors: dict[str, SensorSetting] | None = None
+    told: tuple[str, ...] = ()
+    annotations: tuple[AnnotationSetting, ...] = ()
     recording: RecordingSetting = field(default_factory=RecordingSetting)
 
     @property
@@ -260,11 +288,22 @@ def parse_settings(text: str, source: str = "settings") -> Settings:
         raise SettingsError(f"{source}:{line}: not valid JSON: {reason}.") from None
     if not isinstance(data, dict):
         raise SettingsError(f"{source}: expected a JSON object, found {type(data).__name__}.")
+    data, told = leave_out(data)
     try:
         file = _File.model_validate(data)
     except ValidationError as cause:
         raise SettingsError(_explain(cause, source)) from None
     mode = file.SimMode or "Multirotor"
+    if mode not in SIM_MODES:
+        raise SettingsError(
+            f"{source}: Unknown SimMode: {mode}, failed to set default vehicle settings. "
+            f"Modes: {', '.join(SIM_MODES)}."
+        )
+    if file.ClockType not in ("", "SteppableClock", "ScalableClock"):
+        raise SettingsError(
+            f"{source}: clock_type {file.ClockType} is not recognized. Take SteppableClock or "
+            "ScalableClock."
+        )
     return Settings(
         text=text,
         sim_mode=mode,
@@ -279,6 +318,8 @@ def parse_settings(text: str, source: str = "settings") -> Settings:
         external_cameras=file.ExternalCameras,
         sensors=file.DefaultSensors,
         recording=file.Recording,
+        told=tuple(told),
+        annotations=tuple(file.Annotation),
     )
 
 

@@ -12,6 +12,7 @@ from airseg.simulators.embedded.clock import Clock, SimulatedClock
 from airseg.simulators.embedded.rendering.renderer import AFTERNOON_SUN, Atmosphere, Renderer
 from airseg.simulators.embedded.rendering.stage import Placement
 from airseg.simulators.embedded.scene.world import World, WorldObject
+from airseg.simulators.embedded.sensing.annotation_layers import AnnotationLayer
 from airseg.simulators.embedded.sensing.cameras import (
     Camera,
     build_cameras,
@@ -107,6 +108,10 @@ class Simulation:
         self.clock = self._build_clock()
         ids = InstanceIds if dialect == "cosys" else SegmentationIds
         self.segmentation: SegmentationIds = ids(world)
+        self._annotations = {
+            setting.Name: AnnotationLayer(setting, self.segmentation)
+            for setting in settings.annotations
+        }
         self._object_index: dict[str, int] = {}
         self._indexed = (-1, -1)
         self.vehicles: dict[str, Vehicle] = {}
@@ -116,6 +121,7 @@ class Simulation:
         )
         for name, setting in settings.vehicles.items():
             self.add_vehicle(name, setting)
+        self._default_vehicle = self._choose_default()
         self.weather_enabled = False
         self.weather = dict.fromkeys(WeatherParameter, 0.0)
         self._sun: _MovingSun | None = None
@@ -147,8 +153,17 @@ class Simulation:
         if isinstance(vehicle, Multirotor):
             vehicle.prepare(settings.origin.Altitude, is_external=settings.physics_is_external)
         self.vehicles[name] = vehicle
+        self.vehicles = dict(sorted(self.vehicles.items()))  # as AirSim keeps them
         self.cameras[name] = build_cameras(vehicle, setting, settings.camera_defaults)
         self._add_body(vehicle)
+
+    def _choose_default(self) -> str:
+        """Return the vehicle that is meant without a name; later ones change nothing."""
+        vehicles = self.settings.vehicles
+        if self.is_ideal("first-vehicle"):
+            return next(iter(vehicles))
+        watched = [name for name in self.vehicles if vehicles[name].IsFpvVehicle]
+        return watched[-1] if watched else next(iter(self.vehicles))
 
     def _add_body(self, vehicle: Vehicle) -> None:
         """Give a vehicle what others see of it."""
@@ -172,12 +187,12 @@ class Simulation:
         return self.settings.sim_mode
 
     def vehicle(self, name: str, kind: str = "Vehicle Sim-API") -> Vehicle:
-        """Return a vehicle; an empty name means the first one.
+        """Return a vehicle; an empty name means the default one.
 
         Raises:
             LookupError: there is none of that name; the message is AirSim's.
         """
-        found = next(iter(self.vehicles.values())) if name == "" else self.vehicles.get(name)
+        found = self.vehicles.get(name or self._default_vehicle)
         # In ComputerVision mode only Cosys-AirSim has an API of vehicles.
         has_api = found is not None and (found.has_api or self.dialect == "cosys")
         if found is None or (kind == "Vehicle API" and not has_api):
@@ -186,6 +201,18 @@ class Simulation:
                 "simulation-only API or this vehicle does not exist"
             )
         return found
+
+    def annotation_layer(self, name: str) -> AnnotationLayer:
+        """Return an annotation layer of Cosys-AirSim.
+
+        Raises:
+            LookupError: the settings name no such layer.
+        """
+        if name not in self._annotations:
+            raise LookupError(
+                f"there is no annotation layer '{name}'; settings.json names them under Annotation"
+            )
+        return self._annotations[name]
 
     def cameras_of(self, vehicle: Vehicle) -> dict[str, Camera]:
         """Return a vehicle's cameras by name."""
@@ -255,7 +282,8 @@ class Simulation:
 
     def _all_cameras(self) -> list[Camera]:
         mounted = [c for cameras in self.cameras.values() for c in cameras.values()]
-        return [*mounted, *self.external_cameras.values()]
+        everyone = [*mounted, *self.external_cameras.values()]
+        return list({id(camera): camera for camera in everyone}.values())
 
     def atmosphere(self) -> Atmosphere:
         """Return the light and weather of now."""

@@ -77,8 +77,8 @@ def test_pictures_of_airsims_recorder_are_read_in_each_form(tmp_path):
         cv2.imwrite(str(tmp_path / f"a.{suffix}"), rgb[..., ::-1])
         assert np.array_equal(read_color(tmp_path / f"a.{suffix}"), rgb)
     metres = np.linspace(1, 90, 20, dtype=np.float32).reshape(4, 5)
-    header = b"Pf\n5 4\n-1.0\n"  # rows from the lower edge upwards, little-endian
-    (tmp_path / "d.pfm").write_bytes(header + metres[::-1].tobytes())
+    header = b"Pf\n5 4\n-1\n"  # AirSim's: rows from the top down, little-endian
+    (tmp_path / "d.pfm").write_bytes(header + metres.tobytes())
     assert np.allclose(read_depth(tmp_path / "d.pfm"), metres, rtol=1e-3)
 
 

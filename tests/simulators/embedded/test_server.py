@@ -94,9 +94,9 @@ def test_an_id_set_is_the_colour_and_the_grey_seen(still):
 def test_unknown_image_types_and_cameras_are_errors(raw):
     error = raw.error("simGetImages", [request(77)], "", False)
     assert "image type 77 is none of" in error
-    assert "Camera 'tail' is not available" in raw.error(
-        "simGetImages", [request(SCENE, camera="tail")], "", False
-    )
+    error = raw.error("simGetImages", [request(SCENE, camera="tail")], "", False)
+    assert error.endswith("this information: map::at.")
+    assert "Camera 'tail' is not available" in raw.error("simGetCameraInfo", "tail", "", False)
     assert raw.call("ping") is True
 
 
@@ -217,9 +217,7 @@ def test_weather_and_time_of_day_change_the_picture(still):
     still.call("simSetTimeOfDay", True, "2024-06-21 23:30:00", False, 1.0, 60.0, True)
     night = image(images(still, request(SCENE))[0]).astype(int)
     assert night.mean() < 0.5 * clear.mean()
-    assert "does not match format" in still.error(
-        "simSetTimeOfDay", True, "noon", False, 1.0, 60.0, True
-    )
+    assert still.call("simSetTimeOfDay", True, "noon", False, 1.0, 60.0, True) is None
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ def serve(world, tmp_path_factory):
         if key not in running:
             settings = small_settings(tmp_path_factory.mktemp(mode) / "settings.json", mode)
             server = EmbeddedServer(EmbeddedOptions(port=0, settings=settings, **options), world)
+            server.warm_up()
             server.start()
             running[key] = server, RawClient(server.port)
         client = running[key][1]

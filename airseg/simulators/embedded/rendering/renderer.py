@@ -184,10 +184,14 @@ class Renderer:
         position: np.ndarray,
         orientation: np.ndarray,
         scale: np.ndarray,
+        shape: Geometry | None = None,
     ) -> int | None:
-        """Bring a copy of a family's first object; return its index, or None without such."""
+        """Bring a copy of a family's first object; return its index, or None without such.
+
+        `shape`, with its middle at the origin, takes the place of the family's.
+        """
         with _KERNELS:
-            found = self.stage.pattern_of(asset)
+            found = (shape, np.zeros(3)) if shape is not None else self.stage.pattern_of(asset)
             if found is None:
                 return None
             geometry, middle = found

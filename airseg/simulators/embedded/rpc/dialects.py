@@ -7,10 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from airseg.simulators.embedded.rpc.methods.annotations import (
+    AnnotationApi,
+    LayeredRequest,
+    layered,
+)
 from airseg.simulators.embedded.rpc.methods.cameras import CameraApi
+from airseg.simulators.embedded.rpc.methods.cosys_sensors import CosysSensorApi
 from airseg.simulators.embedded.rpc.methods.objects import ObjectApi
-from airseg.simulators.embedded.rpc.methods.sensors import SensorApi
-from airseg.simulators.embedded.rpc.rpc_server import NO, Method
+from airseg.simulators.embedded.rpc.rpc_server import NO, Method, methods_of
 from airseg.simulators.embedded.simulation import Simulation
 from airseg.simulators.protocol import Pose, Quaternionr, Vector3r
 
@@ -28,9 +33,8 @@ _WITHOUT_EXTERNAL = (
     "simSetDistortionParam",
     "simGetDistortionParams",
 )
-# Methods where the name of an annotation layer took its place; there are no such layers here.
+# Methods where the name of an annotation layer took its place; these know no layers here.
 _WITH_LAYER = (
-    "simGetImage",
     "simAddDetectionFilterMeshName",
     "simSetDetectionFilterRadius",
     "simClearDetectionMeshNames",
@@ -47,11 +51,14 @@ def cosys_methods(methods: dict[str, Method], simulation: Simulation) -> dict[st
     """
     changed = dict(methods)
     cameras = CameraApi(simulation, red_first=True)
-    images = Method(methods["simGetImages"].kinds, cameras.images)
+    images = Method(([LayeredRequest], str, bool), cameras.images)
     changed["simGetImages"] = images
     for name in _WITHOUT_EXTERNAL:
         kinds, function = changed[name].kinds, changed[name].function
         changed[name] = Method(kinds[:-1], _finding_external(function, name, simulation))
+    one = layered(changed["simGetImages"].function)
+    changed["simGetImage"] = Method((str, int, str, str), one)
+    changed |= methods_of(AnnotationApi(simulation))
     for name in _WITH_LAYER:
         kinds, function = methods[name].kinds, methods[name].function
         changed[name] = Method((*kinds[:-1], str), _without_layer(function))
@@ -87,7 +94,7 @@ def _without_layer(function: Callable[..., Any]) -> Callable[..., Any]:
 def _own_methods(methods: dict[str, Method], simulation: Simulation) -> dict[str, Method]:
     """Return what only Cosys-AirSim has."""
     objects = ObjectApi(simulation)
-    sensors = SensorApi(simulation)
+    sensors = CosysSensorApi(simulation)
 
     def names() -> list[str]:
         return [name for name in simulation.object_names[: simulation.object_count] if name]
@@ -126,6 +133,8 @@ def _own_methods(methods: dict[str, Method], simulation: Simulation) -> dict[str
         "simListSceneObjectsTags": Method((str,), tags),
         "simSetWorldLightIntensity": Method((str, float), objects.set_light),
         "getLidarData": Method((str, str), lidar),
+        "getEchoData": Method((str, str), sensors.echo),
+        "getGPULidarData": Method((str, str), sensors.gpu_lidar),
     }
     if simulation.mode == "ComputerVision":
         own["getComputerVisionState"] = Method((str,), state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from airseg.simulators.embedded.rendering.stage import Placement
 from airseg.simulators.embedded.sensing.cameras import Camera, camera_view
 from airseg.simulators.embedded.sensing.encoding import fill_response
 from airseg.simulators.embedded.sensing.optics import adapt_exposure, develop, distort
+from airseg.simulators.embedded.sensing.segmentation_ids import ObjectColors
 from airseg.simulators.embedded.settings import CaptureSetting
 from airseg.simulators.embedded.simulation import Simulation
 from airseg.simulators.embedded.vehicles.vehicle import Vehicle
@@ -24,6 +25,8 @@ from airseg.simulators.protocol import (
 
 _FLOW = (ImageType.OpticalFlow, ImageType.OpticalFlowVis)
 _GLIMPSE = (64, 48)
+ANNOTATION = 11
+"""Cosys-AirSim's further image type."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +71,17 @@ class Capturing:
             ValueError: no such image type.
         """
         simulation = self._simulation
+        if external and not simulation.external_cameras:
+            return [_no_camera(request) for request in requests]
         for request in requests:
-            if request.image_type not in list(ImageType):
+            if request.image_type == ANNOTATION and simulation.dialect == "cosys":
+                simulation.annotation_layer(getattr(request, "annotation_name", ""))
+            elif request.image_type not in list(ImageType):
                 names = ", ".join(t.name for t in ImageType)
                 raise ValueError(f"image type {request.image_type} is none of: {names}")
         simulation.clock.begin_picture()
         with simulation.lock:
-            found = [
-                simulation.find_camera(r.camera_name, vehicle_name, external) for r in requests
-            ]
+            found = [self._find(r.camera_name, vehicle_name, external) for r in requests]
             views = [
                 camera_view(vehicle, camera, request.image_type)
                 for request, (vehicle, camera) in zip(requests, found, strict=True)
@@ -101,6 +106,21 @@ class Capturing:
                 renders[key] = self._render(camera, view, kinds, moment)
             responses.append(self._answer(request, view, camera, renders[key], moment))
         return responses
+
+    def _find(
+        self, camera_name: str, vehicle_name: str, external: bool
+    ) -> tuple[Vehicle | None, Camera]:
+        """Return a camera and its vehicle.
+
+        Raises:
+            LookupError: there is none; the message is that of AirSim's standard library.
+        """
+        try:
+            return self._simulation.find_camera(camera_name, vehicle_name, external)
+        except LookupError as cause:
+            if str(cause).startswith("Camera"):
+                raise LookupError("map::at") from cause
+            raise
 
     def _render(
         self, camera: Camera, view: CameraView, kinds: list[int], moment: _Moment
@@ -159,9 +179,24 @@ class Capturing:
             compress=request.compress,
             image_type=int(request.image_type),
         )
-        segmentation = self._simulation.segmentation
-        fill_response(response, request, render, segmentation, red_first=self._red_first)
+        colors: ObjectColors = self._simulation.segmentation
+        if request.image_type == ANNOTATION:
+            # The layer is drawn as segmentation is, in its own colours.
+            colors = self._simulation.annotation_layer(getattr(request, "annotation_name", ""))
+            request = replace(request, image_type=ImageType.Segmentation, pixels_as_float=False)
+        fill_response(response, request, render, colors, red_first=self._red_first)
         clock = self._simulation.clock
         if clock.stamps_one_by_one:
             response.time_stamp = clock.now_ns  # it is stamped once it has been read back
         return response
+
+
+def _no_camera(request: ImageRequest) -> ImageResponse:
+    """Return what AirSim answers for external cameras where there are none at all."""
+    return ImageResponse(
+        camera_name=request.camera_name,
+        message="camera is not set",
+        pixels_as_float=request.pixels_as_float,
+        compress=request.compress,
+        image_type=int(request.image_type),
+    )

@@ -93,7 +93,7 @@ def convert(kind: Any, value: Any) -> Any:
         if isinstance(value, bool):
             return value
     elif kind is int:
-        if isinstance(value, int) and not isinstance(value, bool):
+        if isinstance(value, int) and not isinstance(value, bool) and -(2**31) <= value < 2**31:
             return value
     elif kind is float:
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -104,6 +104,9 @@ def convert(kind: Any, value: Any) -> Any:
     elif isinstance(value, dict) and issubclass(kind, WireStruct):
         return _struct(kind, value)
     raise TypeError("std::bad_cast")
+
+
+_TIMES = ("timestamp", "time_stamp")
 
 
 def _struct(kind: type[WireStruct], value: dict[Any, Any]) -> WireStruct:
@@ -118,6 +121,9 @@ def _struct(kind: type[WireStruct], value: dict[Any, Any]) -> WireStruct:
         if isinstance(default, list):
             if not isinstance(received, list):
                 raise TypeError("std::bad_cast")
+            continue
+        if name in _TIMES and isinstance(received, int) and received >= 0:
+            setattr(built, name, received)  # of 64 bits
             continue
         wanted = next((k for k in (bool, int, float, str) if isinstance(default, k)), type(default))
         setattr(built, name, convert(wanted, received))
@@ -281,8 +287,9 @@ class RpcServer:
             )
         if count != len(method.kinds):
             return _Failed(
-                f"rpclib: Function '{text}' was called with an invalid number of arguments. "
-                f"Expected: {len(method.kinds)}, got: {count}"
+                # rpclib says it the wrong way round: how many came is called expected.
+                f"rpclib: client error C0002: Function '{text}' was called with an invalid number "
+                f"of arguments. Expected: {count}, got: {len(method.kinds)}"
             )
         try:
             values = [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -19,15 +21,18 @@ from airseg.simulators.embedded.settings import (
 )
 from airseg.simulators.embedded.vehicles.vehicle import Car, FreeCamera, Vehicle
 
+_LOG = logging.getLogger(__name__)
 _DEGREES = np.pi / 180
-_ALIASES = {
+_NUMBERED = {
     "": "front_center",
     "0": "front_center",
     "1": "front_right",
     "2": "front_left",
-    "3": "bottom_center",
     "4": "back_center",
 }
+_DRONE_NAMES = {**_NUMBERED, "3": "bottom_center", "fpv": "front_center"}
+_CAR_NAMES = {**_NUMBERED, "3": "fpv"}
+"""Other names of built-in cameras; those of free cameras are as those of multirotors."""
 # Offsets from the body's middle, metres, and pitch and yaw, degrees.
 _DRONE_MOUNTS = {
     "front_center": ((0.5, 0.0, -0.1), 0, 0),
@@ -35,14 +40,20 @@ _DRONE_MOUNTS = {
     "front_left": ((0.5, -0.25, -0.1), 0, 0),
     "bottom_center": ((0.0, 0.0, 0.1), -90, 0),
     "back_center": ((-0.5, 0.0, -0.1), 0, 180),
-    "fpv": ((0.5, 0.0, -0.1), 0, 0),
 }
 _CAR_MOUNTS = {
-    "front_center": ((1.0, 0.0, -1.5), 0, 0),
-    "front_right": ((1.0, 0.4, -1.5), 0, 0),
-    "front_left": ((1.0, -0.4, -1.5), 0, 0),
-    "fpv": ((0.3, 0.0, -1.3), 0, 0),
-    "back_center": ((-2.2, 0.0, -1.2), 0, 180),
+    "front_center": ((2.0, 0.0, -1.0), 0, 0),
+    "front_right": ((2.0, 0.125, -1.0), 0, 0),
+    "front_left": ((2.0, -0.125, -1.0), 0, 0),
+    "fpv": ((0.0, -0.25, -1.25), 0, 0),
+    "back_center": ((-2.0, 0.0, -1.0), 0, 180),
+}
+_FREE_MOUNTS = {
+    "front_center": ((0.0, 0.0, 0.0), 0, 0),
+    "front_right": ((0.0, 0.125, 0.0), 0, 0),
+    "front_left": ((0.0, -0.125, 0.0), 0, 0),
+    "bottom_center": ((0.0, 0.0, 0.0), -90, 0),
+    "back_center": ((0.0, 0.0, 0.0), 0, 180),
 }
 
 
@@ -111,16 +122,24 @@ class Camera:
 def build_cameras(
     vehicle: Vehicle, setting: VehicleSetting, defaults: CameraSetting
 ) -> dict[str, Camera]:
-    """Return a vehicle's cameras by name: the built-in ones, changed or joined by the settings'."""
-    mounts = _CAR_MOUNTS if isinstance(vehicle, Car) else _DRONE_MOUNTS
+    """Return a vehicle's cameras by each of their names: the built-in ones, and the settings'.
+
+    A camera of the settings takes the place of a built-in one under that very name alone: an entry
+    for ``0`` leaves ``front_center`` as it was.
+    """
+    is_car = isinstance(vehicle, Car)
+    mounts = _CAR_MOUNTS if is_car else _DRONE_MOUNTS
+    if isinstance(vehicle, FreeCamera):
+        mounts = _FREE_MOUNTS
     cameras: dict[str, Camera] = {}
     for name, (offset, pitch, yaw) in mounts.items():
-        place = np.zeros(3) if isinstance(vehicle, FreeCamera) else np.array(offset, float)
         turn = quaternion_from_euler(0.0, pitch * _DEGREES, yaw * _DEGREES)
-        cameras[name] = Camera(place, turn, defaults)
-    for alias, own in setting.Cameras.items():
-        name = _ALIASES.get(alias, alias)
-        cameras[name] = _set_up(own, defaults, cameras.get(name))
+        cameras[name] = Camera(np.array(offset, float), turn, defaults)
+    for other, name in (_CAR_NAMES if is_car else _DRONE_NAMES).items():
+        cameras[other] = cameras[name]
+    built_in = dict(cameras)
+    for name, own in setting.Cameras.items():
+        cameras[name] = _set_up(own, defaults, built_in.get(name))
     return cameras
 
 
@@ -133,17 +152,25 @@ def build_external_cameras(
 
 def _set_up(own: CameraSetting, defaults: CameraSetting, base: Camera | None) -> Camera:
     place = base.offset.copy() if base else np.zeros(3)
-    place = np.array(
-        [p if c is None else c for p, c in zip(place, (own.X, own.Y, own.Z), strict=True)]
-    )
-    angles = [(a or 0.0) * _DEGREES for a in (own.Roll, own.Pitch, own.Yaw)]
-    turned = any(a is not None for a in (own.Roll, own.Pitch, own.Yaw))
+    wanted = [_first(getattr(own, axis), getattr(defaults, axis)) for axis in "XYZ"]
+    place = np.array([p if c is None else c for p, c in zip(place, wanted, strict=True)])
+    turns = [_first(getattr(own, a), getattr(defaults, a)) for a in ("Roll", "Pitch", "Yaw")]
+    angles = [(a or 0.0) * _DEGREES for a in turns]
+    turned = any(a is not None for a in turns)
     turn = quaternion_from_euler(*angles) if turned or base is None else base.turn
-    changes = {
-        name: getattr(own if getattr(own, name) else defaults, name)
+    # It begins with the defaults of all cameras; its own entries come after and win.
+    changes: dict[str, Any] = {
+        name: [*getattr(defaults, name), *getattr(own, name)]
         for name in ("CaptureSettings", "NoiseSettings")
     }
+    if "Gimbal" not in own.model_fields_set:
+        changes["Gimbal"] = defaults.Gimbal
     return Camera(place, turn, own.model_copy(update=changes))
+
+
+def _first(*values: float | None) -> float | None:
+    """Return the first value that is one."""
+    return next((value for value in values if value is not None), None)
 
 
 def find_camera(cameras: dict[str, Camera], name: str) -> Camera:
@@ -152,11 +179,11 @@ def find_camera(cameras: dict[str, Camera], name: str) -> Camera:
     Raises:
         LookupError: there is no such camera.
     """
-    found = cameras.get(name) or cameras.get(_ALIASES.get(name, name))
+    found = cameras.get(name)
     if found is None:
-        raise LookupError(
-            f"Camera '{name}' is not available. Cameras: {', '.join(sorted(cameras)) or 'none'}"
-        )
+        known = ", ".join(f"'{key}'" for key in sorted(cameras)) or "none"
+        _LOG.warning("camera '%s' is not there; AirSim would have crashed here", name)
+        raise LookupError(f"Camera '{name}' is not available. Cameras: {known}")
     return found
 
 

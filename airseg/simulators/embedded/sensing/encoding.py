@@ -8,7 +8,7 @@ import numpy as np
 from airseg.simulators.embedded.kernels import njit, prange
 from airseg.simulators.embedded.rendering.renderer import Render
 from airseg.simulators.embedded.rendering.shading import SKY_DEPTH_M
-from airseg.simulators.embedded.sensing.segmentation_ids import SegmentationIds
+from airseg.simulators.embedded.sensing.segmentation_ids import ObjectColors
 from airseg.simulators.protocol import ImageRequest, ImageResponse, ImageType
 
 STEREO_BASELINE_M = 0.25
@@ -24,7 +24,7 @@ def fill_response(
     response: ImageResponse,
     request: ImageRequest,
     render: Render,
-    ids: SegmentationIds,
+    ids: ObjectColors,
     *,
     red_first: bool = False,
 ) -> ImageResponse:
@@ -55,7 +55,7 @@ def fill_response(
     return response
 
 
-def as_floats(image_type: int, render: Render, ids: SegmentationIds) -> np.ndarray:
+def as_floats(image_type: int, render: Render, ids: ObjectColors) -> np.ndarray:
     """Return an image type as floats: (H, W), or with 2 (flow) or 3 (normals) values a pixel.
 
     Segmentation as floats is the number of the object in `simListSceneObjects`, so that every mesh
@@ -81,7 +81,7 @@ def as_floats(image_type: int, render: Render, ids: SegmentationIds) -> np.ndarr
     return as_bgr(image_type, render, ids)[..., ::-1].mean(2) / 255.0
 
 
-def as_bgr(image_type: int, render: Render, ids: SegmentationIds) -> np.ndarray:
+def as_bgr(image_type: int, render: Render, ids: ObjectColors) -> np.ndarray:
     """Return an image type as (H, W, 3) uint8, blue first."""
     if image_type == ImageType.Scene:
         return cv2.cvtColor(render.rgb, cv2.COLOR_RGB2BGR)
@@ -103,7 +103,7 @@ def as_bgr(image_type: int, render: Render, ids: SegmentationIds) -> np.ndarray:
     return np.repeat(_grey(image_type, render, ids)[..., None], 3, 2)
 
 
-def _grey(image_type: int, render: Render, ids: SegmentationIds) -> np.ndarray:
+def _grey(image_type: int, render: Render, ids: ObjectColors) -> np.ndarray:
     if image_type == ImageType.Infrared:
         return (ids.ids_of(render.object_index) & 255).astype(np.uint8)
     if image_type == ImageType.DisparityNormalized:

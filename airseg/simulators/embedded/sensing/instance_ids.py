@@ -58,9 +58,10 @@ class InstanceIds(SegmentationIds):
         return -1
 
     def ids_of(self, object_index: np.ndarray) -> np.ndarray:
-        return np.maximum(self._ids, 0)[object_index]
+        return np.clip(self._ids, 0, self.max_id)[object_index]
 
     def colors_of(self, object_index: np.ndarray) -> np.ndarray:
-        colors = instance_palette(int(self._ids.max(initial=0)) + 1)[np.maximum(self._ids, 0)]
+        drawn = np.clip(self._ids, 0, self.max_id)
+        colors = instance_palette(int(drawn.max(initial=0)) + 1)[drawn]
         colors[self._ids < 0] = 0
         return colors[object_index]

@@ -19,6 +19,8 @@ from airseg.simulators.embedded.settings import SensorSetting
 _SECTOR_DEG = 60.0
 _SECTOR_PIXELS = 192
 _RAY_FOV_DEG = 0.5
+_MOST_POINTS = 100_000
+"""More of them AirSim does not measure in one scan."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def lidar_scan(
     setting: SensorSetting,
     is_car: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return one turn of a lidar.
+    """Return one turn of a lidar, channel by channel.
 
     Args:
         scene: what is measured.
@@ -71,38 +73,70 @@ def lidar_scan(
         is_car: whether AirSim's default angles of cars apply, else those of multirotors.
 
     Returns:
-        (P, 3) float32 points in the sensor's own frame, metres, and (P,) int object indices.
+        Points and object indices, see `scan`.
     """
-    azimuth, elevation = _beams(setting, is_car)
-    points, objects = [], []
+    points = min(setting.PointsPerSecond / setting.RotationsPerSecond, _MOST_POINTS)
+    count = max(int(points / setting.NumberOfChannels), 1)
+    azimuth, elevation = turning_beams(setting, count, is_car=is_car)
+    return scan(scene, position, orientation, azimuth, elevation, setting.Range)
+
+
+def scan(
+    scene: Scene,
+    position: np.ndarray,
+    orientation: np.ndarray,
+    azimuth: np.ndarray,
+    elevation: np.ndarray,
+    reach: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what beams meet.
+
+    Args:
+        scene: what is measured.
+        position, orientation: (3,) and (4,), of the sensor in the world.
+        azimuth, elevation: (N,) of each beam, degrees to the right and up.
+        reach: how far a beam goes, metres.
+
+    Returns:
+        (P, 3) float32 points in the sensor's own frame, metres, in the order of the beams; and (P,)
+        int object indices. Beams that meet nothing have no point.
+    """
+    points, objects, beams = [], [], []
     for sector in np.arange(-180.0, 180.0, _SECTOR_DEG) + _SECTOR_DEG / 2:
-        mine = np.abs(_wrapped(azimuth - sector)) <= _SECTOR_DEG / 2
+        # Each beam belongs to one sector, those at its edges included.
+        mine = (_wrapped(azimuth - sector) + _SECTOR_DEG / 2) // _SECTOR_DEG == 0
         if mine.any():
-            found = _scan_sector(
+            cloud, index, hit = _scan_sector(
                 scene, position, orientation, sector, azimuth[mine], elevation[mine]
             )
-            points.append(found[0])
-            objects.append(found[1])
+            points.append(cloud)
+            objects.append(index)
+            beams.append(np.flatnonzero(mine)[hit])
     if not points:
         return np.zeros((0, 3), np.float32), np.zeros(0, np.int64)
-    cloud, index = np.concatenate(points), np.concatenate(objects)
-    near = np.linalg.norm(cloud, axis=1) <= setting.Range
+    order = np.argsort(np.concatenate(beams), kind="stable")
+    cloud, index = np.concatenate(points)[order], np.concatenate(objects)[order]
+    near = np.linalg.norm(cloud, axis=1) <= reach
     return cloud[near].astype(np.float32), index[near]
 
 
-def _beams(setting: SensorSetting, is_car: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return azimuths (right) and elevations (up) of all beams of a turn, degrees."""
+def turning_beams(
+    setting: SensorSetting, count: int, *, is_car: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return azimuths (right) and elevations (up) of all beams of a turn, degrees.
+
+    `count` beams of each channel go all around; those that miss the horizontal limits are left out.
+    """
     upper = setting.VerticalFOVUpper
     lower = setting.VerticalFOVLower
     upper = (10.0 if is_car else -15.0) if upper is None else upper
     lower = (-10.0 if is_car else -45.0) if lower is None else lower
-    start = -180.0 if setting.HorizontalFOVStart is None else setting.HorizontalFOVStart
-    end = 180.0 if setting.HorizontalFOVEnd is None else setting.HorizontalFOVEnd
-    channels = setting.NumberOfChannels
-    count = max(int(setting.PointsPerSecond / setting.RotationsPerSecond / channels), 1)
-    share = abs(end - start) / 360.0
-    turns = np.linspace(start, end, max(int(count * share), 1), endpoint=False)
-    rises = np.linspace(upper, lower, channels)
+    start = 0.0 if setting.HorizontalFOVStart is None else setting.HorizontalFOVStart
+    end = 359.0 if setting.HorizontalFOVEnd is None else setting.HorizontalFOVEnd
+    # As AirSim does: from start to end to the right, modulo 360, and all around if they are equal.
+    span = (end - start) % 360.0 or 360.0
+    turns = np.linspace(start, start + span, max(int(count * span / 360.0), 1), endpoint=False)
+    rises = np.linspace(upper, lower, setting.NumberOfChannels)
     azimuth, elevation = np.meshgrid(_wrapped(turns), rises)
     return azimuth.ravel(), elevation.ravel()
 
@@ -114,8 +148,8 @@ def _scan_sector(
     sector: float,
     azimuth: np.ndarray,
     elevation: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return points in the sensor's frame and objects of beams near one azimuth."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return points in the sensor's frame, objects, and numbers of beams near one azimuth."""
     # High enough for the steepest beam at the sector's edge.
     steep = min(float(np.abs(elevation).max()) + 1.0, 80.0)
     focal = _SECTOR_PIXELS / 2 / np.tan(np.radians(_SECTOR_DEG / 2 + 1.0))
@@ -140,7 +174,8 @@ def _scan_sector(
     x = (column + 0.5 - _SECTOR_PIXELS / 2) / focal
     y = (row + 0.5 - height / 2) / focal
     local = np.stack([np.ones_like(x), x, y], 1)[hit] * z[hit, None]
-    return local @ rotation_matrix(turn).T, index[row, column][hit].astype(np.int64)
+    objects = index[row, column][hit].astype(np.int64)
+    return local @ rotation_matrix(turn).T, objects, np.flatnonzero(seen)[hit]
 
 
 def _depth(scene: Scene, view: CameraView) -> tuple[np.ndarray, np.ndarray]:
@@ -153,10 +188,16 @@ def _wrapped(degrees: np.ndarray) -> np.ndarray:
 
 
 def mounted(
-    body_position: np.ndarray, body_orientation: np.ndarray, setting: SensorSetting
+    body_position: np.ndarray,
+    body_orientation: np.ndarray,
+    setting: SensorSetting,
+    default_z: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return where a sensor is in the world: (3,) position and (4,) orientation."""
-    offset = np.array([setting.X, setting.Y, setting.Z])
+    """Return where a sensor is in the world: (3,) position and (4,) orientation.
+
+    `default_z` is its height (down) on the body where the setting says nothing, metres.
+    """
+    offset = np.array([setting.X, setting.Y, default_z if setting.Z is None else setting.Z])
     turn = quaternion_from_euler(*np.radians([setting.Roll, setting.Pitch, setting.Yaw]))
     place = body_position + rotate(body_orientation, offset)
     return place, quaternion_multiply(body_orientation, turn)

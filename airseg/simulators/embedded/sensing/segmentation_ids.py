@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Protocol
 
 import numpy as np
 
@@ -45,6 +46,16 @@ def default_id(name: str) -> int:
     return (5 + sum(ord(c) for c in name.lower() if ord(c) >= 97)) % 256
 
 
+class ObjectColors(Protocol):
+    """What tells the colour and the number that objects are drawn in."""
+
+    def colors_of(self, object_index: np.ndarray) -> np.ndarray:
+        """Return (H, W, 3) uint8 RGB of an image of object indices."""
+
+    def ids_of(self, object_index: np.ndarray) -> np.ndarray:
+        """Return (H, W) numbers of an image of object indices."""
+
+
 class SegmentationIds:
     """The id of every object of a world. An id below zero hides an object."""
 
@@ -54,6 +65,11 @@ class SegmentationIds:
         self._names = [o.name for o in world.objects]
         self._ids = np.array([default_id(n) for n in self._names], np.int32)
         self._palette = palette()
+
+    @property
+    def names(self) -> list[str]:
+        """The meshes' names; a mesh's place here is its object index."""
+        return self._names
 
     def add(self, name: str) -> None:
         """Take in a mesh that came later; it begins with id 0, as in AirSim."""
@@ -73,10 +89,7 @@ class SegmentationIds:
 
         Raises:
             re.error: the expression is malformed.
-            ValueError: there is no such id.
         """
-        if object_id > self.max_id:
-            raise ValueError(f"segmentation id {object_id} is above {self.max_id}")
         if is_regex:
             pattern = re.compile(mesh_name, re.IGNORECASE)
             hits = [i for i, name in enumerate(self._names) if pattern.fullmatch(name)]
@@ -94,7 +107,7 @@ class SegmentationIds:
 
     def ids_of(self, object_index: np.ndarray) -> np.ndarray:
         """Return the ids, (H, W) uint8, of an (H, W) image of object indices; hidden ones are 0."""
-        drawn = np.where(self._ids < 0, 0, self._ids & 255).astype(np.uint8)
+        drawn = np.clip(self._ids, 0, 255).astype(np.uint8)  # what Unreal can draw
         return drawn[object_index]
 
     def colors_of(self, object_index: np.ndarray) -> np.ndarray:

@@ -163,14 +163,23 @@ class Car(RecordedVehicle):
             self.chassis.place(position, orientation)
             self.actor.move(self.chassis.position, self.chassis.orientation)
 
+    def enable_api(self, enabled: bool) -> None:
+        """Give control to the API, or take it away; either lets go of pedals and wheel."""
+        if enabled != self.api_enabled:
+            self.controls = CarControls()
+        super().enable_api(enabled)
+
     def tick(self, now_ns: int) -> None:
+        if not self.api_enabled:
+            self.controls = CarControls()  # of a keyboard that nobody touches
         self.body = replace(self.chassis)
         super().tick(now_ns)
 
     def step(self, span_s: float, now_ns: int) -> None:
-        body, controls = self.chassis, self.controls
+        body = self.chassis
+        controls = self.controls if self.api_enabled else CarControls()
         before = self.speed
-        throttle = float(np.clip(controls.throttle, -1, 1)) if self.api_enabled else 0.0
+        throttle = float(np.clip(controls.throttle, -1, 1))
         if controls.is_manual_gear and controls.manual_gear < 0:
             throttle = -abs(throttle)
         push = throttle * self._POWER_MPS2 * (1 - abs(self.speed) / self.MAX_SPEED_MPS)

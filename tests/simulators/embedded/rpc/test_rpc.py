@@ -29,8 +29,8 @@ def test_an_unknown_method_gets_rpclibs_words(raw):
 
 def test_a_wrong_number_of_arguments_gets_rpclibs_words(raw):
     assert raw.error("simPause") == (
-        "rpclib: Function 'simPause' was called with an invalid number of arguments. "
-        "Expected: 1, got: 0"
+        "rpclib: client error C0002: Function 'simPause' was called with an invalid number of "
+        "arguments. Expected: 0, got: 1"
     )
 
 
@@ -45,6 +45,10 @@ def test_an_unknown_vehicle_gets_airsims_words(raw):
     ("method", "params"),
     [
         ("simPause", (1,)),
+        ("simPause", (None,)),
+        ("simContinueForFrames", (2**31,)),
+        ("simSetVehiclePose", ([1, 2, 3], True, "")),
+        ("simGetVehiclePose", (3,)),
         ("simContinueForTime", ("soon",)),
         ("simSetSegmentationObjectID", ("Road_1", 1.5, False)),
         ("simListSceneObjects", (3,)),

@@ -29,7 +29,7 @@ def settings_text(**camera):
                     "level": {"Gimbal": {"Stabilization": 1, "Pitch": 0, "Roll": 0}},
                 },
             },
-            "Drone2": {"VehicleType": "SimpleFlight", "X": 2, "Z": -3},
+            "Drone2": {"VehicleType": "SimpleFlight", "X": 2, "Y": 0, "Z": -3},
         },
     }
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from airseg.simulators.embedded.rpc.image_answers import Capturing
 from airseg.simulators.embedded.rpc.rpc_server import PARTLY, rpc
+from airseg.simulators.embedded.settings import RecordedCamera
 from airseg.simulators.embedded.simulation import Simulation
 from airseg.simulators.embedded.vehicles.vehicle import Car, Vehicle
 from airseg.simulators.protocol import ImageRequest, ImageResponse
@@ -33,10 +34,9 @@ class RecordingApi:
 
     @rpc("startRecording", support=PARTLY, note=_NOTE)
     def start(self) -> None:
-        """Begin to record, every RecordInterval seconds of simulator time."""
+        """Begin to record, every RecordInterval seconds of simulator time; end what was before."""
+        self.stop()
         with self._guard:
-            if self._thread is not None:
-                return
             folder = Path(
                 self._simulation.settings.recording.Folder or Path.home() / "Documents" / "AirSim"
             )
@@ -74,7 +74,7 @@ class RecordingApi:
             table.write("\t".join(columns) + "\n")
             while not self._stopping.is_set():
                 now_ns = simulation.clock.now_ns
-                if 0 <= now_ns - last_ns < interval_ns:
+                if 0 <= now_ns - last_ns <= interval_ns:
                     time.sleep(0.002)
                     continue
                 last_ns = now_ns
@@ -90,14 +90,14 @@ class RecordingApi:
         poses: dict[str, np.ndarray],
     ) -> None:
         setting = self._simulation.settings.recording
-        cameras = [c for c in setting.Cameras if c.VehicleName in ("", name)]
+        cameras = self._cameras_of(name)
         with self._simulation.lock:
             vehicle = self._simulation.vehicles[name]
             place = vehicle.body.position - vehicle.origin
             pose = np.concatenate([place, vehicle.body.orientation])
             row = [name, str(self._simulation.clock.now_ns // 1_000_000)]
-            row += [f"{v:.6f}" for v in pose] + _car_columns(vehicle)
-        if setting.RecordOnMove and name in poses and np.allclose(poses[name], pose, atol=1e-3):
+            row += [f"{v:.6g}" for v in pose] + _car_columns(vehicle)
+        if setting.RecordOnMove and name in poses and np.array_equal(poses[name], pose):
             return
         poses[name] = pose
         requests = [
@@ -110,6 +110,19 @@ class RecordingApi:
         table.write("\t".join([*row, ";".join(files)]) + "\n")
         table.flush()
 
+    def _cameras_of(self, name: str) -> list[RecordedCamera]:
+        """Return what is recorded of a vehicle: its own entries, or one image if there are none.
+
+        An entry without a vehicle belongs to the first one, not to all.
+        """
+        simulation = self._simulation
+        entries = simulation.settings.recording.Cameras
+        if entries is None:
+            is_of_the_file = name in simulation.settings.vehicles
+            return [RecordedCamera(CameraName="")] if is_of_the_file else []
+        first = min(simulation.settings.vehicles)
+        return [c for c in entries if (c.VehicleName or first) == name]
+
 
 def _car_columns(vehicle: Vehicle) -> list[str]:
     if not isinstance(vehicle, Car):
@@ -118,11 +131,11 @@ def _car_columns(vehicle: Vehicle) -> list[str]:
     values = (controls.throttle, controls.steering, controls.brake)
     gear = -1 if vehicle.speed < -0.1 else min(1 + int(speed / 8), 5)
     return [
-        *(f"{v:.6f}" for v in values),
+        *(f"{v:.6g}" for v in values),
         str(gear),
         str(int(controls.handbrake)),
-        f"{900 + 180 * speed:.6f}",
-        f"{vehicle.speed:.6f}",
+        f"{900 + 180 * speed:.6g}",
+        f"{vehicle.speed:.6g}",
     ]
 
 
@@ -138,7 +151,8 @@ def _write_image(folder: Path, vehicle: str, camera: str, response: ImageRespons
         data = cv2.imencode(".ppm", image)[1].tobytes()
     else:
         values = np.asarray(response.image_data_float, np.float32).reshape(shape)[..., 0]
-        header = f"Pf\n{response.width} {response.height}\n-1.0\n".encode()
-        data = header + values[::-1].astype("<f4").tobytes()
+        # From the top row down, as AirSim does against the format's rule.
+        header = f"Pf\n{response.width} {response.height}\n-1\n".encode()
+        data = header + values.astype("<f4").tobytes()
     (folder / name).write_bytes(data)
     return name

@@ -18,6 +18,7 @@ from airseg.simulators.embedded.scene.world import NEAR, srgb
 from airseg.simulators.embedded.simulation import Simulation
 from airseg.simulators.embedded.vehicles.geodesy import geo_point
 from airseg.simulators.embedded.vehicles.multirotor import Multirotor
+from airseg.simulators.embedded.worlds.parts.basic_shapes import BASIC_SHAPES, basic_shape
 from airseg.simulators.protocol import Pose, Quaternionr, Vector3r
 
 _MARKERS = "accepted; markers are never drawn into images"
@@ -52,29 +53,29 @@ class ObjectApi:
     def set_pose(self, name: str, pose: Pose, teleport: bool) -> bool:
         """Move an object that can be moved; tell whether it could."""
         index = self._movable(name)
+        if index is None:
+            return False
         position, orientation = pose.position.to_array(), pose.orientation.to_array()
         if not np.isfinite([*position, *orientation]).all() or not orientation.any():
             raise ValueError("the pose has a component that is no number")
-        if index is None:
-            return False
         self._simulation.renderer.set_object_pose(index, position, orientation)
         return True
 
     @rpc("simGetObjectScale", str)
     def scale(self, name: str) -> Vector3r:
-        """Return an object's scale along its axes; all NaN if there is none of that name."""
+        """Return an object's scale along its axes; all 0 if there is none of that name."""
         index = self._simulation.object_index(name)
         if index is None:
-            return Vector3r(math.nan, math.nan, math.nan)
+            return Vector3r(0.0, 0.0, 0.0)
         return Vector3r.from_array(self._simulation.renderer.object_scale(index))
 
     @rpc("simSetObjectScale", str, Vector3r)
     def set_scale(self, name: str, scale: Vector3r) -> bool:
         """Stretch an object that can be moved; tell whether it could be."""
-        index, factors = self._movable(name), _checked_scale(scale)
+        index = self._movable(name)
         if index is None:
             return False
-        self._simulation.renderer.set_object_scale(index, factors)
+        self._simulation.renderer.set_object_scale(index, _checked_scale(scale))
         return True
 
     @rpc(
@@ -98,12 +99,10 @@ class ObjectApi:
         if not np.isfinite([*position, *orientation]).all() or not orientation.any():
             raise ValueError("the pose has a component that is no number")
         with simulation.lock:
-            final, number = name or asset, 1
-            while simulation.object_index(final) is not None:
-                number += 1
-                final = f"{name or asset}_{number}"
+            final = _free_name(name or asset, simulation.object_names)
             unit = orientation / np.linalg.norm(orientation)
-            index = simulation.renderer.spawn(asset, final, position, unit, factors)
+            shape = basic_shape(asset) if asset in BASIC_SHAPES else None
+            index = simulation.renderer.spawn(asset, final, position, unit, factors, shape)
             if index is None:
                 raise LookupError(f"there is no asset '{asset}'; simListAssets names them")
             simulation.segmentation.add(final)
@@ -321,6 +320,15 @@ class ObjectApi:
             return np.zeros(3), np.zeros(3)
         low, high = boxes[:, :3].min(0), boxes[:, 3:].max(0)
         return np.array([*low[:2], max(high[2], 0.0)]), np.array([*high[:2], low[2]])
+
+
+def _free_name(wished: str, names: list[str]) -> str:
+    """Return a name for a new object as AirSim does: with a number, if others contain it."""
+    others = [name for name in names if wished in name]
+    if not others:
+        return wished
+    numbers = [int(found[0]) for name in others if (found := re.findall(r"\d+$", name))]
+    return f"{wished}{max(numbers, default=0) + 1}"
 
 
 def _checked_scale(scale: Vector3r) -> np.ndarray:

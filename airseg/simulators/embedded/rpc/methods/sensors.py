@@ -17,20 +17,22 @@ from airseg.simulators.embedded.sensing.ranging import (
 )
 from airseg.simulators.embedded.settings import SensorSetting
 from airseg.simulators.embedded.simulation import Simulation
+from airseg.simulators.embedded.vehicles.body import Actor, Motion
 from airseg.simulators.embedded.vehicles.geodesy import GRAVITY_MPS2, air_at, geo_point, local_point
 from airseg.simulators.embedded.vehicles.vehicle import Car, Vehicle
 from airseg.simulators.protocol import GeoPoint, Pose, Quaternionr, Vector3r
 
-BAROMETER, IMU, GPS, MAGNETOMETER, DISTANCE, LIDAR = range(1, 7)
+BAROMETER, IMU, GPS, MAGNETOMETER, DISTANCE, LIDAR, ECHO, GPU_LIDAR = range(1, 9)
 _KINDS = {
     BAROMETER: "barometer",
-    IMU: "imu",
+    IMU: "IMU",
     GPS: "gps",
     MAGNETOMETER: "magnetometer",
     DISTANCE: "distance sensor",
     LIDAR: "lidar",
+    ECHO: "echo sensor",
+    GPU_LIDAR: "GPU lidar",
 }
-_DEFAULTS = {_KINDS[k]: SensorSetting(SensorType=k) for k in (BAROMETER, IMU, GPS, MAGNETOMETER)}
 # The field at AirSim's default origin, north east down, in gauss as AirSim tells it.
 _FIELD = np.array([0.253, 0.069, 0.472])
 _IDEAL = "without noise, bias and delay"
@@ -106,9 +108,10 @@ class SensorApi:
         """Return how far it is along the sensor's x, metres."""
         with self._simulation.lock:
             vehicle, setting = self._sensor(DISTANCE, sensor, name)
-            place, turn = mounted(vehicle.body.position, vehicle.body.orientation, setting)
+            carrier = _carrier(vehicle)
+            place, turn = self._mounted(vehicle, setting)
             scene, now_ns = self._scene(vehicle), self._simulation.clock.now_ns
-            origin, orientation = vehicle.body.position.copy(), vehicle.body.orientation
+            origin, orientation = carrier.position.copy(), carrier.orientation
         reach = ray_length(scene, place, turn)
         back = orientation * np.array([1.0, -1.0, -1.0, -1.0])
         offset = rotation_matrix(orientation).T @ (place - origin)
@@ -130,7 +133,7 @@ class SensorApi:
         """Return a turn of points and the segmentation id of each."""
         with self._simulation.lock:
             vehicle, setting = self._sensor(LIDAR, sensor, name)
-            place, turn = mounted(vehicle.body.position, vehicle.body.orientation, setting)
+            place, turn = self._mounted(vehicle, setting)
             scene, now_ns = self._scene(vehicle), self._simulation.clock.now_ns
             origin = vehicle.origin
         points, objects = lidar_scan(scene, place, turn, setting, isinstance(vehicle, Car))
@@ -149,7 +152,7 @@ class SensorApi:
         """Tell whether nothing stands between a vehicle and a place on the globe."""
         with self._simulation.lock:
             vehicle = self._simulation.vehicle(name)
-            scene, place = self._scene(vehicle), vehicle.body.position.copy()
+            scene, place = self._scene(vehicle), _carrier(vehicle).position.copy()
         return is_visible(scene, place, self._place(point))
 
     @rpc("simTestLineOfSightBetweenPoints", GeoPoint, GeoPoint)
@@ -176,18 +179,47 @@ class SensorApi:
             vehicle.body_index if vehicle else None,
         )
 
+    def _mounted(self, vehicle: Vehicle, setting: SensorSetting) -> tuple[np.ndarray, np.ndarray]:
+        """Return where a sensor is; what looks out stands a metre up, except on multirotors."""
+        up = -1.0 if self._simulation.mode != "Multirotor" else 0.0
+        carrier = _carrier(vehicle)
+        return mounted(carrier.position, carrier.orientation, setting, up)
+
     def _sensor(self, kind: int, sensor: str, name: str) -> tuple[Vehicle, SensorSetting]:
         """Return a vehicle and its sensor of a kind; an empty name means the first one.
 
         Raises:
-            LookupError: it has none.
+            LookupError: it has none; the message is AirSim's.
         """
         vehicle = self._simulation.vehicle(name, "Vehicle API")
-        sensors = vehicle.setting.Sensors or self._simulation.settings.sensors
-        for key, setting in {**_DEFAULTS, **sensors}.items():
+        for key, setting in self._sensors_of(vehicle).items():
             if setting.SensorType == kind and setting.Enabled and sensor in ("", key):
                 return vehicle, setting
-        raise LookupError(
-            f"no {_KINDS[kind]} '{sensor}' on vehicle '{vehicle.name}'. In settings.json, give the "
-            f"vehicle's Sensors one with SensorType {kind}"
-        )
+        raise LookupError(f"No {_KINDS[kind]} with name {sensor} exist on vehicle")
+
+    def _sensors_of(self, vehicle: Vehicle) -> dict[str, SensorSetting]:
+        """Return a vehicle's sensors, sorted by name: its own, and default ones of other types."""
+        own, default = vehicle.setting.Sensors, self._simulation.settings.sensors
+        if default is None:
+            default = _DEFAULTS[self._simulation.mode]
+        mentioned = {setting.SensorType for setting in own.values()}
+        more = {k: v for k, v in default.items() if v.SensorType not in mentioned}
+        return dict(sorted({**own, **more}.items()))
+
+
+def _carrier(vehicle: Vehicle) -> Actor | Motion:
+    """Return what carries sensors: the body, or what is seen of it if that is nowhere."""
+    body = vehicle.body
+    return body if np.isfinite([*body.position, *body.orientation]).all() else vehicle.actor
+
+
+def _enabled(**kinds: int) -> dict[str, SensorSetting]:
+    return {name: SensorSetting(SensorType=kind, Enabled=True) for name, kind in kinds.items()}
+
+
+_DEFAULTS = {
+    "Multirotor": _enabled(barometer=BAROMETER, gps=GPS, imu=IMU, magnetometer=MAGNETOMETER),
+    "Car": _enabled(gps=GPS),
+    "ComputerVision": {},
+}
+"""Sensors that vehicles have without being told, by mode."""

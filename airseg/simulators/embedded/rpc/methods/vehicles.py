@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from airseg.geometry import euler_from_quaternion
+from airseg.simulators.embedded.leaving_out import VEHICLE_TYPES
 from airseg.simulators.embedded.rpc.rpc_server import PARTLY, rpc
 from airseg.simulators.embedded.settings import VehicleSetting
 from airseg.simulators.embedded.simulation import Simulation
@@ -21,13 +22,6 @@ from airseg.simulators.protocol import (
     Quaternionr,
     Vector3r,
 )
-
-_KINDS = {
-    "Multirotor": ("simpleflight",),
-    "Car": ("physxcar",),
-    "ComputerVision": ("computervision",),
-}
-"""What `simAddVehicle` may add, by mode, in lower case."""
 
 
 def check_finite(what: str, *values: float) -> None:
@@ -57,23 +51,16 @@ class VehicleApi:
         simulation = self._simulation
         position, orientation = pose.position.to_array(), pose.orientation.to_array()
         check_finite("the pose", *position, *orientation)
-        if not name or not orientation.any():
+        if not name:
             return False
         with simulation.lock:
-            if name in simulation.vehicles or kind.lower() not in _KINDS[simulation.mode]:
+            if name in simulation.vehicles or kind.lower() not in VEHICLE_TYPES[simulation.mode]:
                 return False
-            roll, pitch, yaw = np.degrees(
-                euler_from_quaternion(orientation / np.linalg.norm(orientation))
-            )
+            # AirSim stores radians where it later reads degrees, so the orientation is lost.
+            roll, pitch, yaw = euler_from_quaternion(orientation)
             x, y, z = (float(v) for v in position)
             setting = VehicleSetting(
-                VehicleType=kind,
-                X=x,
-                Y=y,
-                Z=z,
-                Roll=float(roll),
-                Pitch=float(pitch),
-                Yaw=float(yaw),
+                VehicleType=kind, X=x, Y=y, Z=z, Roll=roll, Pitch=pitch, Yaw=yaw
             )
             simulation.add_vehicle(name, setting)
             return True

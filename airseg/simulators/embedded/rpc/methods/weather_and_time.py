@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 
 from airseg.simulators.embedded.rpc.rpc_server import PARTLY, rpc
 from airseg.simulators.embedded.simulation import Simulation
-from airseg.simulators.protocol import (
-    WeatherParameter,
-)
+from airseg.simulators.embedded.worlds.parts.basic_shapes import BASIC_SHAPES
+from airseg.simulators.protocol import WeatherParameter
 
+_LOG = logging.getLogger(__name__)
 _LONGEST_STEP_S = 3600
 
 
@@ -73,8 +74,8 @@ class WorldApi:
 
     @rpc("simListAssets")
     def list_assets(self) -> list[str]:
-        """Return the families of meshes."""
-        return self._simulation.world.assets
+        """Return the families of meshes, and the plain shapes."""
+        return [*self._simulation.world.assets, *BASIC_SHAPES]
 
     @rpc("simSetSegmentationObjectID", str, int, bool)
     def set_segmentation_id(self, mesh_name: str, object_id: int, is_name_regex: bool) -> bool:
@@ -88,18 +89,24 @@ class WorldApi:
 
     @rpc("simEnableWeather", bool)
     def enable_weather(self, enable: bool) -> None:
-        """Switch weather on or off."""
+        """Switch weather on or off; what was set while it was on stays set."""
         self._simulation.weather_enabled = enable
+        self._simulation.weather[WeatherParameter.Enabled] = float(enable)
 
     @rpc("simSetWeatherParameter", int, float)
     def set_weather(self, parameter: int, value: float) -> None:
-        """Set one kind of weather, 0 to 1."""
+        """Set one kind of weather, 0 to 1; while weather is off, whatever is set becomes 0."""
+        simulation = self._simulation
+        if parameter not in list(WeatherParameter):
+            return
         known = WeatherParameter(parameter)
         if math.isnan(value):
             raise ValueError(f"{known.name} is set to something that is no number")
         if known == WeatherParameter.Enabled:
-            self._simulation.weather_enabled = value > 0
-        self._simulation.weather[known] = min(max(value, 0.0), 1.0)
+            simulation.weather_enabled = value == 1.0
+        elif not simulation.weather_enabled:
+            value = 0.0
+        simulation.weather[known] = value
 
     @rpc("simSetTimeOfDay", bool, str, bool, float, float, bool)
     def set_time_of_day(
@@ -108,7 +115,10 @@ class WorldApi:
         """Move the sun to a local time, from where it goes on as fast as `speed` says."""
         if not (math.isfinite(speed) and interval > 0):
             raise ValueError(f"a sun of speed {speed} every {interval} seconds cannot be moved")
-        self._simulation.set_time_of_day(enabled and move, start, dst, speed, interval)
+        try:
+            self._simulation.set_time_of_day(enabled and move, start, dst, speed, interval)
+        except ValueError as cause:
+            _LOG.warning("simSetTimeOfDay: %s; the sun stays where it is", cause)
 
     @rpc("simRunConsoleCommand", str, support=PARTLY, note="answers false: no console")
     def console_command(self, command: str) -> bool:
