@@ -187,8 +187,8 @@ SYSTEMS = {
         lambda: ssp(alignment="gated", space="logprob"), learning_rate=1e-2, exact=False
     ),
     "ssp-exact": System(lambda: Guided(ssp(alignment="exact")), learning_rate=1e-2, exact=False),
-    "tdnet": System(lambda: tdnet(2), steps=60),
-    "tdnet-3": System(lambda: tdnet(3, stride=2, norm="channel", auxiliary=True), steps=100),
+    "tdnet": System(lambda: tdnet(2), steps=120),
+    "tdnet-3": System(lambda: tdnet(3, stride=2, norm="channel", auxiliary=True), steps=180),
     "sta": System(lambda: sta(), exact=False),
     "sta-sum-single": System(lambda: sta(combine="sum", context="single", stages=(2, 4))),
     "sta-mean-learned": System(lambda: sta(combine="mean", learned=True), exact=False),

@@ -19,6 +19,7 @@ from airseg.bench.metrics.confusion import (
     mean_of_known,
 )
 from airseg.bench.metrics.sequence_scorer import Counts
+from airseg.bench.metrics.temporal_consistency import LAGS
 
 
 def confusion(counts: Counts) -> np.ndarray:
@@ -51,6 +52,14 @@ def _ratio(name: str, above: int, below: int) -> Callable[[Counts], np.ndarray]:
     return lambda counts: divide(counts[name][..., above], counts[name][..., below])
 
 
+def _pooled(name: str) -> Callable[[Counts], np.ndarray]:
+    return lambda counts: mean_of_known(class_iou(counts[name]))
+
+
+def _lag(place: int) -> Callable[[Counts], np.ndarray]:
+    return lambda counts: divide(counts["lag"][..., place, 0], counts["lag"][..., place, 1])
+
+
 METRICS: dict[str, Callable[[Counts], np.ndarray]] = {
     "mean_iou": _from_matrix(mean_iou),
     "pixel_accuracy": _from_matrix(accuracy),
@@ -68,5 +77,17 @@ METRICS: dict[str, Callable[[Counts], np.ndarray]] = {
     "warp_label_consistency": _ratio("warp", 2, 3),
     # Of two predictions none is the label: classes of either count, as in VSPW's script.
     "warp_mean_iou": lambda counts: mean_of_known(class_iou(counts["warp_matrix"])),
+    # See `airseg.bench.metrics.temporal_consistency`, also for how each is gamed.
+    "tc_pooled": _pooled("tc_all"),
+    "tc_label": _pooled("tc_label"),
+    "tc_estimated": _pooled("tc_estimated"),
+    "tc_label_estimated": _pooled("tc_label_estimated"),
+    "mtc": _ratio("mtc_all", 0, 1),
+    "mtc_visible": _ratio("mtc_all_visible", 0, 1),
+    "mtc_label": _ratio("mtc_label", 0, 1),
+    "mtc_estimated": _ratio("mtc_estimated", 0, 1),
+    "tc_correct": _ratio("changes", 0, 2),
+    "flicker": _ratio("changes", 3, 4),
+    **{f"lag{n}": _lag(place) for place, n in enumerate(LAGS)},
 }
 """One number a split, by the name it has in results."""

@@ -20,6 +20,7 @@ from airseg.bench.metrics.motion import (
     Motion,
 )
 from airseg.bench.metrics.steadiness import WINDOWS, Steadiness
+from airseg.bench.metrics.temporal_consistency import TemporalConsistency
 
 Counts = Mapping[str, np.ndarray]
 
@@ -56,6 +57,7 @@ class SequenceScorer:
     ) -> None:
         self._classes, self._ignore = classes, ignore_index
         self._steadiness = Steadiness(ignore_index, windows)
+        self._consistency = TemporalConsistency(classes, ignore_index)
         strata = len(MOTIONS) * len(VISIBILITIES) * len(AREAS)
         self._strata = np.zeros((strata, classes, classes), np.int64)
         self._gone = np.zeros((classes, classes), np.int64)
@@ -67,7 +69,11 @@ class SequenceScorer:
         self.frames = 0
 
     def update(
-        self, prediction: np.ndarray, label: np.ndarray, motion: Motion | None = None
+        self,
+        prediction: np.ndarray,
+        label: np.ndarray,
+        motion: Motion | None = None,
+        estimated: Motion | None = None,
     ) -> None:
         """Count the next frame.
 
@@ -75,6 +81,7 @@ class SequenceScorer:
             prediction: (H, W) uint8 classes; anything where the label is ignored.
             label: (H, W) uint8 classes, or the ignored value.
             motion: the way back to the frame before, where it is known; not for the first frame.
+            estimated: the same, told from the pictures alone.
 
         Raises:
             ValueError: shapes or types differ, or a value is no class.
@@ -87,6 +94,8 @@ class SequenceScorer:
             self._boundary += boundary_counts(prediction, label, self._classes, self._ignore)
         if motion is not None and self._before is not None:
             self._count_warped(prediction, label, motion, *self._before)
+        if self._before is not None:
+            self._consistency.update(prediction, label, *self._before, motion, estimated)
         self._before = (prediction, label)
         self.frames += 1
 
@@ -103,6 +112,7 @@ class SequenceScorer:
             "warp": self._warp.copy(),
             "warp_matrix": self._warp_matrix.copy(),
             **self._steadiness.counts(),
+            **self._consistency.counts(),
         }
         if self._boundary is not None:
             found["boundary"] = self._boundary.copy()

@@ -34,6 +34,10 @@ class SequenceResult(StrictModel):
         warp_consistency, warp_consistent_wrong: the same along the image motion, where visible.
         warp_label_consistency: what the labels themselves reach there.
         warp_mean_iou: class-mean IoU of the prediction with the earlier one moved to it.
+        tc_pooled, tc_estimated, mtc, mtc_visible, mtc_estimated, tc_correct, flicker: see
+            `airseg.bench.metrics.temporal_consistency`; tc_label, tc_label_estimated, mtc_label:
+            what the labels themselves reach.
+        lag1, lag2, lag4, lag8: accuracy on pixels that appeared or changed, by frames since.
     """
 
     mean_iou: float | None
@@ -51,6 +55,20 @@ class SequenceResult(StrictModel):
     warp_consistent_wrong: float | None = None
     warp_label_consistency: float | None = None
     warp_mean_iou: float | None = None
+    tc_pooled: float | None = None
+    tc_label: float | None = None
+    tc_estimated: float | None = None
+    tc_label_estimated: float | None = None
+    mtc: float | None = None
+    mtc_visible: float | None = None
+    mtc_label: float | None = None
+    mtc_estimated: float | None = None
+    tc_correct: float | None = None
+    flicker: float | None = None
+    lag1: float | None = None
+    lag2: float | None = None
+    lag4: float | None = None
+    lag8: float | None = None
 
 
 class StratumResult(StrictModel):

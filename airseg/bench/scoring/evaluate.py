@@ -15,6 +15,7 @@ from airseg.bench.results.result import ScoreResult
 from airseg.bench.scoring.scoring import (
     describe_matrices,
     describe_scores,
+    estimated_motions,
     motion_source,
     motions,
 )
@@ -94,13 +95,17 @@ def score_predictions(
         view = dataset.sequence(name)
         matrix = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)
         scorer = SequenceScorer(dataset.num_classes, dataset.ignore_index)
-        moving = motions(view, frames) if thorough else None
+        moving = (
+            zip(motions(view, frames), estimated_motions(view, frames), strict=True)
+            if thorough
+            else None
+        )
         for start, predictions in predict(view):
             labels = view.label(start, start + len(predictions))
             matrix.update(torch.from_numpy(predictions), torch.from_numpy(labels))
             if moving is not None:
                 for prediction, label in zip(predictions, labels, strict=True):
-                    scorer.update(prediction, label, next(moving))
+                    scorer.update(prediction, label, *next(moving))
             progress(len(predictions))
         total.merge(matrix)
         by_sequence[name] = matrix
