@@ -18,6 +18,7 @@ def main():
         client.simSetVehiclePose(
             airsim.Pose(airsim.Vector3r(x, y, z), airsim.to_quaternion(pitch, 0, yaw)), True
         )
+        client.simContinueForTime(0.0)  # a tick: what is seen follows the body
 
     def take(kind, as_float=False, compress=False, camera="0"):
         return client.simGetImages([airsim.ImageRequest(camera, kind, as_float, compress)])[0]

@@ -29,6 +29,7 @@ def place_vehicle(client, x, y, z, yaw=0.0):
     client.simSetVehiclePose(
         airsim.Pose(airsim.Vector3r(x, y, z), airsim.to_quaternion(0, 0, yaw)), True
     )
+    client.simContinueForTime(0.0)  # a tick: what is seen follows the body
 
 
 def picture(client):

@@ -8,6 +8,7 @@ client.enableApiControl(True)
 client.armDisarm(True)
 client.takeoffAsync().join()
 client.moveByVelocityAsync(2, 0, 0, 100)
+time.sleep(1)
 
 for i in range(4):
     client.simPause(True)

@@ -3,7 +3,7 @@ import airsim
 
 class SurveyNavigator:
     def __init__(self, size, step, altitude):
-        self.boxsize, self.stripewidth, self.altitude, self.velocity = size, step, altitude, 9
+        self.boxsize, self.stripewidth, self.altitude, self.velocity = size, step, altitude, 5
         self.client = airsim.MultirotorClient()
         self.client.confirmConnection()
         self.client.enableApiControl(True)
