@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from airseg.errors import RecipeError
+from airseg.models.backbone_weights import load_backbone
 from airseg.models.base import Normalization, VideoSegmenter
 from airseg.models.registry import register_model
 
@@ -54,12 +55,8 @@ class PerFrame(VideoSegmenter):
 
     def load_imagenet_state(self, state: dict[str, Tensor]) -> None:
         """Load torchvision's weights; its classifier is left out."""
-        own = self._backbone[0].state_dict()
         named = {k.removeprefix("features."): v for k, v in state.items()}
-        found = {k: v for k, v in named.items() if k in own}
-        if len(found) < len(own) // 2:
-            raise RecipeError(f"the ImageNet weights of {self._imagenet} fit too few layers.")
-        self._backbone[0].load_state_dict(found, strict=False)
+        load_backbone(self._backbone[0], named)
 
 
 def _torchvision(name: str, backbone: str, num_classes: int, paper: str) -> PerFrame:

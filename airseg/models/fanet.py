@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from airseg.errors import RecipeError, did_you_mean
+from airseg.models.backbone_weights import load_backbone
 from airseg.models.base import Normalization, VideoSegmenter
 from airseg.models.flow import build_flow, flow_input
 from airseg.models.motion_memory import attend_along_motion
@@ -209,11 +210,7 @@ class FANet(VideoSegmenter):
 
     def load_imagenet_state(self, state: dict[str, Tensor]) -> None:
         """Load torchvision's weights; a stride-2 shortcut that ImageNet lacks stays as it is."""
-        kept = {k: v for k, v in state.items() if not k.startswith("fc.")}
-        missing = self.resnet.load_state_dict(kept, strict=False).missing_keys
-        strange = [k for k in missing if not k.startswith("layer1.0.downsample")]
-        if strange:
-            raise RecipeError(f"the ImageNet weights lack {strange[0]}.")
+        load_backbone(self.resnet, state, own=("layer1.0.downsample",))
 
     def coarse(
         self, frames: Tensor, memory: ContextMemory | None = None, flow: Tensor | None = None

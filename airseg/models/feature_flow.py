@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from airseg.errors import RecipeError, did_you_mean
+from airseg.models.backbone_weights import load_backbone
 from airseg.models.base import IMAGENET_DEVIATION, VideoSegmenter
 from airseg.models.flow import FRAME_MEAN, build_flow, halve, warp
 from airseg.models.registry import register_model
@@ -214,10 +215,11 @@ class DeepFeatureFlow(VideoSegmenter):
 
     def load_imagenet_state(self, state: dict[str, Tensor]) -> None:
         """Load torchvision's ImageNet weights, whose input was divided by its deviation too."""
-        state = {k: v for k, v in state.items() if not k.startswith("fc.")}
         deviation = torch.tensor(IMAGENET_DEVIATION)[:, None, None]
-        state["conv1.weight"] = state["conv1.weight"] / deviation
-        self.backbone.load_state_dict(state, strict=False)
+        first = (
+            {"conv1.weight": state["conv1.weight"] / deviation} if "conv1.weight" in state else {}
+        )
+        load_backbone(self.backbone, {**state, **first})
 
     def _advance(self, frame: Tensor, memory: KeyMemory | None) -> tuple[Tensor, KeyMemory | None]:
         """Return the features of one more mean-subtracted frame of each stream, and the memory."""

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from airseg.errors import RecipeError, did_you_mean
+from airseg.models.backbone_weights import load_backbone
 from airseg.models.base import Normalization, VideoSegmenter
 from airseg.models.decoders import DECODERS
 from airseg.models.registry import register_model
@@ -206,8 +207,7 @@ class MAResNet(VideoSegmenter):
 
     def load_imagenet_state(self, state: dict[str, Tensor]) -> None:
         """Load timm's ImageNet weights of ResNet-50-D."""
-        kept = {k: v for k, v in state.items() if not k.startswith("fc.")}
-        self.backbone.load_state_dict(kept)
+        load_backbone(self.backbone, state)
 
 
 @register_model

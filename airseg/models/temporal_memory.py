@@ -14,14 +14,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-REDUCTIONS = ("sum", "mean", "learned", "decay", "motion")
+REDUCTIONS = ("sum", "mean", "learned", "decay", "motion", "broadcast")
 """How the matrices of N + 1 frames become one.
 
 ``sum``: added up, as the founding paper has it. ``mean``: divided by how many there are, which
 keeps the scale when a stream begins or the depth changes. ``learned``: one weight a depth and
 level, 1 at first. ``decay``: the mean over all frames of the stream, weighted by a power of their
 age; one running state, no depth. ``motion``: the sum, of keys and values that moved along with the
-picture, see `airseg.models.motion_memory`.
+picture, see `airseg.models.motion_memory`. ``broadcast``: what the founding paper's notebook
+computes where it means the sum: each frame's past is added to all frames of the clip, also to those
+before it. Right for the last frame of a clip of N + 1; in a longer clip every frame is wrong and
+sees the future, so that nothing but its figure of batches should be made of it. Streams have the
+sum.
 """
 
 
@@ -59,12 +63,14 @@ def attend_over_time(
         products: (B, T, K, C), one a frame.
         past: (B, n, K, C) of the frames before, or None.
         depth: how many earlier frames count.
-        reduction: ``sum``, ``mean`` or ``learned``.
+        reduction: ``sum``, ``mean``, ``learned`` or ``broadcast``.
         weights: (depth + 1,) of the present frame, the one before, and so on, for ``learned``.
 
     Returns:
         The context of each frame (B, T, K, C), and the (B, m, K, C) to remember, m at most `depth`.
     """
+    if reduction == "broadcast" and past is None and products.shape[1] > depth:
+        return _added_to_all(products, depth)
     known = products if past is None else torch.cat([past, products], 1)
     before = known.shape[1] - products.shape[1]
     count = products.shape[1]
@@ -84,6 +90,14 @@ def attend_over_time(
         context = context / frames[:, None, None]
     kept = min(depth, known.shape[1])
     return context, known[:, known.shape[1] - kept :]
+
+
+def _added_to_all(products: Tensor, depth: int) -> tuple[Tensor, Tensor]:
+    """Add each frame's past to every frame of the clip, as an in-place sum broadcasts it."""
+    context = products
+    for frame in range(depth, products.shape[1]):
+        context = context + products[:, frame - depth : frame].sum(1, keepdim=True)
+    return context, products[:, products.shape[1] - depth :]
 
 
 def decay_over_time(

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from airseg.errors import RecipeError, did_you_mean
+from airseg.models.backbone_weights import load_backbone
 from airseg.models.base import Normalization, VideoSegmenter
 from airseg.models.mamba import ScanMemory, SharedStateBlocks
 from airseg.models.mix_transformer import SIZES, MixTransformer
@@ -128,8 +129,7 @@ class _EncoderDecoder(VideoSegmenter):
 
     def load_imagenet_state(self, state: dict[str, Tensor]) -> None:
         """Load torchvision's ImageNet weights of a Swin Transformer."""
-        kept = {k: v for k, v in state.items() if k.startswith("features.")}
-        self.backbone.load_state_dict(kept, strict=False)
+        load_backbone(self.backbone, state)
 
     def published_state(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return a checkpoint's weights; one of the encoder alone leaves the rest as it is."""

@@ -1,7 +1,8 @@
-"""The founding paper's Table 2 and its figures 7 and 8, with ours beside them.
+"""The founding paper's Table 2 and its figures 7 to 9, with ours beside them.
 
 Which results belong to which is told by their recipe's name: ``paper-table2``, ``fair-table2``,
-``paper-fig7``, ``paper-fig8``, and the same with an ending, such as ``-mini``, for other sizes.
+``paper-fig7``, ``paper-fig8``, ``paper-fig9``, and the same with an ending, such as ``-mini``, for
+other sizes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from airseg.bench.results.seeds import MeanResult
 
 _COLORS = {0: "#3b82c4", 2: "#d9722e", 4: "#3f9e6b", 6: "#9b6bd3"}
 _OTHER = "#6b7785"
-_NAME = re.compile(r"^(paper-table2|fair-table2|paper-fig7|paper-fig8)(.*)$")
+_NAME = re.compile(r"^(paper-table2|fair-table2|paper-fig7|paper-fig8|paper-fig9)(.*)$")
 _SPLITS = ("train", "val", "test")
 
 
@@ -71,10 +72,13 @@ def paper_figures(results: Sequence[Result], published: PublishedNumbers | None)
         paper, fair = groups.get(("paper-table2", ending)), groups.get(("fair-table2", ending))
         if paper or fair:
             figures.append(_table(ending, paper or [], fair or [], theirs))
-        if ("paper-fig7", ending) in groups:
-            figures.append(_curves_by_depth(ending, groups["paper-fig7", ending], theirs))
-        if ("paper-fig8", ending) in groups:
-            figures.append(_curves_by_batching(ending, groups["paper-fig8", ending]))
+        figures += [
+            _curves_by_batching(name, ending, groups[name, ending])
+            for name in ("paper-fig7", "paper-fig8")
+            if (name, ending) in groups
+        ]
+        if ("paper-fig9", ending) in groups:
+            figures.append(_curves_by_depth(ending, groups["paper-fig9", ending], theirs))
     return figures
 
 
@@ -140,8 +144,8 @@ def _curves_by_depth(
         return line_plot(lines, title, "epoch")
 
     return Figure(
-        name=f"paper-fig7{ending}",
-        title=f"Figure 7 of the founding paper: N earlier frames{_size(ending, results)}",
+        name=f"paper-fig9{ending}",
+        title=f"Figure 9 of the founding paper: N earlier frames{_size(ending, results)}",
         text="Ours, under the paper's protocol, whose validation windows lie between training "
         "windows of the same flight. Of the paper's curves no numbers are at hand: dotted are the "
         "ends that its Table 2 prints.",
@@ -152,18 +156,20 @@ def _curves_by_depth(
     )
 
 
-def _curves_by_batching(ending: str, results: Sequence[Result]) -> Figure:
+def _curves_by_batching(name: str, ending: str, results: Sequence[Result]) -> Figure:
     def panel(curve: str, title: str) -> str:
         lines = []
         for r in sorted(results, key=lambda r: (depth_of(r), _batching(r))):
             dash = "6 4" if _batching(r) == "homogeneous" else ""
-            label = f"N={depth_of(r)} {_batching(r)}"
-            lines.append(Line(label, _COLORS.get(depth_of(r), _OTHER), _by_epoch(r, curve), dash))
+            dash = "2 3" if _adds_to_all(r) else dash
+            lines.append(
+                Line(_batch_label(r), _COLORS.get(depth_of(r), _OTHER), _by_epoch(r, curve), dash)
+            )
         return line_plot(lines, title, "epoch")
 
     rows = tuple(
         (
-            f"N={depth_of(r)} {_batching(r)}",
+            _batch_label(r),
             _last(r, "training_jaccard"),
             _last(r, "validation_jaccard"),
             _score(r, "paper_jaccard"),
@@ -172,9 +178,9 @@ def _curves_by_batching(ending: str, results: Sequence[Result]) -> Figure:
         for r in sorted(results, key=lambda r: (depth_of(r), _batching(r)))
     )
     return Figure(
-        name=f"paper-fig8{ending}",
-        title="Figure 8 of the founding paper: homogeneous batches, of one flight, against mixed "
-        f"ones, of clips of many{_size(ending, results)}",
+        name=f"{name}{ending}",
+        title=f"Figure {name[-1]} of the founding paper: homogeneous batches, of one flight, "
+        f"against mixed ones, of clips of many{_size(ending, results)}",
         text="Ours, under the paper's protocol. Of the paper's curves no numbers are at hand, so "
         "only ours stand here.",
         heads=("row", "train", "val", "test", "mIoU"),
@@ -197,6 +203,16 @@ def _size(ending: str, results: Sequence[Result]) -> str:
 def _by_epoch(result: Result, curve: str) -> list[tuple[float, float]]:
     steps = result.curves.epoch_steps or 1
     return [(at / steps, 100 * v) for at, v in getattr(result.curves, curve) if v is not None]
+
+
+def _batch_label(result: Result) -> str:
+    added = ", as the notebook adds" if _adds_to_all(result) else ""
+    return f"N={depth_of(result)} {_batching(result)}{added}"
+
+
+def _adds_to_all(result: Result) -> bool:
+    options = result.recipe.get("model", {}).get("options", {})
+    return options.get("reduction") == "broadcast"
 
 
 def _batching(result: Result) -> str:

@@ -20,12 +20,15 @@ class ModelRecipe(StrictModel):
         weights: what it starts from: ``none``, ``imagenet`` for the backbone, or a file.
         weights_hash: of that file's content, which decides the result; filled in when it is run.
         batch_norm: False takes all batch normalisation out, as in the founding paper's networks.
+        initialization: of weights that come from nowhere: ``authors``, as the network's authors
+            initialise it, or ``torch``, what PyTorch's layers begin with by themselves.
     """
 
     name: str
     weights: str = "none"
     weights_hash: str = ""
     batch_norm: bool = True
+    initialization: Literal["authors", "torch"] = "authors"
     options: dict[str, Any] = {}
 
 

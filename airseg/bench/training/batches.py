@@ -68,6 +68,7 @@ class Batches:
         rank, world_size: which of the processes this is.
         ahead: batches that are read beforehand, in the background.
         with_flow: deal exact flow too.
+        fixed: deal the same batches in the same order in every epoch.
     """
 
     def __init__(
@@ -81,10 +82,11 @@ class Batches:
         world_size: int = 1,
         ahead: int = 0,
         with_flow: bool = False,
+        fixed: bool = False,
     ) -> None:
         self._source, self._recipe, self._seed = source, recipe, seed
         self._rank, self._world_size, self._ahead = rank, world_size, ahead
-        self._with_flow = with_flow
+        self._with_flow, self._fixed = with_flow, fixed
         self._sampler = ClipSampler(
             clips, batch_size=recipe.clips_per_batch, seed=seed, batching=recipe.batching
         )
@@ -115,7 +117,7 @@ class Batches:
         """Yield numbers of batches and their clips, from a step on."""
         epoch, skip = divmod(step, len(self._sampler))
         while True:
-            self._sampler.set_epoch(epoch)
+            self._sampler.set_epoch(0 if self._fixed else epoch)
             first = epoch * len(self._sampler)
             for number, clips in enumerate(self._sampler):
                 if number >= skip:

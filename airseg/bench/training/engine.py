@@ -154,6 +154,7 @@ class _Training:
             recipe.train.seed,
             rank=self._fabric.global_rank,
             world_size=self._fabric.world_size,
+            fixed=protocol.leaks,  # the founding paper's notebook deals its batches out once
             ahead=_BATCHES_AHEAD if self._device.type == "cuda" else 0,
             with_flow=_needs_flow(recipe, self._model),
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from airseg.bench.recipes.recipe import Recipe
 from airseg.bench.training.clip_loss import Outputs
@@ -18,12 +20,26 @@ def build(recipe: Recipe, num_classes: int) -> VideoSegmenter:
     """Build a recipe's network, initialised from its seed."""
     torch.manual_seed(recipe.train.seed)
     model = build_model(recipe.model.name, num_classes, **recipe.model.options)
+    if recipe.model.initialization == "torch":
+        torch.manual_seed(recipe.train.seed)
+        reset_layers(model)
     load_weights(model, recipe.model.weights)
     if not recipe.model.batch_norm:
         remove_batch_norm(model)
     if recipe.train.channels_last:
         model = model.to(memory_format=torch.channels_last)
     return model
+
+
+def reset_layers(model: nn.Module) -> None:
+    """Give convolutions and linear layers the weights that PyTorch's own constructors give them.
+
+    They are 1.7 to 2.4 times as narrow as those of FANet's authors and of torchvision's ResNets,
+    and what the founding paper's notebook trains from.
+    """
+    for layer in model.modules():
+        if isinstance(layer, nn.modules.conv._ConvNd | nn.Linear):
+            layer.reset_parameters()
 
 
 class Learner(nn.Module):
@@ -47,7 +63,23 @@ class Learner(nn.Module):
 
 
 def running_average(model: VideoSegmenter, decay: float) -> AveragedModel | None:
-    """Return a running average of a network's weights; its statistics are the network's own."""
+    """Return a running average of a network, statistics of its normalisation included.
+
+    The decay warms up as TensorFlow's moving averages do, min(decay, (1 + t) / (10 + t)) after t
+    steps: with a decay of 0.999 alone, the random weights a training begins with would still be
+    most of the average after some hundred steps. Statistics are averaged with the weights they
+    belong to; those of the raw network fit other weights.
+    """
     if not decay:
         return None
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
+
+    @torch.no_grad()
+    def average(kept: Any, new: Any, steps: Any) -> None:
+        now = min(decay, (1 + int(steps)) / (10 + int(steps)))
+        if torch.is_floating_point(kept[0]):
+            torch._foreach_lerp_(kept, new, 1 - now)
+        else:
+            for old, value in zip(kept, new, strict=True):
+                old.copy_(value)
+
+    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)

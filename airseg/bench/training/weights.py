@@ -39,10 +39,24 @@ def _load_imagenet(model: VideoSegmenter) -> None:
     except OSError as cause:
         raise RecipeError(
             f"the ImageNet weights of {name} cannot be downloaded ({cause}). "
-            "Offline, use weights: none, or put the file into the folder that "
-            "`python -c 'import torch; print(torch.hub.get_dir())'` names."
+            f"{_offline_advice(name)}"
         ) from None
     model.load_imagenet_state(source.state_dict())
+
+
+def _offline_advice(name: str) -> str:
+    """Return what to do without a connection: which file belongs where."""
+    if name.startswith("timm:"):
+        return (
+            "Offline, use weights: none, or a file of timm's weights as model.weights; on a "
+            f"connected machine timm.create_model('{name.removeprefix('timm:')}', pretrained=True) "
+            "has them."
+        )
+    import torchvision
+
+    url = str(torchvision.models.get_model_weights(name)["DEFAULT"].url)
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    return f"Offline, use weights: none, or put {url.rsplit('/', 1)[-1]} ({url}) into {folder}."
 
 
 def _fetch(name: str) -> nn.Module:
@@ -90,10 +104,14 @@ def _load_file(model: VideoSegmenter, path: Path) -> None:
     missing = [k for k in wrong.missing_keys if not k.endswith("num_batches_tracked")]
     if missing or wrong.unexpected_keys:
         raise RecipeError(
-            f"weights: {path}: {len(missing)} are missing and "
-            f"{len(wrong.unexpected_keys)} are not the network's, for example "
-            f"{(missing + wrong.unexpected_keys)[0]}."
+            f"weights: {path}: belong to another network: {_some(missing)} missing, "
+            f"{_some(wrong.unexpected_keys)} left over."
         )
+
+
+def _some(names: list[str]) -> str:
+    """Return how many names there are, and the first."""
+    return f"{len(names)} ({names[0]}{', ...' if len(names) > 1 else ''})" if names else "none"
 
 
 def _is_classifier(state: dict[str, Any]) -> bool:

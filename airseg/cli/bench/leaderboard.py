@@ -43,7 +43,7 @@ def leaderboard(
     Speeds that `airseg bench speed` wrote into the same folders as NAME.speed.json have a section
     of the page.
 
-    Results of paper-table2, fair-table2, paper-fig7 and paper-fig8 also make that table and those
+    Results of paper-table2, fair-table2, paper-fig7, -fig8 and -fig9 also make that table and those
     figures of the founding paper, with ours beside them.
 
     \b

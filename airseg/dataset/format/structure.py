@@ -163,7 +163,7 @@ def _check_arrays(path: Location, place: str, group: h5py.Group) -> tuple[int, i
         if stored != (expected, stream.dtype):
             raise DatasetError(
                 f"{path}: {place}/{stream.name} should be {stream.dtype} of shape {expected}, "
-                f"found {'nothing' if array is None else f'{found[1]} of shape {found[0]}'}. "
+                f"found {'nothing' if array is None else f'{stored[1]} of shape {stored[0]}'}. "
                 f"{PACK_AGAIN}"
             )
         _check_storage(path, f"{place}/{stream.name}", array)

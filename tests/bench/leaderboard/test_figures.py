@@ -3,6 +3,7 @@
 import re
 import xml.etree.ElementTree as ET
 
+import pytest
 from command_line import run
 from made_results import made_result, write_results
 
@@ -81,8 +82,8 @@ def test_other_results_make_no_figure():
     assert paper_figures([made_result("a"), row("paper-table20", 0)][:1], PAPER) == []
 
 
-def test_figure_seven_draws_a_line_a_depth_and_the_papers_ends():
-    (figure,) = paper_figures([row("paper-fig7", n) for n in (0, 2, 4, 6)], PAPER)
+def test_figure_nine_draws_a_line_a_depth_and_the_papers_ends():
+    (figure,) = paper_figures([row("paper-fig9", n) for n in (0, 2, 4, 6)], PAPER)
     training, validation = figure.plots
     for plot in (training, validation):
         assert plot.count("<polyline") == 4
@@ -91,17 +92,14 @@ def test_figure_seven_draws_a_line_a_depth_and_the_papers_ends():
     assert "N=6, as published: 78.7" in training
 
 
-def test_figure_eight_tells_batchings_apart_by_their_line():
-    rows = [row("paper-fig8", n, batching=b) for n in (0, 4) for b in ("mixed", "homogeneous")]
+@pytest.mark.parametrize(("name", "depth"), [("paper-fig7", 0), ("paper-fig8", 4)])
+def test_figures_seven_and_eight_tell_batchings_apart_by_their_line(name, depth):
+    rows = [row(name, depth, batching=b) for b in ("mixed", "homogeneous")]
     (figure,) = paper_figures(rows, PAPER)
-    assert figure.plots[0].count("<polyline") == 4
-    assert len(re.findall(r"<polyline[^>]*stroke-dasharray", figure.plots[0])) == 2
-    assert [line[0] for line in figure.rows] == [
-        "N=0 homogeneous",
-        "N=0 mixed",
-        "N=4 homogeneous",
-        "N=4 mixed",
-    ]
+    assert figure.title.startswith(f"Figure {name[-1]} of the founding paper")
+    assert figure.plots[0].count("<polyline") == 2
+    assert len(re.findall(r"<polyline[^>]*stroke-dasharray", figure.plots[0])) == 1
+    assert [line[0] for line in figure.rows] == [f"N={depth} homogeneous", f"N={depth} mixed"]
 
 
 def test_a_plot_puts_points_where_they_belong_and_stays_inside():
@@ -125,11 +123,11 @@ def test_a_flat_line_is_drawn_too():
 
 
 def test_the_leaderboard_writes_them_and_shows_them_on_its_page(capsys, tmp_path):
-    results = write_results(tmp_path / "r", *table_two(), row("paper-fig7", 0))
+    results = write_results(tmp_path / "r", *table_two(), row("paper-fig9", 0))
     code, _, err = run(capsys, "bench", "leaderboard", results, "--out", tmp_path / "board")
     assert code == 0, err
     names = {p.name for p in (tmp_path / "board").iterdir()}
-    assert {"paper-table2.md", "paper-fig7-1.svg", "paper-fig7-2.svg"} <= names
+    assert {"paper-table2.md", "paper-fig9-1.svg", "paper-fig9-2.svg"} <= names
     page = (tmp_path / "board" / "leaderboard.html").read_text()
     assert "Table 2 of the founding paper" in page
     assert page.count('aria-label="training Eq. 1-2, %"') == 1

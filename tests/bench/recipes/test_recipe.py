@@ -32,7 +32,7 @@ def test_every_shipped_recipe_and_variant_builds_its_network(name):
             assert model.imagenet_name
 
 
-@pytest.mark.parametrize("name", ["table2", "fig7", "fig8"])
+@pytest.mark.parametrize("name", ["table2", "fig7", "fig8", "fig9"])
 def test_recipes_of_the_paper_do_what_its_notebook_does(name):
     for size in ("", "-mini"):
         recipe = load_recipe(f"paper-{name}{size}")
@@ -46,9 +46,10 @@ def test_recipes_of_the_paper_do_what_its_notebook_does(name):
                 "logits",
             )
             assert not row.recipe.model.batch_norm
+            assert row.recipe.model.initialization == "torch"
             assert not row.recipe.model.options.get("normalize")
         depths = [r.recipe.model.options["tca_depth"] for r in rows(recipe)]
-        assert depths == ([0, 0, 4, 4] if name == "fig8" else [0, 2, 4, 6])
+        assert depths == {"fig7": [0, 0], "fig8": [4, 4, 4]}.get(name, [0, 2, 4, 6])
 
 
 def test_rows_of_the_fair_depth_study_differ_in_depth_alone():

@@ -109,3 +109,19 @@ def test_a_networks_own_term_is_weighted_by_its_part_of_the_batch():
     found = clip_loss([(1.0, logits), (0.5, term)], labels, LossRecipe(), None, share=0.25)
     assert float(found - plain) == pytest.approx(0.25 * 0.5 * 3.0)
     assert seen[0] is labels
+
+
+@pytest.mark.parametrize("above", [True, False])
+def test_the_rank_of_hard_pixels_is_the_one_that_the_authors_code_looks_at(above):
+    """FANet's `OhemCELoss`: sorted losses, and `loss[n_min] > thresh` decides, counted from 0."""
+    n_min, limit = 4, -math.log(0.7)
+    wanted = np.full(64, 0.2)
+    wanted[:n_min] = 2.0
+    wanted[n_min : n_min + 3] = 0.5 if above else 0.3
+    logits = torch.from_numpy(np.stack([np.zeros(64), np.log(np.expm1(wanted))])).float()
+    logits = logits.reshape(1, 1, 2, 8, 8)
+    labels = torch.zeros(1, 1, 8, 8, dtype=torch.int64)
+    losses = np.sort(wanted)[::-1]
+    expected = losses[losses > limit] if losses[n_min] > limit else losses[:n_min]
+    found = clip_loss([(1.0, logits)], labels, LossRecipe(kind="ohem", ohem_keep=1 / 16), None)
+    assert float(found) == pytest.approx(expected.mean(), rel=1e-5)
