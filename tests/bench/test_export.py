@@ -72,6 +72,7 @@ def test_an_exported_program_streams_as_the_network_does(name, tmp_path):
     assert written.difference < 1e-4
 
 
+@pytest.mark.slow
 @each
 def test_an_onnx_file_streams_as_the_network_does(name, tmp_path):
     pytest.importorskip("onnxscript")
@@ -123,6 +124,7 @@ def test_the_description_says_what_goes_in_and_in_which_order(tmp_path):
     assert told["programs"][1]["memory"] == [[1, 1, 32, c] for c in (8, 16, 32, 64)]
 
 
+@pytest.mark.slow
 def test_anybody_can_run_the_files_with_onnxruntime_alone(tmp_path):
     pytest.importorskip("onnxscript")
     onnxruntime = pytest.importorskip("onnxruntime")

@@ -160,6 +160,7 @@ def test_wrong_input_gets_one_line_and_exit_code_two(folder, capsys, tmp_path):
         assert expected in said(err), arguments
 
 
+@pytest.mark.slow
 def test_networks_are_listed_with_their_size(capsys):
     code, out, _ = run(capsys, "bench", "models")
     assert code == 0

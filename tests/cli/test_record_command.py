@@ -51,6 +51,7 @@ def all_bytes(folder):
     return [frame_file(folder, k, i).read_bytes() for i in range(count) for k in KINDS]
 
 
+@pytest.mark.slow
 def test_killed_five_times_it_still_gives_the_same_bytes(tmp_path, simulator):  # noqa: F811
     write_plan(tmp_path)
     subprocess.run(command(tmp_path, simulator, tmp_path / "whole"), check=True)

@@ -35,6 +35,7 @@ def client(simulator):  # noqa: F811
         yield connected
 
 
+@pytest.mark.slow
 def test_equal_to_the_flow_the_simulator_tells(client, tmp_path):
     plan = small_plan(
         vehicle="camera", flow=True, waypoints=[{"position": (5, 1, -4)}], speed_mps=5

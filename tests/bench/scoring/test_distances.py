@@ -22,6 +22,7 @@ def feature_flow(interval, **options):
     return DeepFeatureFlow(features, flow, 11, interval, **options).eval()
 
 
+@pytest.mark.slow
 def test_every_frame_counts_once_for_every_distance_it_can_have(dataset):
     model, (name,) = feature_flow(3), dataset.split("test")
     view = dataset.sequence(name)

@@ -65,6 +65,7 @@ def plan(dataset, folder, *conditions):
     return Plan(dataset, ["c", "d"], None, conditions, CPU, folder)
 
 
+@pytest.mark.slow
 def test_a_network_is_paired_with_itself_without_memory(rows):
     (pair,) = pair_up(rows)
     assert (pair.memory.label, pair.base.label) == ("N=2", "N=0")
@@ -155,6 +156,7 @@ def test_a_lower_rate_leaves_out_frames_and_scores_the_same_ones(rows, dataset, 
     )
 
 
+@pytest.mark.slow
 def test_another_depth_at_test_is_another_network_from_the_third_frame_on(rows, dataset, tmp_path):
     measured = measure(plan(dataset, tmp_path, "depth"), rows)[rows[1].run]
     assert {"depth/0", "depth/1", "depth/2", "depth/4", "depth/8"} <= set(measured)
@@ -180,6 +182,7 @@ def test_a_memory_that_moves_is_tested_without_one_too(dataset, tmp_path):
     assert model.memory_depth == 0
 
 
+@pytest.mark.slow
 def test_what_was_measured_is_not_measured_again(rows, dataset, tmp_path, monkeypatch):
     first = measure(plan(dataset, tmp_path, "noise"), rows)
     passes = []

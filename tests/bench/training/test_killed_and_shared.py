@@ -83,6 +83,7 @@ def kill_and_compare(tiny, dataset_path, tmp_path, kills, steps):
     assert first == second
 
 
+@pytest.mark.slow
 def test_a_row_killed_at_random_steps_is_that_of_an_undisturbed_run(tiny, dataset_path, tmp_path):
     kill_and_compare(tiny, dataset_path, tmp_path, kills=3, steps=12)
 
@@ -100,6 +101,7 @@ def torchrun(count, arguments):
     )
 
 
+@pytest.mark.slow
 def test_two_processes_train_what_one_trains_with_the_same_batch(tiny, dataset_path, tmp_path):
     """Batches of two, so that the last of an epoch leaves a process without a clip."""
     more = ["--set=data.clips_per_batch=3", "--set=loss.class_weights=root"]
@@ -117,6 +119,7 @@ def test_two_processes_train_what_one_trains_with_the_same_batch(tiny, dataset_p
     )
 
 
+@pytest.mark.slow
 def test_processes_with_different_numbers_of_clips_take_as_many_parts(tiny, dataset_path, tmp_path):
     """Two clips and one, in parts of one clip: normalisation is shared in each part."""
     more = ["--set=data.clips_per_batch=3", "--set=train.accumulate=2", "--set=train.steps=3"]

@@ -293,6 +293,7 @@ def long_recordings(tmp_path):
     return tmp_path / "recordings"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stage", "kept"), [("packing 38", 32), ("checking 9", 45)])
 def test_killed_packing_goes_on_where_it_stopped(long_recordings, tmp_path, stage, kept):
     pack_in_another_process(tmp_path, *stage.split())
@@ -303,6 +304,7 @@ def test_killed_packing_goes_on_where_it_stopped(long_recordings, tmp_path, stag
     assert sorted(p.name for p in tmp_path.iterdir()) == ["d.h5", "e.h5", "recordings"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["codec", "map", "frame"])
 def test_parts_of_another_job_are_not_used(long_recordings, tmp_path, change):
     pack_in_another_process(tmp_path, "packing", 45)

@@ -86,7 +86,7 @@ def read_all(dataset: Dataset, queue) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("opened_before", [False, True])
 def test_worker_processes_read_the_right_frames(packed, method, opened_before):
     dataset = Dataset(packed)
