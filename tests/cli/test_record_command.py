@@ -10,9 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from command_line import run, said
 from small_simulator import HEIGHT, WIDTH, client, simulator, world  # noqa: F401
 
+from airseg.cli.record import _place
+from airseg.flight.plan import FlightPlan
 from airseg.recording.stored.storage import KINDS, Recording, frame_file
 from airseg.simulators.embedded.sensing.segmentation_ids import palette
 
@@ -186,6 +189,20 @@ def test_two_plans_of_one_name_are_refused(tmp_path, capsys):
     code, _, err = run(capsys, "record", path, path, "--embedded", "--out", tmp_path / "out")
     assert code == 2
     assert "two plans are named 'walk'" in said(err)
+
+
+@pytest.mark.parametrize(
+    ("plan", "asked", "place"),
+    [
+        ({}, (None, None), ("neighborhood", 0)),
+        ({"environment": "harbor_town", "seed": 2}, (None, None), ("harbor_town", 2)),
+        ({"environment": "harbor_town", "seed": 2}, ("pine_estate", 5), ("pine_estate", 5)),
+        ({"environment": "Blocks"}, (None, None), ("neighborhood", 0)),
+    ],
+)
+def test_a_plan_is_flown_in_its_own_world_unless_another_is_asked_for(plan, asked, place):
+    content = yaml.safe_load(PLAN) | plan
+    assert _place(FlightPlan.model_validate(content), *asked) == place
 
 
 def test_an_unknown_world_is_told_by_the_embedded_simulator(tmp_path, capsys):

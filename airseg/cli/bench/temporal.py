@@ -37,9 +37,10 @@ def temporal(
     """Ask when memory helps: train RECIPE's rows, test them under many conditions, make a page.
 
     Every network with memory is compared with its own per-frame version, which the recipe must
-    have, too. The page, temporal.html in --out, has gains with intervals against frame rate, image
-    motion, occlusion, class size, sensor noise, fog, darkness and depth of memory, and says in
-    words what was found. Run the same command again to continue.
+    have, too, trained alike, and with a placebo where there is one. The page, temporal.html in
+    --out, has gains with intervals against frame rate, image motion, occlusion, class size, sensor
+    noise, fog, darkness and depth of memory, and says in words what was found; verdicts take three
+    seeds and six test flights. Run the same command again to continue.
 
     \b
     Example:
