@@ -233,7 +233,7 @@ def test_gains_are_differences_of_mean_iou_with_intervals_around_them(rows, data
     assert point.high >= point.gain - 1e-9
     assert [p.level for p in findings["rate"].curves[0].points] == ["25", "12.5", "5", "2.5"]
     assert findings["noise"].curves[0].points[0].gain == pytest.approx(point.gain)
-    assert "N=2: memory" in findings["overall"].sentences[0]
+    assert "N=2: whether memory helps is open" in findings["overall"].sentences[0]
     assert "area" in findings
 
 
@@ -253,7 +253,7 @@ def test_the_command_trains_measures_and_makes_the_page(dataset, trained, tmp_pa
     arguments += ["--device", "cpu", "--frames", "4"]
     code, printed, err = run(capsys, *arguments)
     assert code == 0, err
-    assert "As recorded:\n  with: memory" in printed
+    assert "As recorded:\n  with: whether memory helps is open" in printed
     page = (out / "temporal.html").read_text()
     for name in ("rate", "noise", "darkness", "depth", "area"):
         assert f'<section id="{name}">' in page
