@@ -1,7 +1,7 @@
 """From counts to scores. NaN stands for what never occurred.
 
 Every function takes counts with any leading dimensions, (...,), and returns scores of those: one
-for a split, a thousand for a bootstrap's thousand resampled splits.
+for a flight or a split, several for several stacked.
 """
 
 from __future__ import annotations
