@@ -1,7 +1,7 @@
 """All counts of one sequence, streamed: one label image, one prediction and one motion at a time.
 
-Counts are a dictionary of arrays that add up; `formulas` makes scores of them, of one sequence or of
-a split.
+Counts are a dictionary of arrays that add up; `formulas` makes scores of them, of one sequence
+or of a split.
 """
 
 from __future__ import annotations
