@@ -28,6 +28,7 @@ _MODULES = tuple(
         "past_attention",
         "similarity_propagation",
         "tdnet",
+        "mask_queries",
         "baselines",
     )
 )

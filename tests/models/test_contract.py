@@ -20,6 +20,7 @@ from airseg.models.fanet import FANet
 from airseg.models.feature_flow import DeepFeatureFlow, FeatureNetwork
 from airseg.models.flow import ClassicalFlow, FlowNetInception, FlowNetS
 from airseg.models.fusion import fuse_conv_bn
+from airseg.models.mask_queries import MaskQueries
 from airseg.models.memory_attention import MAResNet
 from airseg.models.mix_transformer import MixTransformer
 from airseg.models.past_attention import PastAttentionSegFormer
@@ -31,6 +32,7 @@ from airseg.models.smoothing import ExponentialMean, MajorityVote
 from airseg.models.tdnet import TemporallyDistributed
 from airseg.models.tv3s import TV3S, MlpDecoder, SegFormer, TemporalDecoder
 from airseg.models.upsampling import upsample
+from airseg.models.vision_transformer import VisionTransformer
 
 CLASSES = 5
 TIMES = 6
@@ -130,6 +132,10 @@ def tdnet(count, **options):
     return TemporallyDistributed(networks, CLASSES, size=(64, 96), **options)
 
 
+def mask_queries(**options):
+    return MaskQueries(VisionTransformer(48, 4, 3, (64, 96), 16, 0.0), CLASSES, 7, 2, **options)
+
+
 def sta(**options):
     encoder = mix_transformer()
     return PastAttentionSegFormer(encoder, MlpDecoder(encoder.channels, CLASSES, 16), **options)
@@ -189,6 +195,11 @@ SYSTEMS = {
     "ssp-exact": System(lambda: Guided(ssp(alignment="exact")), learning_rate=1e-2, exact=False),
     "tdnet": System(lambda: tdnet(2), steps=120),
     "tdnet-3": System(lambda: tdnet(3, stride=2, norm="channel", auxiliary=True), steps=180),
+    "eomt": System(lambda: mask_queries(temporal=False), steps=300, learning_rate=2e-3),
+    "videomt": System(mask_queries, steps=300, learning_rate=2e-3, exact=False),
+    "videomt-hungarian": System(
+        lambda: mask_queries(matching="hungarian"), steps=300, learning_rate=2e-3, exact=False
+    ),
     "sta": System(lambda: sta(), exact=False),
     "sta-sum-single": System(lambda: sta(combine="sum", context="single", stages=(2, 4))),
     "sta-mean-learned": System(lambda: sta(combine="mean", learned=True), exact=False),
