@@ -188,6 +188,14 @@ class VehicleSetting(_Tolerant):
     Sensors: dict[str, SensorSetting] = {}
 
 
+class WindSetting(_Tolerant):
+    """How the air moves, m/s NED; multirotors alone feel it."""
+
+    X: float = 0.0
+    Y: float = 0.0
+    Z: float = 0.0
+
+
 class OriginSetting(_Tolerant):
     """Where the world's origin lies on the globe."""
 
@@ -208,6 +216,7 @@ class _File(_Tolerant):
     Vehicles: dict[str, VehicleSetting] = {}
     Annotation: list[AnnotationSetting] = []
     OriginGeopoint: OriginSetting = OriginSetting()
+    Wind: WindSetting = WindSetting()
     DefaultSensors: dict[str, SensorSetting] | None = None
     Recording: RecordingSetting = RecordingSetting()
 
@@ -226,6 +235,7 @@ class Settings:
         camera_defaults: what cameras without settings of their own have.
         vehicles: by name; at least one.
         origin: of the world, on the globe.
+        wind: how the air moves at the start.
         external_cameras: by name; fixed to the world.
         sensors: what vehicles have beside their own sensors, by name; None is the mode's default.
         recording: AirSim's own recorder.
@@ -245,6 +255,7 @@ class Settings:
         default_factory=lambda: {"SimpleFlight": VehicleSetting()}
     )
     origin: OriginSetting = field(default_factory=OriginSetting)
+    wind: WindSetting = field(default_factory=WindSetting)
     external_cameras: dict[str, CameraSetting] = field(default_factory=dict)
     sensors: dict[str, SensorSetting] | None = None
     told: tuple[str, ...] = ()
@@ -315,6 +326,7 @@ def parse_settings(text: str, source: str = "settings") -> Settings:
         camera_defaults=file.CameraDefaults,
         vehicles=file.Vehicles or {_DEFAULT_VEHICLE[mode]: VehicleSetting()},
         origin=file.OriginGeopoint,
+        wind=file.Wind,
         external_cameras=file.ExternalCameras,
         sensors=file.DefaultSensors,
         recording=file.Recording,

@@ -152,6 +152,7 @@ class Simulation:
         vehicle = VEHICLES[settings.sim_mode](name, setting, self.world, self.clock.now_ns)
         if isinstance(vehicle, Multirotor):
             vehicle.prepare(settings.origin.Altitude, is_external=settings.physics_is_external)
+            vehicle.wind = np.array([settings.wind.X, settings.wind.Y, settings.wind.Z])
         self.vehicles[name] = vehicle
         self.vehicles = dict(sorted(self.vehicles.items()))  # as AirSim keeps them
         self.cameras[name] = build_cameras(vehicle, setting, settings.camera_defaults)

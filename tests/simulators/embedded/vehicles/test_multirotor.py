@@ -3,13 +3,20 @@
 Held to AirSim's rules: a hit is noticed at a tick, told to the body at the next, and answered once.
 """
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from airseg.simulators.embedded.rendering.renderer import Renderer
 from airseg.simulators.embedded.scene.world import World, WorldObject
-from airseg.simulators.embedded.settings import RemoteControlSetting, VehicleSetting
+from airseg.simulators.embedded.settings import (
+    RemoteControlSetting,
+    VehicleSetting,
+    parse_settings,
+)
+from airseg.simulators.embedded.simulation import Simulation
 from airseg.simulators.embedded.vehicles.multirotor import Multirotor
 from airseg.simulators.embedded.vehicles.simple_flight import moves
 from airseg.simulators.protocol import KinematicsState, RcData, Vector3r, YawMode
@@ -288,3 +295,26 @@ def test_a_reset_brings_all_of_it_back_and_ends_the_task(world):
         assert not state[name].any()
     vehicle.enable_api(True)
     assert vehicle.arm(True)
+
+
+def simulated(world, **text):
+    return Simulation(world, Renderer(world), parse_settings(json.dumps(text)))
+
+
+def test_the_wind_of_the_settings_blows_a_falling_drone_away(world):
+    simulation = simulated(world, Wind={"Y": 12.0}, PhysicsEngineName="FastPhysicsEngine")
+    vehicle = simulation.vehicles["SimpleFlight"]
+    vehicle.place(np.array([0.0, 0, -50]), LEVEL)
+    simulation.clock.continue_for_time(2.0)
+    # Its side has 0.005838 m^2: 0.5 * f * rho * v^2 * t^2, a little less as it takes up speed.
+    drift = 0.5 * 0.005838 * 1.2 * 12.0**2 * 2.0**2
+    assert 0.85 * drift < vehicle.body.position[1] < drift
+    assert abs(vehicle.body.position[0]) < 1e-6
+
+
+def test_the_external_engine_of_the_settings_holds_bodies_where_they_are_put(world):
+    simulation = simulated(world, PhysicsEngineName="ExternalPhysicsEngine")
+    vehicle = simulation.vehicles["SimpleFlight"]
+    vehicle.place(np.array([1.0, 2, -50]), LEVEL)
+    simulation.clock.continue_for_time(0.5)
+    assert vehicle.actor.position.tolist() == vehicle.body.position.tolist() == [1, 2, -50]
