@@ -4,6 +4,7 @@ import pytest
 from filelock import FileLock
 
 from airseg.bench.recipes.recipe import Recipe, fingerprint_of, rows, with_weights_hash
+from airseg.bench.results.result import load_result
 from airseg.bench.run import choose_rows, run_recipe
 from airseg.bench.scoring.places import places_of
 from airseg.bench.selection import select_rows
@@ -158,3 +159,23 @@ def test_work_of_others_is_told_from_our_own(monkeypatch):
 def test_where_the_system_does_not_tell_nobody_is_blamed(monkeypatch):
     monkeypatch.setattr("airseg.bench.speed.machine._processor_seconds", lambda: None)
     assert OtherWork().share() == 0.0
+
+
+@pytest.mark.slow
+def test_only_what_validation_chose_is_scored_on_test(dataset, recipe, tmp_path):
+    tuned = recipe.model_copy(update={"sweep": {"train.learning_rate": [0.002, 1e-7]}})
+
+    def run(out, **options):
+        paths = run_recipe(tuned, dataset, out, lambda *told: None, device_name="cpu", **options)
+        return [load_result(p) for p in paths]
+
+    (chosen,) = run(tmp_path / "chosen", select="val")
+    assert chosen.swept == []
+    scores = chosen.selection.candidates
+    assert chosen.validation.mean_iou == max(scores.values()) == scores[chosen.label]
+    assert len(list((tmp_path / "chosen").glob("*.json"))) == 1
+    assert len(list((tmp_path / "chosen").glob("*/validation.json"))) == 2
+    everything = run(tmp_path / "all")
+    assert [r.swept for r in everything] == [["train.learning_rate"]] * 2
+    again = next(r for r in everything if r.label == chosen.label)
+    assert again.scores.mean_iou == chosen.scores.mean_iou, "the same training either way"
