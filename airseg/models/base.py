@@ -58,6 +58,16 @@ class VideoSegmenter(nn.Module, ABC):
     frame to where its points were in the one before, x before y; NaN where a point was not seen,
     and all over the first frame of a stream. `forward` and `step` hand it on."""
 
+    backbone_names: tuple[str, ...] = (
+        "backbone.",
+        "resnet.",
+        "base.backbone.",
+        "base.resnet.",
+        "network.backbone.",
+        "network.encoder.",
+    )
+    """How names of the backbone's parameters begin; the rest is the head."""
+
     def __init__(self) -> None:
         super().__init__()
         self._frozen: tuple[nn.Module, ...] = ()

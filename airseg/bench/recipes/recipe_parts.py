@@ -125,6 +125,8 @@ class TrainRecipe(StrictModel):
         epochs: passes over the training clips; where it is given, it counts instead of `steps`.
         schedule: of the learning rate after `warmup_steps`; `power` is that of ``poly``.
         warmup: ``linear`` from zero, or ``exponential`` from 1e-5.
+        head_rate: how many times that rate everything outside the backbone learns at.
+        norm_decay: whether `weight_decay` is for the backbone's normalisation too.
         clip_gradient: largest norm of the gradient, or 0 for any.
         accumulate: micro-batches that a batch is cut into, one after the other.
         precision: of forward and backward; weights are always fp32. fp16 needs CUDA.
@@ -147,6 +149,8 @@ class TrainRecipe(StrictModel):
     power: float = Field(0.9, gt=0, le=10)
     warmup_steps: int = Field(0, ge=0)
     warmup: Literal["linear", "exponential"] = "linear"
+    head_rate: float = Field(1.0, gt=0, le=1000)
+    norm_decay: bool = True
     clip_gradient: float = Field(0.0, ge=0)
     accumulate: int = Field(1, ge=1, le=256)
     precision: Literal["fp32", "tf32", "bf16", "fp16"] = "fp32"

@@ -209,7 +209,7 @@ class _Training:
         """Take one optimiser step."""
         state, rate = self._state, learning_rate(self._train, self._state.step, self._steps)
         for group in self._optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["rate_factor"]
         torch.manual_seed(self._seed_of_step())
         self._model.train()
         self._stepper.zero_grad(set_to_none=True)
@@ -335,7 +335,10 @@ class _Training:
             model = self._scored_model().eval()
             scores = self._protocol.validate(model, self._device)
             if scores is not None:
-                step, rate = self._state.step, self._optimizer.param_groups[0]["lr"]
+                step, rate = (
+                    self._state.step,
+                    learning_rate(self._train, self._state.step - 1, self._steps),
+                )
                 self._state.validation.append((step, scores.mean_iou))
                 self._state.validation_jaccard.append((step, scores.paper_jaccard))
                 self._write("validation_mean_iou", scores.mean_iou, rate)

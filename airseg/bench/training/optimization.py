@@ -4,21 +4,53 @@ from __future__ import annotations
 
 import math
 
+from typing import Any
+
 import torch
+from torch import nn
 
 from airseg.bench.recipes.recipe import TrainRecipe
 from airseg.models.base import VideoSegmenter
 
 _WARM_UP_FROM = 1e-5
+_NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)
 
 
 def build_optimizer(train: TrainRecipe, model: VideoSegmenter) -> torch.optim.Optimizer:
-    """Return a recipe's optimiser of all of a network's parameters."""
+    """Return a recipe's optimiser of all of a network's parameters.
+
+    Groups of parameters carry ``rate_factor``, how many times the schedule's rate they learn at.
+    """
     rate, decay = train.learning_rate, train.weight_decay
+    groups = parameter_groups(train, model)
     if train.optimizer == "sgd":
-        return torch.optim.SGD(model.parameters(), rate, train.momentum, weight_decay=decay)
+        return torch.optim.SGD(groups, rate, train.momentum, weight_decay=decay)
     kind = torch.optim.Adam if train.optimizer == "adam" else torch.optim.AdamW
-    return kind(model.parameters(), rate, weight_decay=decay)
+    return kind(groups, rate, weight_decay=decay)
+
+
+def parameter_groups(train: TrainRecipe, model: VideoSegmenter) -> list[dict[str, Any]]:
+    """Divide parameters by how they are trained, as SegFormer's and TV3S' code does.
+
+    Everything outside the backbone is the head: it learns at `head_rate` times the rate, and all of
+    it decays. In the backbone, normalisation decays only if `norm_decay` says so.
+    """
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    norms = {
+        id(p)
+        for module in model.modules()
+        if isinstance(module, _NORMS)
+        for p in module.parameters(recurse=False)
+    }
+    for name, parameter in model.named_parameters():
+        is_head = not name.startswith(model.backbone_names)
+        factor = train.head_rate if is_head else 1.0
+        spared = not is_head and id(parameter) in norms and not train.norm_decay
+        groups.setdefault((factor, 0.0 if spared else train.weight_decay), []).append(parameter)
+    return [
+        {"params": members, "rate_factor": factor, "weight_decay": decay}
+        for (factor, decay), members in groups.items()
+    ]
 
 
 def learning_rate(train: TrainRecipe, step: int, steps: int | None = None) -> float:
