@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from airseg import yaml_schema
 from airseg.errors import AirsegError, did_you_mean
+from airseg.text_files import read_text
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -30,21 +32,13 @@ def load_document(path: Path, model: type[Model], error: type[AirsegError]) -> M
     Raises:
         error: one line that names the file, the line and the field at fault.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise error(f"{path}: there is no such file.") from None
-    except (OSError, UnicodeDecodeError) as cause:
-        raise error(f"{path}: cannot be read as UTF-8 text ({cause}).") from None
-    return parse_document(text, str(path), model, error)
+    return parse_document(read_text(path, error), str(path), model, error)
 
 
 def parse_document(text: str, source: str, model: type[Model], error: type[AirsegError]) -> Model:
     """Check one YAML text; `source` names it in errors. See `load_document`."""
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        _refuse_duplicate_keys(root)
-        data = yaml.safe_load(text)
+        root, data = yaml_schema.compose(text)
     except yaml.YAMLError as cause:
         mark = getattr(cause, "problem_mark", None)
         where = f"{source}:{mark.line + 1}" if mark else source
@@ -59,24 +53,6 @@ def parse_document(text: str, source: str, model: type[Model], error: type[Airse
         return model.model_validate(data)
     except ValidationError as cause:
         raise error(_explain(cause, source, root, model)) from None  # type: ignore[arg-type]
-
-
-def _refuse_duplicate_keys(node: yaml.Node | None) -> None:
-    """Raise a YAML error where a mapping says the same key twice; YAML itself keeps the last."""
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise yaml.MarkedYAMLError(
-                        problem=f"the key '{key.value}' stands twice in one mapping",
-                        problem_mark=key.start_mark,
-                    )
-                seen.add(key.value)
-            _refuse_duplicate_keys(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for child in node.value:
-            _refuse_duplicate_keys(child)
 
 
 def _explain(cause: ValidationError, source: str, root: yaml.Node, model: type[BaseModel]) -> str:

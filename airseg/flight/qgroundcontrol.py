@@ -1,78 +1,103 @@
 """Read missions that QGroundControl wrote.
 
-The `.plan` file is JSON; its mission items are MAVLink commands: 16 is a waypoint, 22 a take-off,
-178 a change of speed. Places are degrees of latitude and longitude and metres above home
-(https://docs.qgroundcontrol.com/master/en/qgc-dev-guide/file_formats/plan.html).
+The `.plan` file is JSON; its items are MAVLink mission commands with seven parameters, the last
+three of which are latitude, longitude and height
+(https://docs.qgroundcontrol.com/master/en/qgc-dev-guide/file_formats/plan.html,
+https://mavlink.io/en/messages/common.html#mav_commands). An item is flown as it means, or told by
+its number as left out; what would fly elsewhere than the vehicle did is refused.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-import yaml
 from pydantic import ValidationError
 
+from airseg import yaml_schema
 from airseg.errors import PlanError
 from airseg.flight.plan import FlightPlan
+from airseg.text_files import read_text
 
-_WAYPOINT, _TAKEOFF, _SPEED = 16, 22, 178
-_PLACES = (_WAYPOINT, _TAKEOFF)
+_WAYPOINT, _SPLINE, _SPEED, _TRANSITION = 16, 82, 178, 3000
+_TAKEOFF, _VTOL_TAKEOFF = 22, 84
+_LOITER_FOREVER, _LOITER_TURNS, _LOITER_TIME, _LOITER_TO_HEIGHT = 17, 18, 19, 31
+_LOITERS = (_LOITER_FOREVER, _LOITER_TURNS, _LOITER_TIME, _LOITER_TO_HEIGHT)
+_PLACES = (_WAYPOINT, _SPLINE, _TAKEOFF, _VTOL_TAKEOFF, *_LOITERS)
+_NAMES = {
+    20: "return to launch", 21: "land", 85: "VTOL land", 93: "delay", 112: "delay",
+    115: "turn to a heading", 177: "jump", 189: "start of landing", 195: "look at a place",
+    197: "look ahead again", 201: "look at a place", 203: "take a picture", 205: "turn the camera",
+    206: "take pictures by distance", 530: "camera mode", 1000: "turn the camera",
+    2000: "take pictures", 2001: "end of pictures", 2500: "film", 2501: "end of film",
+    3000: "VTOL transition",
+}  # fmt: skip
+_ABOVE_HOME, _ABOVE_SEA, _ABOVE_TERRAIN = (3, 6), (0, 5), (10, 11)
+_ALONG, _UP_AND_DOWN = (0, 1), (2, 3)  # kinds of speed: in air, over ground; climb, descent
+_FORWARD_FLIGHT = 4
+_PLANE, _VTOLS, _ARDUPILOT = 1, range(19, 26), 3
+# What hovers flies at the mission's hover speed, everything else at its cruise speed.
+_HOVERS = {None, 0, 2, 3, 4, 13, 14, 15, 29, 35, 43}
+_LANDINGS = ("fwLandingPattern", "vtolLandingPattern")
 _METRES_A_DEGREE = 111_319.49  # of latitude, on the sphere of WGS 84's equatorial radius
 
 
-def import_mission(path: Path) -> FlightPlan:
+@dataclass(frozen=True)
+class ImportedMission:
+    """A mission as it can be flown.
+
+    Attributes:
+        plan: the flight.
+        left_out: what of the mission is not in it, by the numbers of its items.
+    """
+
+    plan: FlightPlan
+    left_out: tuple[str, ...]
+
+
+def import_mission(path: Path) -> ImportedMission:
     """Return the plan of a QGroundControl mission.
 
-    Home, the planned one, becomes the start of the world. The mission's commands for landing and
-    returning are left out: a recording ends at the last waypoint.
+    Home, the planned one, becomes the start of the world. Landing and returning are left out: a
+    recording ends at the last waypoint.
 
     Raises:
-        PlanError: it is no mission, or has fewer than two places.
+        PlanError: it is no mission, has fewer than two places, or one that cannot be known.
     """
-    mission = _read(path)
-    home = mission.get("plannedHomePosition")
-    if not isinstance(home, list) or len(home) < 2:
-        raise PlanError(f"{path}: mission.plannedHomePosition: expected latitude and longitude.")
-    speed = float(mission.get("hoverSpeed") or 5.0)
-    places: list[dict[str, Any]] = []
-    for number, item in enumerate(_items(mission)):
-        params = item.get("params") or []
-        if item.get("command") == _SPEED and len(params) > 1 and params[1] and params[1] > 0:
-            speed = float(params[1])
-        if item.get("command") in _PLACES:
-            position = _position(path, number, params, home, item)
-            places.append({"position": position, "speed_mps": speed})
-    if len(places) < 2:
-        raise PlanError(f"{path}: the mission has {len(places)} places; a flight needs two.")
+    flight = _Flight(path, _read(path))
+    for item in flight.items():
+        flight.fly(item)
+    if len(flight.places) < 2:
+        raise PlanError(f"{path}: the mission has {len(flight.places)} places; a flight needs two.")
+    first, *others = flight.places
     text = {
         "description": f"Imported from the QGroundControl mission {path.name}.",
-        "start": {"position": places[0]["position"]},
-        "waypoints": places[1:],
-        "limits": {"speed_mps": max(15.0, *(p["speed_mps"] for p in places))},
+        "start": {key: first[key] for key in ("position", "yaw_deg") if key in first},
+        "waypoints": others,
+        "limits": {"speed_mps": max(15.0, *(p["speed_mps"] for p in flight.places))},
     }
     try:
-        return FlightPlan.model_validate(text)
+        return ImportedMission(FlightPlan.model_validate(text), flight.left_out())
     except ValidationError as cause:
-        first = cause.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the plan"
-        raise PlanError(f"{path}: {field}: {first['msg']}.") from None
+        complaint = cause.errors()[0]
+        where = ".".join(str(part) for part in complaint["loc"]) or "the plan"
+        raise PlanError(f"{path}: {where}: {complaint['msg']}.") from None
 
 
 def plan_text(plan: FlightPlan) -> str:
     """Return a plan as YAML, without what it leaves at its default."""
-    data = plan.model_dump(mode="json", exclude_defaults=True)
-    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+    return yaml_schema.dump(plan.model_dump(mode="json", exclude_defaults=True), width=100)
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise PlanError(f"{path}: there is no such file.") from None
-    except (OSError, ValueError) as cause:
+        data = json.loads(read_text(path, PlanError))
+    except (ValueError, RecursionError) as cause:
         raise PlanError(f"{path}: not a QGroundControl plan ({cause}).") from None
     mission = data.get("mission") if isinstance(data, dict) else None
     if not isinstance(mission, dict) or data.get("fileType") != "Plan":
@@ -80,26 +105,204 @@ def _read(path: Path) -> dict[str, Any]:
     return mission
 
 
-def _items(mission: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return simple mission items, those of surveys and the like among them."""
-    found: list[dict[str, Any]] = []
-    for item in mission.get("items") or []:
-        survey = item.get("TransectStyleComplexItem") or {}
-        found += survey.get("Items") or [item]
-    return found
+def _is_number(value: Any) -> bool:
+    is_real = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_real and -1e15 < value < 1e15
 
 
-def _position(
-    path: Path, number: int, params: list[Any], home: list[float], item: dict[str, Any]
-) -> list[float]:
-    """Return metres North, East, Down from home."""
-    if len(params) < 7 or any(not isinstance(v, int | float) for v in params[4:7]):
-        raise PlanError(f"{path}: mission item {number + 1}: params 5 to 7 are no place.")
-    latitude, longitude, altitude = (float(v) for v in params[4:7])
-    if item.get("command") == _TAKEOFF and latitude == 0 and longitude == 0:
-        latitude, longitude = float(home[0]), float(home[1])  # a take-off where it stands
-    if item.get("frame") == 0 and len(home) > 2:
-        altitude -= float(home[2])  # above the sea
-    north = (latitude - home[0]) * _METRES_A_DEGREE
-    east = (longitude - home[1]) * _METRES_A_DEGREE * math.cos(math.radians(home[0]))
-    return [round(north, 2), round(east, 2), round(-altitude, 2)]
+@dataclass(frozen=True)
+class _Item:
+    """One command: its number in the mission, and what it says."""
+
+    number: str
+    command: int
+    frame: Any
+    params: list[Any]
+
+
+@dataclass
+class _Flight:
+    """A mission on its way to a plan: where it is, how fast it flies, and what it leaves out."""
+
+    path: Path
+    mission: dict[str, Any]
+    places: list[dict[str, Any]] = field(default_factory=list)
+    _left_out: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        home = self.mission.get("plannedHomePosition")
+        if not isinstance(home, list) or len(home) < 2 or not all(map(_is_number, home[:2])):
+            self._refuse("plannedHomePosition", "expected latitude and longitude", home)
+        if abs(home[0]) >= 90 or abs(home[1]) > 180:
+            self._refuse("plannedHomePosition", "expected degrees of latitude and longitude", home)
+        height = home[2] if len(home) > 2 else None
+        if height is not None and not _is_number(height):
+            self._refuse("plannedHomePosition", "expected metres above the sea", height)
+        self._home = (float(home[0]), float(home[1]))
+        self._home_height = height
+        self._here = self._home
+        kind = self.mission.get("vehicleType")
+        if kind is not None and not _is_number(kind):
+            self._refuse("vehicleType", "expected a number", kind)
+        self._default_speed = self._speed("hoverSpeed", 5.0)
+        if kind not in _HOVERS and kind not in _VTOLS:
+            self._default_speed = self._speed("cruiseSpeed", 15.0)
+        self._speed_mps = self._default_speed
+        self._is_ardupilot = self.mission.get("firmwareType") == _ARDUPILOT
+
+    def items(self) -> Iterator[_Item]:
+        """Yield the commands in order, those of surveys and the like among them."""
+        listed = self.mission.get("items")
+        if not isinstance(listed, list):
+            self._refuse("items", "expected a list", listed)
+        for number, item in enumerate(listed, 1):
+            if not isinstance(item, dict):
+                self._refuse(f"item {number}", "expected an object", item)
+            if item.get("type", "SimpleItem") == "SimpleItem":
+                yield self._simple(str(number), item)
+            elif item.get("complexItemType") in _LANDINGS:
+                self._leave_out("landing", str(number))
+            else:
+                yield from self._generated(number, item)
+
+    def _generated(self, number: int, item: dict[str, Any]) -> Iterator[_Item]:
+        """Yield the commands that QGroundControl made of a survey or a corridor."""
+        style = item.get("TransectStyleComplexItem")
+        inner = style.get("Items") if isinstance(style, dict) else None
+        kind = str(item.get("complexItemType"))[:40]
+        if not isinstance(inner, list) or not inner:
+            raise PlanError(
+                f"{self.path}: mission item {number} ({kind}): has no generated waypoints, so "
+                "nobody knows what it flies. Open and save the mission in today's QGroundControl, "
+                "or replace the item by waypoints."
+            )
+        for part, one in enumerate(inner, 1):
+            if not isinstance(one, dict):
+                self._refuse(f"item {number}.{part}", "expected an object", one)
+            yield self._simple(f"{number}.{part}", one)
+
+    def _simple(self, number: str, item: dict[str, Any]) -> _Item:
+        command, params = item.get("command"), item.get("params")
+        if type(command) is not int:
+            self._refuse(f"item {number}", "expected the number of a command", command)
+        if params is None:  # as QGroundControl wrote it before 2017
+            params = [item.get(f"param{n}") for n in range(1, 5)]
+            place = item.get("coordinate")
+            params += place if isinstance(place, list) else []
+        if not isinstance(params, list):
+            self._refuse(f"item {number}: params", "expected a list of numbers", params)
+        for place, value in enumerate(params, 1):
+            if value is not None and not _is_number(value):
+                self._refuse(f"item {number}: param {place}", "expected a number or null", value)
+        return _Item(number, command, item.get("frame"), [*params])
+
+    def fly(self, item: _Item) -> None:
+        """Take one command into the flight, or note that it is left out."""
+        if item.command in (_VTOL_TAKEOFF, _TRANSITION):
+            self._change_wings(item)
+        if item.command in _PLACES:
+            self._add_place(item)
+        elif item.command == _SPEED:
+            self._change_speed(item)
+        elif item.command != _TRANSITION:
+            name = _NAMES.get(item.command)
+            what = f"{name} (command {item.command})" if name else f"command {item.command}"
+            self._leave_out(what, item.number)
+
+    def left_out(self) -> tuple[str, ...]:
+        """Return what is not flown, each thing once with the numbers of its items."""
+        told = []
+        for what, numbers in self._left_out.items():
+            shown = ", ".join(numbers[:8]) + (", ..." if len(numbers) > 8 else "")
+            told.append(f"item{'s' if len(numbers) > 1 else ''} {shown}: {what} is left out")
+        return tuple(told)
+
+    def _add_place(self, item: _Item) -> None:
+        place: dict[str, Any] = {
+            "position": self._position(item),
+            "speed_mps": self._speed_mps,
+        }
+        wait, yaw = (item.params[0] or 0), item.params[3]
+        if item.command == _SPLINE:
+            self._leave_out("the curve of a spline (its place is flown)", item.number)
+        elif item.command in _LOITERS:
+            self._leave_out("the circling of a loiter (its place is flown)", item.number)
+        elif item.command == _WAYPOINT and wait > 0:
+            self._leave_out("the wait at a waypoint (its place is flown)", item.number)
+        # ArduPilot's vehicles do not look at the heading of a waypoint.
+        if item.command == _WAYPOINT and yaw is not None and not self._is_ardupilot:
+            place["yaw_deg"] = math.remainder(yaw, 360)
+        self.places.append(place)
+
+    def _position(self, item: _Item) -> list[float]:
+        """Return metres North, East, Down from home."""
+        if len(item.params) < 7 or item.params[6] is None:
+            self._no_place(item)
+        latitude, longitude, height = item.params[4:7]
+        is_here = (latitude is None and longitude is None) or latitude == 0 == longitude
+        stays = item.command in (_TAKEOFF, _VTOL_TAKEOFF, *_LOITERS)
+        if is_here and (stays or (self._is_ardupilot and latitude == 0)):
+            latitude, longitude = self._here
+        if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
+            self._no_place(item)
+        self._here = (latitude, longitude)
+        north = (latitude - self._home[0]) * _METRES_A_DEGREE
+        around = math.remainder(longitude - self._home[1], 360)
+        east = around * _METRES_A_DEGREE * math.cos(math.radians(self._home[0]))
+        return [round(north, 2), round(east, 2), round(-self._above_home(item, height), 2)]
+
+    def _above_home(self, item: _Item, height: float) -> float:
+        if item.frame in _ABOVE_HOME and type(item.frame) is int:
+            return float(height)
+        if item.frame in _ABOVE_SEA and type(item.frame) is int:
+            if self._home_height is None:
+                raise PlanError(
+                    f"{self.path}: mission item {item.number}: its height is above the sea, and "
+                    "plannedHomePosition does not say how high home is. Add home's altitude, or "
+                    "set heights relative to home."
+                )
+            return float(height - self._home_height)
+        what = "above the terrain" if item.frame in _ABOVE_TERRAIN else "of an unknown kind"
+        raise PlanError(
+            f"{self.path}: mission item {item.number}: its height is {what} (frame "
+            f"{_shown(item.frame)}), which no flight plan can say. Set heights relative to home."
+        )
+
+    def _change_speed(self, item: _Item) -> None:
+        kind, speed = [*item.params, None, None][:2]
+        if kind in _UP_AND_DOWN:
+            self._leave_out("a change of climb or descent speed", item.number)
+        elif kind not in _ALONG:
+            self._refuse(f"item {item.number}: param 1", "expected a kind of speed, 0 to 3", kind)
+        elif speed == -2:
+            self._speed_mps = self._default_speed
+        elif speed is not None and speed > 0:
+            self._speed_mps = float(speed)
+        elif speed != -1:  # which changes the throttle alone
+            self._refuse(f"item {item.number}: param 2", "expected a speed in m/s", speed)
+
+    def _change_wings(self, item: _Item) -> None:
+        """Let a VTOL fly at its cruise speed on its wings, at its hover speed on its rotors."""
+        on_wings = item.command == _VTOL_TAKEOFF or item.params[:1] == [_FORWARD_FLIGHT]
+        name, usual = ("cruiseSpeed", 15.0) if on_wings else ("hoverSpeed", 5.0)
+        self._default_speed = self._speed_mps = self._speed(name, usual)
+
+    def _speed(self, name: str, usual: float) -> float:
+        speed = self.mission.get(name, usual)
+        if not _is_number(speed) or speed <= 0:
+            self._refuse(name, "expected a speed in m/s", speed)
+        return float(speed)
+
+    def _leave_out(self, what: str, number: str) -> None:
+        self._left_out[what].append(number)
+
+    def _no_place(self, item: _Item) -> NoReturn:
+        raise PlanError(f"{self.path}: mission item {item.number}: params 5 to 7 are no place.")
+
+    def _refuse(self, where: str, expected: str, found: Any) -> NoReturn:
+        raise PlanError(f"{self.path}: mission {where}: {expected}, found {_shown(found)}.")
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:60] + "..."

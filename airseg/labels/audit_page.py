@@ -15,8 +15,8 @@ from typing import Any
 import cv2
 import jinja2
 import numpy as np
-import yaml
 
+from airseg import yaml_schema
 from airseg.classes import CLASSES
 from airseg.labels.audit import BACKGROUND, AuditReport, LabelEntry
 from airseg.labels.document import IGNORE
@@ -81,7 +81,7 @@ def _document(report: AuditReport, label_map: LabelMap | None) -> dict[str, Any]
     """Return the label map as plain data, `ignore` written as its first rule."""
     if label_map is None:
         return {"format": 1, "name": "my_map", "background": "ignore", "rules": []}
-    own = yaml.safe_load(label_map.text)
+    own = yaml_schema.load(label_map.text)
     kept = {k: own[k] for k in ("description", "source", "notes", "classes") if own.get(k)}
     rules = [
         r.model_dump(mode="json", by_alias=True, exclude_defaults=True) for r in label_map.rules

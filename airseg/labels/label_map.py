@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import yaml
 
+from airseg import yaml_schema
 from airseg.classes import IGNORE_INDEX
 from airseg.documents import load_document, parse_document
 from airseg.errors import LabelMapError
@@ -27,6 +27,7 @@ from airseg.labels.document import (
     check_classes,
 )
 from airseg.resources import find_resource
+from airseg.text_files import read_text
 
 __all__ = [
     "IGNORE",
@@ -155,7 +156,7 @@ def load_label_map(name: str | Path) -> LabelMap:
     """
     path = find_resource("label map", str(name), LabelMapError)
     own = load_document(path, LabelMapDocument, LabelMapError)
-    return _ready(own, path, path.read_text(encoding="utf-8"))
+    return _ready(own, path, read_text(path, LabelMapError))
 
 
 def parse_label_map(text: str, source: str) -> LabelMap:
@@ -234,4 +235,4 @@ def _joined_text(
         "splits": splits,
         "examples": own.examples,
     }
-    return yaml.safe_dump({"format": 1} | joined, sort_keys=False, allow_unicode=True)
+    return yaml_schema.dump({"format": 1} | joined)

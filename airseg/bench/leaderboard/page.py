@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from airseg import yaml_schema
 from airseg.bench.leaderboard.badges import Badge, badges
 from airseg.bench.leaderboard.comparison import comparison
 from airseg.bench.leaderboard.figures import paper_figures
@@ -123,9 +123,8 @@ def _row_context(result: Result, index: int, chosen: list[Column], mark: Badge) 
         "badge": mark,
         "color": color,
         "seeds": getattr(result, "seeds", []),
-        "recipe": yaml.safe_dump(
-            {k: v for k, v in result.recipe.items() if k not in ("variants", "description")},
-            sort_keys=False,
+        "recipe": yaml_schema.dump(
+            {k: v for k, v in result.recipe.items() if k not in ("variants", "description")}
         ),
     }
 

@@ -15,6 +15,7 @@ from airseg.bench.results.published import PublishedNumbers, PublishedRow
 from airseg.bench.results.result import Result, SpeedResult
 from airseg.bench.results.seeds import MeanResult
 from airseg.errors import RecipeError
+from airseg.text_files import decode_text
 
 BEGIN, END = "<!-- leaderboard:begin -->", "<!-- leaderboard:end -->"
 _NAN = float("nan")
@@ -199,7 +200,7 @@ def splice(path: Path, text: str) -> None:
         RecipeError: the file lacks a marker.
     """
     try:
-        content = path.read_text(encoding="utf-8")
+        content = decode_text(path.read_bytes())
     except OSError as cause:
         raise RecipeError(f"{path}: cannot be read ({cause.strerror}).") from None
     if BEGIN not in content or END not in content:

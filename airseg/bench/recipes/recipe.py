@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from airseg import yaml_schema
 from airseg.bench.recipes.recipe_parts import (
     DataRecipe,
     EvaluateRecipe,
@@ -287,8 +288,8 @@ def _parse_setting(option: str, text: str) -> tuple[str, Any]:
     if not equals or not key:
         raise RecipeError(f"{option} {text}: expected FIELD=VALUE, such as train.steps=100.")
     try:
-        return key, yaml.safe_load(value)
-    except (yaml.YAMLError, ValueError):
+        return key, yaml_schema.load(value)
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise RecipeError(f"{option} {text}: the value is not valid YAML.") from None
 
 

@@ -15,6 +15,7 @@ from airseg import __version__
 from airseg.bench.recipes.recipe import fingerprint_of as recipe_hash
 from airseg.documents import StrictModel
 from airseg.errors import RecipeError
+from airseg.text_files import decode_text
 
 FORMAT_VERSION = 1
 SPEED_ENDING = ".speed.json"
@@ -274,8 +275,8 @@ def load_result(path: Path) -> Result:
             that was run.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValueError) as cause:
+        data = json.loads(decode_text(path.read_bytes()))
+    except (OSError, ValueError, RecursionError) as cause:
         reason = getattr(cause, "strerror", None) or f"not JSON: {cause}"
         raise RecipeError(f"{path}: cannot read the result ({reason}).") from None
     version = data.get("format") if isinstance(data, dict) else None

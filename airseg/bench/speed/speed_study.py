@@ -26,6 +26,7 @@ from airseg.bench.speed.timing import time_stream
 from airseg.documents import StrictModel
 from airseg.errors import RecipeError
 from airseg.models.base import VideoSegmenter
+from airseg.text_files import decode_text
 
 LONGEST_WARM_UP_S = 10.0
 WORDS = ("mode", "precision", "BN", "layout", "to", "copies", "streams")
@@ -257,14 +258,14 @@ def load_study(path: Path) -> SpeedStudy:
         RecipeError: it cannot be read, or is none.
     """
     try:
-        return SpeedStudy.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        return SpeedStudy.model_validate(json.loads(decode_text(path.read_bytes())))
     except OSError as cause:
         raise RecipeError(f"{path}: cannot be read ({cause.strerror}).") from None
     except ValidationError as cause:
         first = cause.errors()[0]
         field = ".".join(str(p) for p in first["loc"])
         raise RecipeError(f"{path}: no speed study: {field}: {first['msg']}.") from None
-    except ValueError as cause:
+    except (ValueError, RecursionError) as cause:
         raise RecipeError(f"{path}: not JSON: {cause}.") from None
 
 

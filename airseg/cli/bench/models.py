@@ -20,14 +20,15 @@ def parse_options(texts: tuple[str, ...]) -> dict[str, Any]:
     """
     import yaml
 
+    from airseg import yaml_schema
     from airseg.errors import RecipeError
 
     options = {}
     for text in texts:
         name, equals, value = text.partition("=")
         try:
-            options[name.removeprefix("model.options.")] = yaml.safe_load(value)
-        except (yaml.YAMLError, ValueError):
+            options[name.removeprefix("model.options.")] = yaml_schema.load(value)
+        except (yaml.YAMLError, ValueError, RecursionError):
             equals = ""
         if not equals or not name:
             raise RecipeError(f"--set {text}: expected OPTION=VALUE, such as tca_depth=4.")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from airseg.errors import LabelMapError
+from airseg.text_files import decode_text
 
 
 @click.command("check")
@@ -57,7 +58,7 @@ def names_in(path: Path) -> list[str]:
     """Return mesh names of a text file, or of the object tables of recordings."""
     if path.is_file() and path.suffix.lower() not in (".h5", ".hdf5"):
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = decode_text(path.read_bytes()).splitlines()
         except UnicodeDecodeError:
             raise LabelMapError(
                 f"{path}: expected a text file with one mesh name a line, found other bytes."

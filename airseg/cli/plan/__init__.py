@@ -68,8 +68,11 @@ def draw(plans: tuple[str, ...], out: Path, world: str | None, seed: int) -> Non
 @command.command("import")
 @click.argument("mission", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The YAML to write.")
-def import_(mission: Path, out: Path) -> None:
+@click.option("--strict", is_flag=True, help="Refuse a mission that is not flown as a whole.")
+def import_(mission: Path, out: Path, strict: bool) -> None:
     """Make a flight plan of a QGroundControl MISSION (.plan).
+
+    What a plan cannot fly (curves of splines, circles, jumps, landing) is named and left out.
 
     \b
     Example:
@@ -80,7 +83,12 @@ def import_(mission: Path, out: Path) -> None:
 
     if out.exists():
         raise PlanError(f"{out}: is there already; name another --out, or remove it.")
-    plan = import_mission(mission)
+    imported = import_mission(mission)
+    plan = imported.plan
+    if strict and imported.left_out:
+        raise PlanError(f"{mission}: {'; '.join(imported.left_out)} (--strict).")
+    for note in imported.left_out:
+        click.echo(f"warning: {note}", err=True)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(plan_text(plan), encoding="utf-8")
     load_plan(str(out))

@@ -36,6 +36,7 @@ from airseg.dataset.packing.folder_sources import (
 )
 from airseg.errors import DatasetError
 from airseg.labels.label_map import SPLITS
+from airseg.text_files import decode_text
 
 PUBLICATION = Publication(
     "CamVid",
@@ -138,7 +139,7 @@ def _palette(root: Path) -> LabelPalette:
     """Read ``label_colors.txt``; black (Void) is id 0, the others count from 1."""
     path = root / _COLORS
     try:
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [line for line in decode_text(path.read_bytes()).splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as cause:
         raise DatasetError(
             f"{path}: says what the label colours mean and cannot be read ({cause}). Get it from "

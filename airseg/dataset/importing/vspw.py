@@ -17,6 +17,7 @@ from airseg.dataset.importing.found import Found, ImportOptions, Promise, Public
 from airseg.dataset.packing.folder_sources import FolderFacts, FolderSource, FrameFiles, NamedId
 from airseg.errors import DatasetError
 from airseg.labels.label_map import SPLITS, load_label_map
+from airseg.text_files import decode_text
 
 PUBLICATION = Publication(
     "VSPW",
@@ -90,7 +91,7 @@ def _video(folder: Path, split: str, objects: tuple[NamedId, ...]) -> FolderSour
 
 def _list(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").split() if path.is_file() else []
+        return decode_text(path.read_bytes()).split() if path.is_file() else []
     except (OSError, UnicodeDecodeError) as cause:
         raise DatasetError(f"{path}: cannot be read as a list of videos ({cause}).") from None
 
@@ -119,6 +120,6 @@ def _dictionary(path: Path) -> Mapping[str, int]:
     if not path.is_file():
         return {}
     try:
-        return {str(k): int(v) for k, v in json.loads(path.read_text(encoding="utf-8")).items()}
+        return {str(k): int(v) for k, v in json.loads(decode_text(path.read_bytes())).items()}
     except (OSError, ValueError, TypeError, AttributeError) as cause:
         raise DatasetError(f"{path}: expected JSON of a number by name ({cause}).") from None

@@ -26,6 +26,7 @@ from airseg.dataset.packing.folder_sources import (
 )
 from airseg.errors import DatasetError
 from airseg.recording.flying.mesh_ids import read_palette
+from airseg.text_files import decode_text
 
 _IMAGE_FOLDERS = ("images", "image", "rgb", "frames", "imgs")
 _LABEL_FOLDERS = ("labels", "label", "seg", "masks", "mask", "annotations")
@@ -81,7 +82,7 @@ def load_palette(path: Path) -> LabelPalette:
     if path.suffix != ".json":
         return LabelPalette(read_palette(path).colors)
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))["object_table"]
+        table = json.loads(decode_text(path.read_bytes()))["object_table"]
         objects = tuple(NamedId(int(g["id"]), str(g["group"]), tuple(g["meshes"])) for g in table)
         red_green_blue = {int(g["id"]): tuple(int(v) for v in g["color"]) for g in table}
         if wrong := [n for n, rgb in red_green_blue.items() if not _is_drawn(n, rgb)]:
@@ -156,7 +157,9 @@ def _tartan_poses(path: Path, frames: int) -> np.ndarray | None:
     if not path.is_file():
         return None
     try:
-        rows = np.array([line.split() for line in path.read_text().splitlines()], np.float64)
+        rows = np.array(
+            [line.split() for line in decode_text(path.read_bytes()).splitlines()], np.float64
+        )
     except (ValueError, UnicodeDecodeError):
         rows = np.zeros(0)
     if rows.shape != (frames, 7):
@@ -170,7 +173,7 @@ def _tartan_poses(path: Path, frames: int) -> np.ndarray | None:
 def _airsim(folder: Path, root: Path, palette: LabelPalette | None) -> FolderSource:
     log = folder / _AIRSIM_LOG
     try:
-        lines = [line.split("\t") for line in log.read_text(encoding="utf-8").splitlines() if line]
+        lines = [line.split("\t") for line in decode_text(log.read_bytes()).splitlines() if line]
     except (OSError, UnicodeDecodeError) as cause:
         raise DatasetError(f"{log}: cannot be read as text ({cause}).") from None
     header = [column.strip() for column in lines[0]] if lines else []

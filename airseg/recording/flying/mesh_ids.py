@@ -19,6 +19,7 @@ import numpy as np
 
 from airseg.errors import SimulatorError
 from airseg.recording.stored.storage import ObjectGroup
+from airseg.text_files import decode_text
 
 _MAX_ID = 255
 _POLLS = 25
@@ -191,7 +192,7 @@ def read_palette(path: Path) -> Palette:
     """
     colors: dict[int, tuple[int, int, int]] = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = decode_text(path.read_bytes()).splitlines()
     except (OSError, UnicodeDecodeError) as cause:
         reason = getattr(cause, "strerror", None) or "not text"
         raise SimulatorError(f"{path}: cannot read the palette ({reason}).") from None

@@ -252,7 +252,7 @@ def read_info(folder: Path) -> RecordingInfo:
     """Read `recording.json` of a folder."""
     path = folder / "recording.json"
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as cause:
         reason = getattr(cause, "strerror", None) or "not text"
         raise RecordingError(f"{folder}: not a recording: {path.name}: {reason}.") from None

@@ -1,0 +1,122 @@
+"""YAML values are those of version 1.2's core schema, and what is written reads back the same."""
+
+import pytest
+import yaml
+from command_line import run, said
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airseg import yaml_schema
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        # The examples of YAML 1.2.2, chapters 10.2 and 10.3.
+        ("[null, Null, ~, true, True, FALSE]", [None, None, None, True, True, False]),
+        ("[0, 0o7, 0x3A, -19, +12]", [0, 7, 58, -19, 12]),
+        ("[0., -0.0, .5, +12e03, -2E+05, 1e3]", [0.0, -0.0, 0.5, 12000.0, -2e5, 1000.0]),
+        ("[.inf, -.Inf, +.INF]", [float("inf"), -float("inf"), float("inf")]),
+        # What version 1.1 takes for something else is text.
+        ("[no, No, on, off, y, N, YES]", ["no", "No", "on", "off", "y", "N", "YES"]),
+        ("[12:30, 1:30:00, 0b101, 1_000]", ["12:30", "1:30:00", "0b101", "1_000"]),
+        ("[2024-06-21, 2024-06-21 15:00:00]", ["2024-06-21", "2024-06-21 15:00:00"]),
+        ("{=: 1, no: 2}", {"=": 1, "no": 2}),
+        ("a: &x {b: 1}\nc: {<<: *x, d: 2}", {"a": {"b": 1}, "c": {"b": 1, "d": 2}}),
+        ("\ufeffa: 1", {"a": 1}),
+    ],
+)
+def test_values_are_those_of_version_1_2(text, value):
+    assert yaml_schema.load(text) == value
+
+
+@pytest.mark.parametrize("number", ["010", "007", "-01", "+00", "08", "0123456789"])
+def test_numbers_that_begin_with_a_zero_are_refused_with_their_line(number):
+    with pytest.raises(yaml.MarkedYAMLError, match="begins with a zero") as caught:
+        yaml_schema.load(f"a: 1\nb: [2, {number}]")
+    assert caught.value.problem_mark.line == 1
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(VALUES)
+def test_what_is_written_reads_back_the_same(value):
+    assert yaml_schema.load(yaml_schema.dump({"value": value})) == {"value": value}
+
+
+@pytest.mark.parametrize("text", ["1e3", "08", "0o7", "no", "12:30", "2024-06-21", "~", "=", ".5"])
+def test_texts_that_look_like_something_else_are_written_in_quotes(text):
+    written = yaml_schema.dump([text])
+    assert yaml_schema.load(written) == [text]
+    assert yaml.safe_load(written) == [text]  # and an older reader sees the same
+
+
+def bomb(levels=9, each=9):
+    lines = ["a0: &a0 [x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * each)}]" for n in range(1, levels + 1)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [bomb(), bomb(40, 2), "a: &a [*a]", "a: &a {b: *a}", "[" * 20_000, "a: " + "9" * 5000],
+    ids=["aliases", "doubled", "list of itself", "map of itself", "deep", "long number"],
+)
+@pytest.mark.parametrize("command", ["plan", "labels"])
+def test_bombs_are_one_line(tmp_path, capsys, text, command):
+    path = tmp_path / "bomb.yaml"
+    path.write_text(text)
+    code, _, err = run(capsys, command, "check", path)
+    assert code == 2
+    assert "bomb.yaml" in said(err)
+    assert "not valid YAML" in said(err)
+
+
+PLAN = "description: x\nstart: {position: [0, 0, -3]}\nwaypoints:\n  - {position: [20, 0, -3]}\n"
+
+
+@pytest.mark.parametrize(
+    "line", ["time_of_day: 2024-06-21 15:00:00", "depth: no", "speed_mps: 1e1", "laps: 0x2"]
+)
+def test_plans_say_what_people_mean(tmp_path, capsys, line):
+    path = tmp_path / "p.yaml"
+    path.write_text(PLAN + line + "\n")
+    assert run(capsys, "plan", "check", path)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("speed_mps: 010", "p.yaml:5: not valid YAML: the number 010 begins with a zero"),
+        ("duration_s: 12:30", "p.yaml:5: duration_s: "),
+        ("time_of_day: 2024-06-21", "p.yaml:5: time_of_day: '2024-06-21' is not a time like"),
+        ("laps: 1_0.5", "p.yaml:5: laps: "),
+    ],
+)
+def test_what_they_may_not_mean_is_told_with_its_line(tmp_path, capsys, line, told):
+    path = tmp_path / "p.yaml"
+    path.write_text(PLAN + line + "\n")
+    code, _, err = run(capsys, "plan", "check", path)
+    assert code == 2
+    assert told in said(err)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_documents_may_begin_with_a_byte_order_mark(tmp_path, capsys, encoding):
+    path = tmp_path / "p.yaml"
+    mark = b"\xff\xfe" if encoding == "utf-16-le" else b""
+    path.write_bytes(mark + PLAN.replace("\n", "\r\n").encode(encoding))
+    assert run(capsys, "plan", "check", path)[0] == 0
+
+
+def test_a_label_map_s_ids_are_decimal(tmp_path, capsys):
+    path = tmp_path / "m.yaml"
+    path.write_text("format: 1\nname: m\nrules:\n  - {class: house, ids: 010}\n")
+    code, _, err = run(capsys, "labels", "check", path)
+    assert code == 2
+    assert "m.yaml:4: not valid YAML: the number 010" in said(err)
