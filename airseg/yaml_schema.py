@@ -13,8 +13,7 @@ from typing import Any
 import yaml
 
 _NULL, _BOOL, _INT, _FLOAT = (f"tag:yaml.org,2002:{n}" for n in ("null", "bool", "int", "float"))
-_MOST_CHARACTERS = 4_000_000
-_MOST_VALUES = 500_000
+_MOST_CHARACTERS, _MOST_VALUES, _DEEPEST = 2_000_000, 500_000, 64
 _CORE_SCHEMA = (
     (_NULL, r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     (_BOOL, r"true|True|TRUE|false|False|FALSE", list("tTfF")),
@@ -30,8 +29,8 @@ _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
 _MERGE = ("tag:yaml.org,2002:merge", re.compile("<<"))
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML's reader with the values of version 1.2."""
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """PyYAML's reader, ten times as fast where it has libyaml, with the values of version 1.2."""
 
     yaml_implicit_resolvers: dict[str, Any] = {"<": [_MERGE]}
 
@@ -75,6 +74,7 @@ def compose(text: str) -> tuple[yaml.Node | None, Any]:
     """
     if len(text) > _MOST_CHARACTERS:
         raise yaml.YAMLError(f"{len(text):,} characters are more than airseg reads")
+    _refuse_deep(text)
     loader = _Loader(text)
     try:
         root = loader.get_single_node()
@@ -93,6 +93,18 @@ def load(text: str) -> Any:
 def dump(data: Any, **options: Any) -> str:
     """Return data as YAML whose values are the same in either version of YAML."""
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, **options)
+
+
+def _refuse_deep(text: str) -> None:
+    """Refuse what is nested so deeply that composing it would overflow the stack."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise yaml.MarkedYAMLError(
+                problem=f"nested more than {_DEEPEST} levels deep", problem_mark=event.start_mark
+            )
 
 
 def _check(node: yaml.Node, sizes: dict[int, int]) -> int:

@@ -10,7 +10,7 @@ from airseg.dataset.editing.combining import Combined, CombineOptions, Taken, co
 from airseg.dataset.format.attributes import Attributes
 from airseg.dataset.format.files import open_hdf5
 from airseg.dataset.format.schema import CODEC_ATTRIBUTE, CODECS, SEQUENCES_GROUP
-from airseg.dataset.packing.preparation import check_labels
+from airseg.dataset.packing.preparation import check_labels, check_rows
 from airseg.dataset.packing.source import SequenceSource
 from airseg.dataset.packing.sources import open_sources, refuse_suspect_frames
 from airseg.dataset.packing.splits import parse_split_options
@@ -113,6 +113,8 @@ def _pack(
     progress: Progress | None,
 ) -> None:
     """Pack new sequences as those of the dataset are packed."""
+    for source in sources:
+        check_rows(source)
     items = [PackItem(s, splits[s.name], resolve(label_map, s.object_table)) for s in sources]
     first = dataset.sequence(dataset.sequences[0])
     with open_hdf5(dataset.path) as file:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
 
@@ -19,8 +22,10 @@ from PIL import Image, UnidentifiedImageError
 
 from airseg.errors import DatasetError
 
-_PNG_COLOR_TYPE = 25
-_PNG_PALETTE = 3
+_PNG_BIT_DEPTH, _PNG_COLOR_TYPE = 24, 25
+_PNG_GREY, _PNG_PALETTE = 0, 3
+_SPACE = rb"(?:\s|#[^\n]*\n)+"
+_NETPBM = re.compile(rb"P([1-6])" + _SPACE + rb"\d+" + _SPACE + rb"\d+" + _SPACE + rb"(\d*)")
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _NPY_MAGIC = b"\x93NUMPY"
 
@@ -39,8 +44,15 @@ def read_color(path: Path) -> np.ndarray:
     return np.ascontiguousarray(image[..., 2::-1])
 
 
-def read_labels(path: Path) -> np.ndarray:
+def read_labels(path: Path, *, as_colors: bool = False) -> np.ndarray:
     """Return a label image: (H, W) uint8 ids, or (H, W, 3) uint8 RGB where labels are colours.
+
+    Of a palette PNG the indices are the ids, whatever the palette shows them as. A palette of greys
+    is what tools such as optipng make of a grey image, whose ids are the greys: it is refused.
+
+    Args:
+        path: a NumPy file or an image.
+        as_colors: return the colours of a palette PNG, where labels are known to be colours.
 
     Raises:
         DatasetError: missing, damaged, ids beyond 255, see-through pixels, or no image at all.
@@ -48,12 +60,19 @@ def read_labels(path: Path) -> np.ndarray:
     if path.suffix.lower() == ".npy":
         return _as_ids(_load_npy(path), path)
     data = _bytes(path)
-    if data.startswith(_PNG_MAGIC) and data[_PNG_COLOR_TYPE:][:1] == bytes([_PNG_PALETTE]):
+    header = image_header(data)
+    if header.has_palette:
         _check_png(data, path)
-        return _palette_indices(data, path)
+        if as_colors:
+            return _palette_colors(data, path)
+        indices = _palette_indices(data, path)
+        _refuse_grey_palette(header.palette, indices, path)
+        return indices
+    _refuse_scaled(data, path)
     image = _decode(data, path)
     if image.ndim == 2:
-        return _as_ids(image, path)
+        # Decoders stretch samples of 1, 2 and 4 bits to 0 to 255.
+        return _as_ids(image // header.stretch if header.stretch > 1 else image, path)
     if image.dtype != np.uint8:
         raise DatasetError(
             f"{path}: expected 8-bit label colours, found {_describe(image)}. Save them as 8-bit."
@@ -73,11 +92,19 @@ def read_labels(path: Path) -> np.ndarray:
 def read_depth(path: Path) -> np.ndarray:
     """Return depth of a NumPy file or a PFM of AirSim's: (H, W) float16, metres.
 
-    AirSim writes PFM files from the top row down, against the format's rule.
+    Raises:
+        DatasetError: missing, damaged, no floats, or some of them no numbers.
     """
-    depth = _load_npy(path) if path.suffix == ".npy" else _decode(_bytes(path), path)[::-1]
+    is_array = path.suffix.lower() == ".npy"
+    depth = _load_npy(path) if is_array else _decode(_bytes(path), path)
     if depth.ndim != 2 or depth.dtype.kind != "f":
         raise DatasetError(f"{path}: expected (H, W) floats of depth, found {_describe(depth)}.")
+    if path.suffix.lower() == ".pfm":
+        # AirSim stores rows from the top, against the format; OpenCV turns them over.
+        depth = depth[::-1]
+    if not np.isfinite(depth).all():
+        count = int((~np.isfinite(depth)).sum())
+        raise DatasetError(f"{path}: {count:,} pixels of depth are no numbers (NaN or infinite).")
     return np.clip(depth, 0, np.finfo(np.float16).max).astype(np.float16)
 
 
@@ -168,11 +195,80 @@ def _parse_npy(data: bytes) -> np.ndarray:
     return values.reshape(shape, order="F" if is_fortran else "C").copy(order="C")
 
 
+@dataclass(frozen=True)
+class ImageHeader:
+    """What the beginning of an image file says of its values.
+
+    Attributes:
+        has_palette: whether it is a palette PNG; palette: (N, 3) uint8 RGB, empty for others.
+        stretch: what decoders multiply samples of fewer than 8 bits with; 1 for others.
+    """
+
+    has_palette: bool
+    palette: np.ndarray
+    stretch: int
+
+
+def image_header(data: bytes) -> ImageHeader:
+    """Return what a file's first bytes say: its palette lies before its pixels."""
+    nothing = np.zeros((0, 3), np.uint8)
+    if not data.startswith(_PNG_MAGIC) or len(data) <= _PNG_COLOR_TYPE:
+        return ImageHeader(False, nothing, 1)
+    bits, kind = data[_PNG_BIT_DEPTH], data[_PNG_COLOR_TYPE]
+    if kind == _PNG_PALETTE:
+        start = data.find(b"PLTE")
+        length = int.from_bytes(data[start - 4 : start], "big") if start > 0 else 0
+        colors = data[start + 4 :][: min(length, 768) // 3 * 3]
+        return ImageHeader(True, np.frombuffer(colors, np.uint8).reshape(-1, 3), 1)
+    is_narrow = kind == _PNG_GREY and bits in (1, 2, 4)
+    return ImageHeader(False, nothing, 255 // (2**bits - 1) if is_narrow else 1)
+
+
+def _refuse_grey_palette(palette: np.ndarray, indices: np.ndarray, path: Path) -> None:
+    """Refuse indices whose palette shows them as other greys, which are the ids most likely."""
+    is_grey = len(palette) and (palette == palette[:, :1]).all()
+    used = np.unique(indices)
+    if not is_grey or used[-1] >= len(palette):
+        return
+    greys = palette[used, 0]
+    # Where everything is shown as one grey the palette says nothing.
+    if (greys == used).all() or (len(used) > 1 and len(set(greys.tolist())) == 1):
+        return
+    first = int(np.flatnonzero(greys != used)[0])
+    raise DatasetError(
+        f"{path}: is a palette PNG of greys, in which index {used[first]} is shown as grey "
+        f"{greys[first]}: a tool such as optipng has renumbered the ids. Save it as an 8-bit grey "
+        "PNG again."
+    )
+
+
+def _refuse_scaled(data: bytes, path: Path) -> None:
+    """Refuse a Netpbm image whose values a decoder would stretch or turn over."""
+    match = _NETPBM.match(data)
+    if match and (match[1] in b"14" or match[2] not in (b"255", b"65535")):
+        raise DatasetError(
+            f"{path}: is a Netpbm image whose values do not run to 255 or 65535, so decoders "
+            "change them. Save the labels as 8-bit PNG."
+        )
+
+
+def _palette_colors(data: bytes, path: Path) -> np.ndarray:
+    """Return the colours that a palette PNG shows: (H, W, 3) uint8."""
+    with _pillow_image(data, path) as image:
+        return np.asarray(image.convert("RGB"), np.uint8).copy()
+
+
 def _palette_indices(data: bytes, path: Path) -> np.ndarray:
     """Return the indices of a palette PNG, which OpenCV would turn into colours."""
+    with _pillow_image(data, path) as image:
+        return np.asarray(image, np.uint8).copy()
+
+
+@contextmanager
+def _pillow_image(data: bytes, path: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(io.BytesIO(data)) as image:
-            return np.asarray(image, np.uint8).copy()
+            yield image
     except Image.DecompressionBombError as cause:
         raise DatasetError(f"{path}: is larger than airseg reads ({cause}).") from None
     except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as cause:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from airseg.dataset.importing import camvid, cityscapes, vspw
 from airseg.dataset.importing.found import Found, ImportOptions, Promise, Publication, counted
+from airseg.dataset.packing.airsim_recorder import listed_images
 from airseg.dataset.packing.folder_layouts import LAYOUTS as FOLDER_LAYOUTS
 from airseg.dataset.packing.folder_layouts import find_folder_sources, load_palette
 from airseg.dataset.packing.folder_sources import FolderSource
@@ -55,12 +56,10 @@ def _promises(layout: str, sources: Sequence[FolderSource]) -> list[Promise]:
     if layout != "airsim":
         return []
     promises = []
-    for source in sources:
-        images = Path(source.location) / "images"
-        rows = (images.parent / "airsim_rec.txt").read_text(encoding="utf-8").splitlines()[1:]
-        listed = {name for row in rows for name in row.split("\t")[-1].strip().split(";") if name}
-        there = sum((images / name).is_file() for name in listed)
-        what = f"{source.name}: images named in airsim_rec.txt"
+    for folder in sorted({Path(source.location) for source in sources}):
+        listed = listed_images(folder)
+        there = sum(image.is_file() for image in listed)
+        what = f"{folder.resolve().name}: images named in airsim_rec.txt"
         promises.append(Promise(what, counted(len(listed)), counted(there)))
     return promises
 

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from airseg.dataset.format.attributes import check_sequence_name
 from airseg.dataset.importing.found import Found, ImportOptions, Promise, Publication, counted
 from airseg.dataset.packing.folder_sources import FolderFacts, FolderSource, FrameFiles, NamedId
+from airseg.dataset.packing.frame_names import by_stem, frame_times
 from airseg.errors import DatasetError
 from airseg.labels.label_map import SPLITS, load_label_map
 from airseg.text_files import decode_text
@@ -28,6 +30,7 @@ PUBLICATION = Publication(
 _RATE_HZ = 15.0
 _VIDEOS = {"train": 2806, "val": 343, "test": 387}
 _FRAMES = 251_633
+_PICTURES = (".jpg", ".jpeg", ".png")
 _DICTIONARY = "label_num_dic_final.json"
 _OTHERS = "others"
 
@@ -67,22 +70,28 @@ def find_vspw(root: Path, options: ImportOptions) -> Found:
 
 
 def _video(folder: Path, split: str, objects: tuple[NamedId, ...]) -> FolderSource:
-    masks = {path.stem: path for path in (folder / "mask").glob("*.png")}
-    pictures = sorted(p for p in (folder / "origin").iterdir() if p.suffix in (".jpg", ".png"))
-    strange = sorted(masks.keys() - {path.stem for path in pictures})
+    masks = by_stem(p for p in (folder / "mask").iterdir() if p.suffix.lower() == ".png")
+    pictures = by_stem(p for p in (folder / "origin").iterdir() if p.suffix.lower() in _PICTURES)
+    strange = sorted(masks.keys() - pictures.keys())
     if strange:
         raise DatasetError(f"{masks[strange[0]]}: has no picture in {folder / 'origin'}.")
     if not masks:
         raise DatasetError(f"{folder / 'mask'}: has no masks (PNG).")
-    frames = [FrameFiles(path, masks.get(path.stem)) for path in pictures]
+    files = list(pictures.values())
+    frames = [FrameFiles(path, masks.get(path.stem)) for path in files]
     without = len(frames) - len(masks)
+    times_ns, warnings = frame_times(files, files, _RATE_HZ)
+    if times_ns is None:
+        times_ns = np.array([round(i * 1e9 / _RATE_HZ) for i in range(len(frames))], np.int64)
+    if without:
+        warnings.append(f"{without} frames have no mask and are context")
     facts = FolderFacts(
         folder.name,
         str(folder),
         "vspw",
-        timestamps_ns=np.array([round(i * 1e9 / _RATE_HZ) for i in range(len(frames))], np.int64),
+        timestamps_ns=times_ns,
         details={"rate_hz": _RATE_HZ, "origin": PUBLICATION.origin("vspw")},
-        warnings=(f"{without} frames have no mask and are context",) if without else (),
+        warnings=tuple(warnings),
         split=split,
         objects=objects,
     )
@@ -91,9 +100,13 @@ def _video(folder: Path, split: str, objects: tuple[NamedId, ...]) -> FolderSour
 
 def _list(path: Path) -> list[str]:
     try:
-        return decode_text(path.read_bytes()).split() if path.is_file() else []
+        lines = decode_text(path.read_bytes()).split("\n") if path.is_file() else []
     except (OSError, UnicodeDecodeError) as cause:
         raise DatasetError(f"{path}: cannot be read as a list of videos ({cause}).") from None
+    videos = [line.strip() for line in lines if line.strip()]
+    for video in videos:
+        check_sequence_name(video, path)
+    return videos
 
 
 def _objects(path: Path) -> tuple[NamedId, ...]:

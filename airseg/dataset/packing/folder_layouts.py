@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from airseg.dataset.packing.airsim_recorder import AIRSIM_LOG, airsim_sequences
 from airseg.dataset.packing.folder_sources import (
     FolderFacts,
     FolderSource,
@@ -24,6 +25,7 @@ from airseg.dataset.packing.folder_sources import (
     LabelPalette,
     NamedId,
 )
+from airseg.dataset.packing.frame_names import by_stem, frame_times, in_order
 from airseg.errors import DatasetError
 from airseg.recording.flying.mesh_ids import read_palette
 from airseg.text_files import decode_text
@@ -33,11 +35,8 @@ _LABEL_FOLDERS = ("labels", "label", "seg", "masks", "mask", "annotations")
 _IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".ppm", ".bmp", ".webp"}
 _LABEL_SUFFIXES = {".png", ".npy", ".ppm", ".bmp"}
 _DEEPEST = 4
+_RATE_HZ = 25.0
 _TARTAN_LABEL = re.compile(r"(\d+)_left_seg\.npy")
-_AIRSIM_LOG = "airsim_rec.txt"
-_AIRSIM_IMAGE = re.compile(r"img_(.*)_(\d+)_(?:([A-Za-z]\w*)_)?(\d+)\.(png|ppm|pfm)")
-_AIRSIM_POSE = ("POS_X", "POS_Y", "POS_Z", "Q_W", "Q_X", "Q_Y", "Q_Z")
-_COLOR, _DEPTH, _SEGMENTATION = 0, 1, 5
 
 LAYOUTS = {
     "tartanair": "TartanAir v1 sequences (image_left, seg_left, pose_left.txt)",
@@ -62,9 +61,9 @@ def find_folder_sources(
     """
     sources = []
     for folder in _folders(path):
-        if (folder / _AIRSIM_LOG).is_file():
+        if (folder / AIRSIM_LOG).is_file():
             if layout in (None, "airsim"):
-                sources.append(_airsim(folder, path, palette))
+                sources += airsim_sequences(folder, _name(folder, path), palette)
         elif tartan := _tartan_labels(folder):
             if layout in (None, "tartanair"):
                 sources.append(_tartan(folder, path, tartan, palette))
@@ -104,7 +103,7 @@ def _folders(path: Path, depth: int = 0) -> Iterator[Path]:
     if not path.is_dir():
         return
     yield path
-    if depth < _DEEPEST and not (path / _AIRSIM_LOG).is_file():
+    if depth < _DEEPEST and not (path / AIRSIM_LOG).is_file():
         for child in sorted(p for p in path.iterdir() if p.is_dir()):
             yield from _folders(child, depth + 1)
 
@@ -119,7 +118,7 @@ def _tartan_labels(folder: Path) -> list[Path]:
     """Return the label files of a TartanAir sequence, or none."""
     for place in (folder / "seg_left", folder):
         if place.is_dir():
-            found = sorted(p for p in place.iterdir() if _TARTAN_LABEL.fullmatch(p.name))
+            found = in_order(p for p in place.iterdir() if _TARTAN_LABEL.fullmatch(p.name))
             # Below seg_left itself the same files are seen again, without their pictures.
             if found and not (place == folder and folder.name == "seg_left"):
                 return found
@@ -139,6 +138,9 @@ def _tartan(
             raise DatasetError(f"{label}: has no picture: expected {image}.")
         frames.append(FrameFiles(image, label, depth if depth.is_file() else None))
     poses = _tartan_poses(folder / "pose_left.txt", len(frames))
+    times_ns, warnings = frame_times(labels, labels, _RATE_HZ)
+    if poses is None:
+        warnings.append("has no pose_left.txt; poses are unknown (NaN)")
     above = folder.resolve().parent
     environment = above.parent.name if above.name.lower() in ("easy", "hard") else above.name
     facts = FolderFacts(
@@ -146,8 +148,9 @@ def _tartan(
         str(folder),
         environment,
         poses,
+        times_ns,
         details={"camera": {"fov_deg": 90.0}},
-        warnings=() if poses is not None else ("has no pose_left.txt; poses are unknown (NaN)",),
+        warnings=tuple(warnings),
     )
     return FolderSource(facts, frames, palette)
 
@@ -167,62 +170,9 @@ def _tartan_poses(path: Path, frames: int) -> np.ndarray | None:
             f"{path}: expected {frames} lines of 7 numbers (tx ty tz qx qy qz qw), one for each "
             f"label file, found {'something else' if rows.ndim != 2 else rows.shape}."
         )
+    if wrong := np.flatnonzero(~np.isfinite(rows).all(1)).tolist():
+        raise DatasetError(f"{path}:{wrong[0] + 1}: the pose is no number. Export it again.")
     return rows[:, [0, 1, 2, 6, 3, 4, 5]]
-
-
-def _airsim(folder: Path, root: Path, palette: LabelPalette | None) -> FolderSource:
-    log = folder / _AIRSIM_LOG
-    try:
-        lines = [line.split("\t") for line in decode_text(log.read_bytes()).splitlines() if line]
-    except (OSError, UnicodeDecodeError) as cause:
-        raise DatasetError(f"{log}: cannot be read as text ({cause}).") from None
-    header = [column.strip() for column in lines[0]] if lines else []
-    missing = [c for c in ("TimeStamp", "ImageFile", *_AIRSIM_POSE) if c not in header]
-    if missing:
-        raise DatasetError(f"{log}:1: the columns {', '.join(missing)} are missing.")
-    frames, times_ns, poses = [], [], []
-    for number, line in enumerate(lines[1:], 2):
-        row = dict(zip(header, (value.strip() for value in line), strict=False))
-        try:
-            times_ns.append(np.int64(int(row["TimeStamp"]) * 1_000_000))
-            poses.append([float(row[column]) for column in _AIRSIM_POSE])
-            frames.append(_airsim_files(folder / "images", row["ImageFile"]))
-        except (ValueError, KeyError, OverflowError) as cause:
-            raise DatasetError(
-                f"{log}:{number}: damaged line ({cause}). Cut it and what follows."
-            ) from None
-        except DatasetError as cause:
-            raise DatasetError(f"{log}:{number}: {cause}") from None
-    if not frames:
-        raise DatasetError(f"{log}: has no frames.")
-    facts = FolderFacts(
-        _name(folder, root),
-        str(folder),
-        "airsim",
-        np.array(poses, np.float64),
-        np.array(times_ns, np.int64),
-        warnings=("AirSim's recorder stores the vehicle's pose, not the camera's",),
-    )
-    return FolderSource(facts, frames, palette)
-
-
-def _airsim_files(images: Path, listed: str) -> FrameFiles:
-    """Return the files of one row, all of the first camera that has colour and segmentation."""
-    by_camera: dict[str, dict[int, Path]] = {}
-    for name in filter(None, listed.split(";")):
-        match = _AIRSIM_IMAGE.fullmatch(name)
-        if not match:
-            raise DatasetError(
-                f"'{name}' is no image name of AirSim's recorder, such as img_Drone_0_5_1.png."
-            )
-        by_camera.setdefault(match[1], {})[int(match[2])] = images / name
-    for found in by_camera.values():
-        if _COLOR in found and _SEGMENTATION in found:
-            return FrameFiles(found[_COLOR], found[_SEGMENTATION], found.get(_DEPTH))
-    raise DatasetError(
-        "no camera has both colour (type 0) and segmentation (type 5). Ask for both in the "
-        "Recording section of settings.json."
-    )
 
 
 def _plain_pair(folder: Path) -> tuple[Path, Path] | None:
@@ -238,21 +188,33 @@ def _plain_pair(folder: Path) -> tuple[Path, Path] | None:
 def _plain(
     folder: Path, root: Path, images: Path, labels: Path, palette: LabelPalette | None
 ) -> FolderSource:
-    pictures = {p.stem: p for p in sorted(images.iterdir()) if p.suffix.lower() in _IMAGE_SUFFIXES}
-    frames = []
+    pictures = by_stem(p for p in images.iterdir() if p.suffix.lower() in _IMAGE_SUFFIXES)
+    labelled: dict[Path, Path] = {}
     for label in sorted(p for p in labels.iterdir() if p.suffix.lower() in _LABEL_SUFFIXES):
         stem = re.sub(r"_(seg|label|labels|mask|L)$", "", label.stem)
         picture = pictures.get(label.stem) or pictures.get(stem)
         if picture is None:
             raise DatasetError(f"{label}: has no picture '{stem}' in {images}.")
-        frames.append(FrameFiles(picture, label))
-    if not frames:
+        if picture in labelled:
+            raise DatasetError(
+                f"{label}: are labels of {picture.name}, and so are {labelled[picture].name} "
+                "beside them. Keep one of the two."
+            )
+        labelled[picture] = label
+    if not labelled:
         raise DatasetError(f"{labels}: has no label images (PNG or .npy).")
+    frames = [FrameFiles(p, labelled[p]) for p in pictures.values() if p in labelled]
     unlabelled = len(pictures) - len(frames)
     warnings = ["poses are unknown (NaN)"]
     if unlabelled > 0:
         warnings.append(f"{unlabelled} pictures have no labels and are left out")
+    shown = [p for p in pictures.values() if p in labelled]
+    times_ns, notes = frame_times(shown, pictures.values(), _RATE_HZ)
     facts = FolderFacts(
-        _name(folder, root), str(folder), folder.resolve().name, warnings=tuple(warnings)
+        _name(folder, root),
+        str(folder),
+        folder.resolve().name,
+        timestamps_ns=times_ns,
+        warnings=(*warnings, *notes),
     )
     return FolderSource(facts, frames, palette)

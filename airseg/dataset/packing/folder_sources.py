@@ -19,6 +19,7 @@ from PIL import Image, UnidentifiedImageError
 from airseg.dataset.format.label_images import (
     color_table,
     decode_colors,
+    image_header,
     pack_colors,
     read_color,
     read_depth,
@@ -29,6 +30,7 @@ from airseg.errors import DatasetError
 from airseg.labels.document import hex_color
 
 _MOST_COLORS = 255
+_HEADER_BYTES = 4096
 _STORED_BYTES_PER_PIXEL = 2
 
 
@@ -115,9 +117,16 @@ class FolderSource:
         labelled = [frame for frame in self._frames if frame.labels is not None]
         # The size is that of the labels' picture: context may come from another file.
         self.height, self.width = _size_of((labelled or self._frames)[0].rgb)
-        self.has_depth = all(frame.depth is not None for frame in self._frames)
+        with_depth = sum(frame.depth is not None for frame in self._frames)
+        self.has_depth = with_depth == self.length
         self.details = facts.details
-        self.warnings = [f"{facts.name}: {warning}" for warning in facts.warnings]
+        warnings = list(facts.warnings)
+        if 0 < with_depth < self.length:
+            lacking = self.length - with_depth
+            warnings.append(f"{lacking} of {self.length} frames have no depth, so none is packed")
+        if palette is None:
+            warnings += _look_at_headers([f.labels for f in labelled if f.labels])
+        self.warnings = [f"{facts.name}: {warning}" for warning in warnings]
         self.poses = facts.poses
         self.timestamps_ns = facts.timestamps_ns
         self.labelled: np.ndarray | None = None
@@ -161,7 +170,7 @@ class FolderSource:
         path = self._frames[index].labels
         if path is None:
             return np.zeros((self.height, self.width), np.uint8)
-        labels = read_labels(path)
+        labels = self._read_labels(path)
         if labels.shape[:2] != (self.height, self.width):
             raise DatasetError(
                 f"{path}: labels are {labels.shape[1]}x{labels.shape[0]}, but the frames of "
@@ -191,7 +200,11 @@ class FolderSource:
     @cached_property
     def _has_colors(self) -> bool:
         first = next((f.labels for f in self._frames if f.labels), None)
-        return first is not None and read_labels(first).ndim == 3
+        return first is not None and self._read_labels(first).ndim == 3
+
+    def _read_labels(self, path: Path) -> np.ndarray:
+        """Return ids or colours; where a palette says what colours mean, labels are colours."""
+        return read_labels(path, as_colors=self._palette is not None)
 
     @cached_property
     def _table(self) -> np.ndarray:
@@ -204,13 +217,51 @@ class FolderSource:
         for files in self._frames:
             if files.labels is None:
                 continue
-            seen.update(np.unique(pack_colors(read_labels(files.labels))).tolist())
+            seen.update(np.unique(pack_colors(self._read_labels(files.labels))).tolist())
             if len(seen) > _MOST_COLORS:
                 raise DatasetError(
                     f"{files.labels}: {self.name} has more than {_MOST_COLORS} label colours by "
                     "here. These are photographs, smoothed or lossy labels, or instances."
                 )
         return {n: (c >> 16, (c >> 8) & 255, c & 255) for n, c in enumerate(sorted(seen), 1)}
+
+
+def _look_at_headers(labels: Sequence[Path]) -> list[str]:
+    """Return what a person should know of the ways in which label PNGs store their ids.
+
+    Raises:
+        DatasetError: an index is shown in other colours from file to file.
+    """
+    warnings: list[str] = []
+    shown: dict[int, tuple[tuple[int, int, int], Path]] = {}
+    for path in labels:
+        if path.suffix.lower() != ".png":
+            continue
+        header = image_header(_first_bytes(path))
+        if header.stretch > 1 and not warnings:
+            warnings.append(
+                f"{path.name} has fewer than 8 bits a pixel: 1 is read as id 1, though it is shown "
+                f"as grey {header.stretch}"
+            )
+        for index, values in enumerate(header.palette.tolist()):
+            color = (values[0], values[1], values[2])
+            before, first = shown.setdefault(index, (color, path))
+            # Unused places of a palette are black.
+            if before != color and (0, 0, 0) not in (before, color):
+                raise DatasetError(
+                    f"{path}: shows id {index} as {hex_color(*color)}, {first.name} shows it as "
+                    f"{hex_color(*before)}: a tool has renumbered the ids of palette PNGs. Save "
+                    "them as 8-bit ids again, or say what the colours mean with --palette."
+                )
+    return warnings
+
+
+def _first_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_HEADER_BYTES)
+    except OSError:
+        return b""  # whoever reads it says what is wrong
 
 
 def _size_of(rgb: Path | Picture) -> tuple[int, int]:

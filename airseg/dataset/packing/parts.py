@@ -309,3 +309,9 @@ def check_frame(
             f"{source.location}: frame {index}: {name} should be {dtype} of shape {shape}, found "
             f"{frame.dtype} of shape {frame.shape}. Record the sequence again."
         )
+    if name == "depth" and not np.isfinite(frame).all():
+        count = int((~np.isfinite(frame)).sum())
+        raise DatasetError(
+            f"{source.location}: frame {index}: {count} pixels of depth are no numbers (NaN or "
+            "infinite). Record the sequence again, or leave depth out (--no-depth)."
+        )

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from airseg.dataset.format.attributes import check_sequence_name
 from airseg.dataset.packing.source import SequenceSource
 from airseg.dataset.packing.sources import open_sources, refuse_suspect_frames
 from airseg.dataset.packing.splits import choose_splits
 from airseg.dataset.packing.writer import PackItem, Progress, count_pixels
+from airseg.errors import DatasetError
 from airseg.labels.label_map import LabelMap
 from airseg.labels.resolution import check_seen, resolve
 
@@ -58,6 +60,16 @@ def prepare_sources(
     Raises:
         AirsegError: an option is wrong, or no sequence is left for training.
     """
+    places: dict[str, str] = {}
+    for source in sources:
+        check_sequence_name(source.name, source.location)
+        check_rows(source)
+        if source.name in places:
+            raise DatasetError(
+                f"sequence {source.name} is given twice: {places[source.name]} and "
+                f"{source.location}. Names must differ within a dataset."
+            )
+        places[source.name] = source.location
     splits = choose_splits({s.name: s.split for s in sources}, split_options, label_map.splits)
     items = [
         PackItem(s, splits.by_sequence[s.name], resolve(label_map, s.object_table)) for s in sources
@@ -89,6 +101,29 @@ def check_labels(
     resolutions = [item.resolution for item in items]
     check_seen(label_map, resolutions, pixels, allow_unmapped=allow_unmapped)
     return pixels
+
+
+def check_rows(source: SequenceSource) -> None:
+    """Refuse poses that are no numbers, and time that does not run forward, at the frame.
+
+    A sequence without poses has NaN in all of them.
+
+    Raises:
+        DatasetError: names the first such frame.
+    """
+    is_known = np.isfinite(source.poses).all(axis=1)
+    if not np.isnan(source.poses).all() and not is_known.all():
+        raise DatasetError(
+            f"{source.location}: frame {int(np.argmin(is_known))}: its pose is no number (NaN or "
+            f"infinite), as in {int((~is_known).sum())} of {source.length} frames. Record the "
+            "sequence again, or leave it out."
+        )
+    late = np.flatnonzero(np.diff(source.timestamps_ns) <= 0)
+    if len(late):
+        raise DatasetError(
+            f"{source.location}: frame {int(late[0]) + 1}: time stands still or runs back there. "
+            "Cut the sequence, or leave it out."
+        )
 
 
 def _mixed_sizes(sources: Sequence[SequenceSource]) -> list[str]:

@@ -59,6 +59,11 @@ class RecordingSource:
             },
         }
         self.poses = frames[list(POSE_COLUMNS)].to_numpy(np.float64)
+        if np.isnan(self.poses).all():
+            raise RecordingError(
+                f"{recording.path}: frame 0: its pose is no number, as in all frames. Record the "
+                "sequence again, or leave it out."
+            )
         self.timestamps_ns = frames["timestamp_ns"].to_numpy(np.int64)
         self.labelled: np.ndarray | None = None
         checksums = frames[[f"{kind}_crc32" for kind in KINDS]].to_numpy(np.int64)

@@ -1,0 +1,184 @@
+"""Recordings of AirSim's own recorder: ``airsim_rec.txt``, a row an instant, and ``images/``.
+
+A row names its images, separated by semicolons: ``img_VEHICLE_CAMERA_TYPE_NANOSECONDS.png``. It has
+as many of them as the recorder's settings ask for, or fewer, and one vehicle's rows stand between
+those of others (AirLib's RecordingFile.cpp; microsoft/AirSim pull request 2861).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from airseg.dataset.packing.folder_sources import (
+    FolderFacts,
+    FolderSource,
+    FrameFiles,
+    LabelPalette,
+)
+from airseg.errors import DatasetError
+from airseg.text_files import decode_text
+
+AIRSIM_LOG = "airsim_rec.txt"
+_IMAGE = re.compile(
+    r"img_(?P<camera>[^/\\]*)_(?P<type>[0-9]+)_(?:(?P<annotation>[A-Za-z]\w*)_)?(?P<time>[0-9]+)"
+    r"\.(?:png|ppm|pfm)"
+)
+_POSE = ("POS_X", "POS_Y", "POS_Z", "Q_W", "Q_X", "Q_Y", "Q_Z")
+_COLOR, _DEPTH, _SEGMENTATION = 0, 1, 5
+
+
+@dataclass
+class _Row:
+    """One row: where the vehicle was, and the images of each camera by type."""
+
+    number: int
+    time_ns: int
+    pose: list[float]
+    images: dict[str, dict[int, Path]]
+
+
+@dataclass
+class _Flight:
+    """The rows of one vehicle, in order."""
+
+    vehicle: str
+    rows: list[_Row] = field(default_factory=list)
+
+
+def airsim_sequences(folder: Path, name: str, palette: LabelPalette | None) -> list[FolderSource]:
+    """Return a sequence for each vehicle of a recording.
+
+    Args:
+        folder: where the log lies.
+        name: of the sequence; where several vehicles were recorded, theirs are added.
+        palette: what label colours mean.
+
+    Raises:
+        DatasetError: the log is damaged, time runs back in it, or no camera has colour and
+            segmentation in every row; the message names the row.
+    """
+    log = folder / AIRSIM_LOG
+    flights = _read(log)
+    if not flights:
+        raise DatasetError(f"{log}: has no frames.")
+    names = {flight.vehicle: name for flight in flights}
+    if len(flights) > 1:
+        names = {vehicle: f"{name}-{vehicle or 'vehicle'}" for vehicle in names}
+    return [_sequence(log, names[flight.vehicle], flight, palette) for flight in flights]
+
+
+def listed_images(folder: Path) -> list[Path]:
+    """Return every image that a recording's log names, once each."""
+    rows = [row for flight in _read(folder / AIRSIM_LOG) for row in flight.rows]
+    files = (file for row in rows for found in row.images.values() for file in found.values())
+    return list(dict.fromkeys(files))
+
+
+def _read(log: Path) -> list[_Flight]:
+    try:
+        lines = [line.split("\t") for line in decode_text(log.read_bytes()).split("\n") if line]
+    except (OSError, UnicodeDecodeError) as cause:
+        raise DatasetError(f"{log}: cannot be read as text ({cause}).") from None
+    header = [column.strip() for column in lines[0]] if lines else []
+    missing = [c for c in ("TimeStamp", "ImageFile", *_POSE) if c not in header]
+    if missing:
+        raise DatasetError(f"{log}:1: the columns {', '.join(missing)} are missing.")
+    flights: dict[str, _Flight] = {}
+    for number, line in enumerate(lines[1:], 2):
+        values = dict(zip(header, (value.strip() for value in line), strict=False))
+        try:
+            row = _read_row(log, number, values)
+        except (ValueError, KeyError, OverflowError) as cause:
+            raise DatasetError(
+                f"{log}:{number}: damaged line ({cause}). Cut it and what follows."
+            ) from None
+        vehicle = values.get("VehicleName", "")
+        flights.setdefault(vehicle, _Flight(vehicle)).rows.append(row)
+    return list(flights.values())
+
+
+def _read_row(log: Path, number: int, values: dict[str, str]) -> _Row:
+    pose = [float(values[column]) for column in _POSE]
+    if not all(map(math.isfinite, pose)):
+        raise ValueError("its pose is no number")
+    time_ns = int(np.int64(int(values["TimeStamp"]) * 1_000_000))
+    images: dict[str, dict[int, Path]] = {}
+    seen: set[tuple[str, str, str]] = set()
+    for name in filter(None, values["ImageFile"].split(";")):
+        match = _IMAGE.fullmatch(name)
+        if not match:
+            raise DatasetError(
+                f"{log}:{number}: '{name}' is no image name of AirSim's recorder, such as "
+                "img_Drone_0_5_1.png."
+            )
+        shot = (match["camera"], match["type"], match["annotation"] or "")
+        if shot in seen:
+            raise DatasetError(
+                f"{log}:{number}: names camera {shot[0]} and image type {shot[1]} more than once, "
+                "so nobody can say which colour image belongs to which labels. Leave one image of "
+                "each type in the row."
+            )
+        seen.add(shot)
+        images.setdefault(shot[0], {})[int(shot[1])] = log.parent / "images" / name
+    return _Row(number, time_ns, pose, images)
+
+
+def _sequence(log: Path, name: str, flight: _Flight, palette: LabelPalette | None) -> FolderSource:
+    for before, row in itertools.pairwise(flight.rows):
+        if row.time_ns <= before.time_ns:
+            what = "stands still" if row.time_ns == before.time_ns else "runs back"
+            raise DatasetError(
+                f"{log}:{row.number}: time {what}: {row.time_ns // 1_000_000} ms after "
+                f"{before.time_ns // 1_000_000} ms. Cut the log there, into two recordings."
+            )
+    camera, warnings = _choose_camera(log, flight.rows)
+    found = [row.images[camera] for row in flight.rows]
+    facts = FolderFacts(
+        name,
+        str(log.parent),
+        "airsim",
+        np.array([row.pose for row in flight.rows], np.float64),
+        np.array([row.time_ns for row in flight.rows], np.int64),
+        warnings=("AirSim's recorder stores the vehicle's pose, not the camera's", *warnings),
+    )
+    frames = [FrameFiles(one[_COLOR], one[_SEGMENTATION], one.get(_DEPTH)) for one in found]
+    return FolderSource(facts, frames, palette)
+
+
+def _choose_camera(log: Path, rows: Sequence[_Row]) -> tuple[str, list[str]]:
+    """Return the first camera with colour and segmentation in every row, and what of others."""
+    lacking = {camera: _rows_without(camera, rows) for row in rows for camera in row.images}
+    useful = {camera: lines for camera, lines in lacking.items() if len(lines) < len(rows)}
+    if not useful:
+        raise DatasetError(
+            f"{log}:{rows[0].number}: no camera has both colour (type 0) and segmentation (type "
+            "5). Ask for both in the Recording section of settings.json."
+        )
+    whole = [camera for camera, lines in useful.items() if not lines]
+    if not whole:
+        camera, lines = min(useful.items(), key=lambda one: len(one[1]))
+        raise DatasetError(
+            f"{log}:{lines[0]}: no camera has both colour (type 0) and segmentation (type 5) in "
+            f"every row; camera {camera} lacks one here, as in {len(lines)} of {len(rows)} rows. "
+            "Take these rows out of the log."
+        )
+    warnings = []
+    for camera in useful:
+        if camera != whole[0]:
+            lines = useful[camera]
+            reason = f" (it lacks images in row {lines[0]})" if lines else ""
+            warnings.append(f"camera {whole[0]} is packed, camera {camera} is left out{reason}")
+    return whole[0], warnings
+
+
+def _rows_without(camera: str, rows: Sequence[_Row]) -> list[int]:
+    """Return the rows, by their lines, in which a camera lacks colour or segmentation."""
+    both = {_COLOR, _SEGMENTATION}
+    return [row.number for row in rows if not both <= row.images.get(camera, {}).keys()]

@@ -1,0 +1,98 @@
+"""What the names of image files say: the order of frames, and how far apart they are."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from airseg.errors import DatasetError
+
+_DIGITS = re.compile(r"([0-9]+)")
+_LAST_NUMBER = re.compile(r"([0-9]+)(?!.*[0-9])")
+_LARGEST_GAP = 100_000
+
+
+def in_order(paths: Iterable[Path]) -> list[Path]:
+    """Return files in the order of the numbers in their names: 2 before 10, 999 before 1000.
+
+    Raises:
+        DatasetError: two names differ in nothing but zeros before a number.
+    """
+    ordered = sorted(paths, key=lambda path: (_key(path), path.name))
+    for one, other in itertools.pairwise(ordered):
+        if _key(one) == _key(other):
+            raise DatasetError(
+                f"{one}: has the same number as {other.name}, so their order is not known. Keep "
+                "one of them, or number them anew."
+            )
+    return ordered
+
+
+def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
+    """Return files by their names without suffix, in order.
+
+    Raises:
+        DatasetError: two files share a name.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(paths):
+        if path.stem in found:
+            raise DatasetError(
+                f"{path}: {found[path.stem].name} lies beside it, and both are frame {path.stem}. "
+                "Keep one of them."
+            )
+        found[path.stem] = path
+    return {path.stem: path for path in in_order(found.values())}
+
+
+def frame_times(
+    frames: Sequence[Path], neighbours: Iterable[Path], rate_hz: float
+) -> tuple[np.ndarray | None, list[str]]:
+    """Return (T,) int64 nanoseconds of frames whose numbers leave gaps; None: they leave none.
+
+    Args:
+        frames: files of the sequence, in order.
+        neighbours: all files that are numbered with them: they tell what the next frame is.
+        rate_hz: frames a second.
+
+    Returns:
+        The times, and what a person should know.
+    """
+    numbers, all_numbers = _numbers(frames), _numbers(neighbours)
+    steps, all_steps = np.diff(numbers), np.diff(np.unique(all_numbers))
+    if len(numbers) != len(frames) or not len(steps):
+        return None, []
+    unit = int(min(all_steps.min(), steps.min())) if len(all_steps) else int(steps.min())
+    if (steps == unit).all():
+        return None, []
+    first = next(i for i, step in enumerate(steps) if step != unit)
+    gap = f"{frames[first].name} is followed by {frames[first + 1].name}"
+    if unit < 1 or (steps % unit).any() or (steps // unit).max() > _LARGEST_GAP:
+        return None, [f"the numbers in its names run unevenly ({gap}); time does not follow them"]
+    times = np.round((numbers - numbers[0]) / unit * 1e9 / rate_hz).astype(np.int64)
+    count = int((steps != unit).sum())
+    return times, [f"{count} gaps in its frame numbers ({gap}) are gaps in its time stamps"]
+
+
+def _key(path: Path) -> list[tuple[int, int, str]]:
+    return [
+        (0, int(part), "") if part.isdigit() else (1, 0, part)
+        for part in _DIGITS.split(path.stem)
+        if part
+    ]
+
+
+def _numbers(paths: Iterable[Path]) -> np.ndarray:
+    """Return the last number of each name; nothing where names differ in more than that."""
+    found, around = [], set()
+    for path in paths:
+        match = _LAST_NUMBER.search(path.stem)
+        if not match or len(match[1]) > 18:
+            return np.zeros(0, np.int64)
+        found.append(int(match[1]))
+        around.add(path.stem[: match.start()])
+    return np.array(found if len(around) <= 1 else [], np.int64)
