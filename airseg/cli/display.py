@@ -6,13 +6,24 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from rich.text import Text
+
 Update = Callable[[str, int, int | None], None]
 _LINE_EVERY_S = 10.0
+
+
+def as_written(cells: Iterable[str]) -> list[Text]:
+    """Return cells of a table that show names as they are: rich takes ``[ab]`` for markup."""
+    from rich.text import Text
+
+    return [Text(cell) for cell in cells]
 
 
 @contextmanager

@@ -120,20 +120,21 @@ def _print_tables(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from airseg.cli.display import as_written
+
     what = Table(box=None, header_style="bold")
     heads = ("sequence", "frames", "status", "split", "size", "MB", "s", "m", "m/s mean", "m/s top")
     for head in (*heads, "deg/s mean", "deg/s top", "height m"):
         what.add_column(head, justify="left" if head in heads[:1] else "right")
     seen = Table(box=None, header_style="bold")
     classes = list(dict.fromkeys(name for row in rows for name in row["classes"]))
-    for head in ("% of pixels", *classes):
-        seen.add_column(head, justify="left" if head == "% of pixels" else "right")
+    for head in as_written(["% of pixels", *classes]):
+        seen.add_column(head, justify="right" if seen.columns else "left")
     for row in rows:
-        what.add_row(*_cells(row))
+        what.add_row(*as_written(_cells(row)))
         shares = row["classes"]
-        seen.add_row(
-            row["sequence"], *(f"{100 * shares[c]:.1f}" if c in shares else "" for c in classes)
-        )
+        percent = [f"{100 * shares[c]:.1f}" if c in shares else "" for c in classes]
+        seen.add_row(*as_written([row["sequence"], *percent]))
     total = sum(row["frames"] for row in rows)
     console = Console(width=None if Console().is_terminal else 180)
     console.print(what)

@@ -184,6 +184,7 @@ def _print_table(
     from rich.table import Table
 
     from airseg.classes import IGNORE_INDEX
+    from airseg.cli.display import as_written
     from airseg.labels.label_map import SPLITS
 
     present = [split for split in SPLITS if split in pixels]
@@ -194,7 +195,7 @@ def _print_table(
     rows = [*((name, label) for label, name in enumerate(classes)), ("(ignored)", IGNORE_INDEX)]
     for name, label in rows:
         shares = [pixels[split][label] / max(1, pixels[split].sum()) for split in present]
-        table.add_row(name, *("-" if not share else f"{share:.2%}" for share in shares))
+        table.add_row(*as_written([name]), *(f"{share:.2%}" if share else "-" for share in shares))
     Console().print(table)
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-from numba import njit
 
+from airseg.kernels import njit
 from airseg.labels.resolution import MeshGroup
 
 BEST_FRAMES = 3

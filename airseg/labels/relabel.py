@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numba import njit
+
+from airseg.kernels import njit
 
 
 def apply_table(raw_ids: np.ndarray, table: np.ndarray) -> np.ndarray:

@@ -10,7 +10,8 @@ import this where it is needed.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from airseg.kernels import njit
 
 from airseg.models.upsampling import Place
 

@@ -93,15 +93,15 @@ def _content_hash(path: Path) -> str:
 def _print_table(results: list[Result]) -> None:
     """Print the leaderboard for people; long ones scroll in the HTML page."""
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from airseg.bench.leaderboard.table import columns, shown
+    from airseg.cli.display import as_written
 
     chosen = [c for c in columns(results) if c.brief]
     printed = Table(box=None, header_style="bold", pad_edge=False)
     for c in chosen:
         printed.add_column(c.title, justify="left" if c.digits is None else "right", no_wrap=True)
     for result in results:
-        printed.add_row(*(escape(shown(c.value(result), c.digits)) for c in chosen))
+        printed.add_row(*as_written(shown(c.value(result), c.digits) for c in chosen))
     Console(width=max(Console().width, 44 + 11 * len(chosen))).print(printed)

@@ -79,6 +79,8 @@ def _print(costs: list[ModelCost], setting: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from airseg.cli.display import as_written
+
     shown = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("network", "paper", "M parameters", "GMACs a frame", "MB a stream"):
         shown.add_column(title, justify="left" if title in ("network", "paper") else "right")
@@ -88,6 +90,6 @@ def _print(costs: list[ModelCost], setting: str) -> None:
             continue
         memory = f"{cost.memory_bytes / 1e6:.2f}" if cost.memory_bytes else "-"
         millions = f"{cost.parameters / 1e6:.2f}"
-        shown.add_row(cost.name, cost.paper, millions, f"{cost.gmacs:.2f}", memory)
+        shown.add_row(*as_written([cost.name, cost.paper]), millions, f"{cost.gmacs:.2f}", memory)
     Console(width=max(Console().width, 112)).print(shown)
     click.echo(f"With default options, {setting}, the memory full.")

@@ -150,6 +150,7 @@ def _print(studies: list[SpeedStudy]) -> None:
 
     from airseg.bench.speed.speed_study import FIGURES, WORDS, kind_cells, words
     from airseg.bench.speed.speed_study import cells as cells_of
+    from airseg.cli.display import as_written
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in WORDS:
@@ -168,7 +169,7 @@ def _print(studies: list[SpeedStudy]) -> None:
         if all(c is None or c.problem for c in cells):
             problems.update({c.problem: None for c in cells if c})
             continue
-        table.add_row(*way, *(text for c in cells for text in cells_of(c)))
+        table.add_row(*as_written([*way, *(text for c in cells for text in cells_of(c))]))
         keys = [c is not None and bool(c.key_ms) for c in cells]
         for kind in ("key_ms", "between_ms") if any(keys) else ():
             label = "  key frames" if kind == "key_ms" else "  between"

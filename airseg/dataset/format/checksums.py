@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from airseg.kernels import njit
 
 
 def fletcher_sums(stored: np.ndarray) -> tuple[int, int]:
