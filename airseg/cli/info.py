@@ -77,7 +77,7 @@ def _dataset_rows(path: Path, every: int) -> list[dict[str, Any]]:
     from airseg.recording.stored.recording_figures import motion_statistics
 
     rows = []
-    with Dataset(path) as dataset:
+    with Dataset(path, check=True) as dataset:
         for view in dataset:
             labels = np.zeros(256, np.int64)
             labelled = np.flatnonzero(view.labelled)

@@ -68,7 +68,9 @@ def _files_of_indexes(paths: tuple[Path, ...]) -> list[Path]:
     """Return the files under indexes, once they are known to be those that are meant."""
     from airseg.dataset.reading.reader import Dataset
 
-    files = [file for path in paths if path.suffix == _INDEX for file in Dataset(path).files]
+    files = [
+        file for path in paths if path.suffix == _INDEX for file in Dataset(path, check=True).files
+    ]
     for file in files:
         file.compare_with_index()
     return [Path(file.path) for file in files]

@@ -114,7 +114,7 @@ def run(
     typed = "airseg " + shlex.join(sys.argv[1:])
     with progress_bar("steps", shown=rank() == 0) as progress:
         for recipe, path in zip(loaded, files, strict=True):
-            with Dataset(path) as data:
+            with Dataset(path, check=True) as data:
                 made = run_recipe(
                     recipe,
                     data,

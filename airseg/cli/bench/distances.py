@@ -51,7 +51,7 @@ def distances(
 
     where = pick_device(device)
     options = parse_options(settings)
-    with Dataset(dataset) as data, progress_bar("frames") as progress:
+    with Dataset(dataset, check=True) as data, progress_bar("frames") as progress:
         sequences = data.split(split)
         if not sequences:
             raise RecipeError(f"the dataset has no sequence in its {split} split.")

@@ -59,7 +59,7 @@ def pretrain_flow(
 
     where = pick_device(device)
     torch.manual_seed(seed)
-    with Dataset(dataset) as data, progress_bar("steps") as progress:
+    with Dataset(dataset, check=True) as data, progress_bar("steps") as progress:
         model = build_model(name, data.num_classes, **parse_options(settings))
         load_weights(model, weights)
         errors = train(

@@ -86,7 +86,7 @@ def leaderboard(
 def _content_hash(path: Path) -> str:
     from airseg.dataset.reading.reader import Dataset
 
-    with Dataset(path) as opened:
+    with Dataset(path, check=True) as opened:
         return opened.content_hash
 
 

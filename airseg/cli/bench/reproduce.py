@@ -48,7 +48,7 @@ def reproduce(
     from airseg.cli.display import progress_bar
     from airseg.dataset.reading.reader import Dataset
 
-    with Dataset(dataset) as data, progress_bar("steps") as progress:
+    with Dataset(dataset, check=True) as data, progress_bar("steps") as progress:
         before, again, found = rerun(
             result, data, out, progress, device_name=device, tolerance=tolerance / 100
         )

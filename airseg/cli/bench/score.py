@@ -54,7 +54,7 @@ def score(predictions: Path, dataset: Path, split: str, name: str | None, out: P
 
     label = name or predictions.resolve().stem
     typed = "airseg " + shlex.join(sys.argv[1:])
-    with Dataset(dataset) as data, progress_bar("frames") as progress:
+    with Dataset(dataset, check=True) as data, progress_bar("frames") as progress:
         result = score_submission(
             predictions, data, split, label, out=out, command=typed, progress=progress
         )

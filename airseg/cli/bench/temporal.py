@@ -58,7 +58,7 @@ def temporal(
     typed = "airseg " + shlex.join(sys.argv[1:])
     names = NAMES if conditions is None else tuple(n.strip() for n in conditions.split(","))
     check_conditions(names)
-    with Dataset(dataset) as data:
+    with Dataset(dataset, check=True) as data:
         with progress_bar("steps") as progress:
             results = run_recipe(loaded, data, out, progress, device_name=device, command=typed)
         with progress_bar("frames") as progress:

@@ -36,7 +36,7 @@ def command(dataset: Path, out: Path, samples: int, title: str, licence: str, ur
     from airseg.dataset.exporting.common import ExportOptions, facts_of
     from airseg.dataset.reading.reader import Dataset
 
-    with Dataset(dataset) as opened, progress_bar("frames") as update:
+    with Dataset(dataset, check=True) as opened, progress_bar("frames") as update:
         facts = facts_of(opened, ExportOptions(title=title, licence=licence, url=url))
         figures = figures_of(opened, update)
         paths = write_card(opened, figures, facts, out, samples)

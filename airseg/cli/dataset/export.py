@@ -55,7 +55,7 @@ def command(
     from airseg.dataset.reading.reader import Dataset
 
     options = ExportOptions(jpeg_quality, title, licence, url, overwrite)
-    with Dataset(dataset) as opened, progress_bar("frames") as update:
+    with Dataset(dataset, check=True) as opened, progress_bar("frames") as update:
         export(format_name, opened, out, options, update)
     files = [path for path in out.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)

@@ -25,7 +25,7 @@ def command(files: tuple[Path, ...], out: Path, overwrite: bool) -> None:
     from airseg.dataset.editing.indexing import write_index
     from airseg.dataset.reading.reader import Dataset
 
-    opened = [one for path in files for one in Dataset(path).files]
+    opened = [one for path in files for one in Dataset(path, check=True).files]
     index = write_index(out, opened, overwrite=overwrite)
     frames = sum(s.length for shard in index.shards for s in shard.sequences)
     click.echo(

@@ -56,7 +56,7 @@ def command(
     from airseg.dataset.checking.leakage import LeakOptions, measure_leak
     from airseg.dataset.reading.reader import Dataset
 
-    with progress_bar("frames") as update, Dataset(dataset) as opened:
+    with progress_bar("frames") as update, Dataset(dataset, check=True) as opened:
         leaks = measure_leak(opened, LeakOptions(metres, degrees, bits, every), update)
     if as_json:
         click.echo(json.dumps([{**asdict(leak), "share": leak.share} for leak in leaks], indent=1))

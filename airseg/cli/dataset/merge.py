@@ -39,7 +39,7 @@ def command(
     taken = [
         Taken.whole(view, f"{path.stem}-{view.name}" if prefix else None)
         for path in datasets
-        for view in Dataset(path)
+        for view in Dataset(path, check=True)
     ]
     options = CombineOptions(codec, overwrite=overwrite, operation="merge")
     with progress_bar("frames") as update:

@@ -37,7 +37,7 @@ def command(
     with progress_bar("frames") as update:
         index = write_shards(
             out,
-            [Dataset(path) for path in datasets],
+            [Dataset(path, check=True) for path in datasets],
             megabytes=megabytes,
             options=options,
             progress=update,

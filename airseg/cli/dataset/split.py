@@ -66,7 +66,7 @@ def command(
 
     if bool(splits) == stratified:
         raise click.UsageError("say --split SPLIT=SEQ,SEQ or --stratified.")
-    opened = Dataset(dataset)
+    opened = Dataset(dataset, check=True)
     operation = "split"
     if stratified:
         chosen = _stratify(opened, shares, seed)

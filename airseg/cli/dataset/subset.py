@@ -65,7 +65,7 @@ def command(
     from airseg.dataset.reading.reader import Dataset
 
     options = CombineOptions(codec, not no_raw, not no_depth, overwrite, "subset")
-    taken = select(Dataset(dataset), sequences, splits, frames)
+    taken = select(Dataset(dataset, check=True), sequences, splits, frames)
     with progress_bar("frames") as update:
         combined = combine(out, taken, options, update)
     for warning in combined.warnings:

@@ -17,8 +17,8 @@ import h5py
 import numpy as np
 
 from airseg.dataset.format.attributes import DAMAGE, Attributes
+from airseg.dataset.format.chunks import ChunkError, check_chunks
 from airseg.dataset.format.files import Location, locate
-from airseg.dataset.format.probe import refuse_endless
 from airseg.dataset.format.schema import (
     ATTRIBUTES_HASH,
     CODEC_ATTRIBUTE,
@@ -108,8 +108,7 @@ def verify_dataset(
         DatasetError: no dataset that this airseg can read.
     """
     local = Path(locate(path))  # of a file at a URL a copy, which HDF5 can open
-    refuse_endless(local)
-    dataset = Dataset(local)
+    dataset = Dataset(local, check=True)
     done = 0
 
     def tick() -> None:
@@ -143,7 +142,7 @@ def _damage_reported(report: _Report, path: Path) -> Iterator[None]:
     """Turn what the damaged tables of a file raise into a finding."""
     try:
         yield
-    except (DatasetError, *DAMAGE) as cause:
+    except (DatasetError, ChunkError, *DAMAGE) as cause:
         report.add(f"cannot be checked further: {_without_path(cause, path)}")
 
 
@@ -183,6 +182,9 @@ def _check_sequence(
 ) -> None:
     group = file[f"{SEQUENCES_GROUP}/{view.name}"]
     _check_attributes(report, dataset.path, f"/{SEQUENCES_GROUP}/{view.name}", group)
+    for name in group:
+        if name not in STREAM_BY_NAME:
+            report.add(f"holds {name[:40]!a}, which is no stream.")
     for stream in STREAMS:
         if stream.name in group:
             _check_storage(report, dataset.path, stream.name, group[stream.name])
@@ -196,6 +198,7 @@ def _check_sequence(
 
 def _check_storage(report: _Report, path: Location, name: str, array: h5py.Dataset) -> None:
     """Check chunks and filters of one array."""
+    check_chunks(array)
     expected = chunk_shape(name, len(array), array.shape[1:])
     if array.chunks is not None and array.chunks != expected:
         report.add(f"{name} lies in chunks of {array.chunks}, expected {expected}.")

@@ -57,7 +57,7 @@ def append(
         AirsegError: an input cannot be used, its classes differ, or a name is there already.
     """
     check_file_name(path)
-    dataset = Dataset(path)
+    dataset = Dataset(path, check=True)
     files = [Dataset(p) for p in inputs if p.suffix in DATASET_SUFFIXES]
     folders = [p for p in inputs if p.suffix not in DATASET_SUFFIXES]
     sources = open_sources(folders) if folders else []

@@ -7,7 +7,8 @@ a kill leaves the old file or the new one.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -16,7 +17,8 @@ from typing import Any
 import h5py
 
 from airseg import __version__
-from airseg.dataset.format.attributes import check_sequence_name
+from airseg.dataset.format.attributes import DAMAGE, PACK_AGAIN, check_sequence_name
+from airseg.dataset.format.chunks import ChunkError, check_chunks
 from airseg.dataset.format.files import Location
 from airseg.dataset.format.publishing import (
     check_free_space,
@@ -25,12 +27,14 @@ from airseg.dataset.format.publishing import (
     published,
 )
 from airseg.dataset.format.schema import (
+    ATTRIBUTES_HASH,
     CODEC_ATTRIBUTE,
     CODECS,
     SEQUENCES_GROUP,
     STREAMS,
 )
 from airseg.dataset.packing.file_assembly import (
+    attributes_hash,
     copy_frames,
     create_array,
     digest_sequence,
@@ -43,7 +47,7 @@ from airseg.dataset.packing.file_assembly import (
 from airseg.dataset.packing.ticker import Progress, Ticker
 from airseg.dataset.reading.reader import Dataset, SequenceView
 from airseg.dataset.reading.shards import check_file_name
-from airseg.errors import DatasetError, did_you_mean
+from airseg.errors import DatasetError, did_you_mean, first_line
 
 _LABEL_ATTRIBUTES = ("label_map", "label_map_name", "label_edges")
 
@@ -199,7 +203,22 @@ def _write_file(
     for path, neighbours in groupby(taken, key=lambda one: one.view.dataset.path):
         with h5py.File(path, "r") as source:
             for one in neighbours:
-                _write_sequence(parent.create_group(one.name), one, source, options, ticker)
+                with _damage_told(path, one.view.name):
+                    _write_sequence(parent.create_group(one.name), one, source, options, ticker)
+
+
+@contextmanager
+def _damage_told(path: Location, sequence: str) -> Iterator[None]:
+    """Turn what a damaged input raises into one line; a full disk is for others to tell."""
+    try:
+        yield
+    except (ChunkError, *DAMAGE) as cause:
+        if isinstance(cause, OSError) and (cause.errno or "write" in str(cause)):
+            raise
+        raise DatasetError(
+            f"{path}: {sequence}: is damaged ({ascii(first_line(cause))[1:-1]}). 'airseg verify' "
+            f"tells more. {PACK_AGAIN}"
+        ) from None
 
 
 def _history(datasets: Mapping[Location, Dataset], options: CombineOptions) -> list[dict[str, Any]]:
@@ -227,6 +246,8 @@ def _write_sequence(
     ticker: Ticker,
 ) -> None:
     origin = source[f"{SEQUENCES_GROUP}/{one.view.name}"]
+    if origin.attrs.get(ATTRIBUTES_HASH, attributes_hash(origin)) != attributes_hash(origin):
+        raise ValueError("its attributes are not those that were written")
     for name, value in (_label_attributes(source, group.file) | plain_attributes(origin)).items():
         group.attrs[name] = value
     group.attrs["split"] = one.split
@@ -236,6 +257,7 @@ def _write_sequence(
         if stream.name not in origin or stream.name in options.left_out:
             continue
         array = origin[stream.name]
+        check_chunks(array)
         codec = options.codec or str(origin["rgb"].attrs.get(CODEC_ATTRIBUTE, "lz4"))
         target = create_array(group, stream.name, len(one.frames), array.shape[1:], codec)
         if stream.frame_dimensions >= 2:
@@ -276,7 +298,8 @@ def _seal(path: Path, file: h5py.File, taken: Sequence[Taken], ticker: Ticker) -
     """Read every frame back, compare with the inputs' hashes, write the new ones."""
     for one in taken:
         group = file[f"{SEQUENCES_GROUP}/{one.name}"]
-        digests = digest_sequence(group, ticker.tick)
+        with _damage_told(one.view.dataset.path, one.view.name):
+            digests = digest_sequence(group, ticker.tick)
         if one.is_whole:
             stored = one.view.dataset.digests(one.view.name)
             for name, digest in digests.items():

@@ -154,10 +154,42 @@ class FrameFile:
                 raise ChunkError(f"frame {index}: {cause}") from None
 
 
+def check_chunks(array: h5py.Dataset) -> None:
+    """Refuse a table of chunks that does not fit its array: HDF5 follows it out of its memory.
+
+    Raises:
+        ChunkError: a chunk is missing, lies outside of the array, or has an impossible size.
+    """
+    if array.chunks is None:
+        return
+    pipeline = array.id.get_create_plist()
+    filters = {pipeline.get_filter(i)[0] for i in range(pipeline.get_nfilters())}
+    smallest = _CHECKSUM_BYTES * (_FLETCHER in filters)
+    # No codec enlarges a frame much.
+    largest = 2 * int(np.prod(array.chunks)) * array.dtype.itemsize + 4096
+    count = 0
+
+    def look(chunk: h5py.h5d.StoreInfo) -> None:
+        nonlocal count
+        count += 1
+        places = zip(chunk.chunk_offset, array.shape, array.chunks, strict=True)
+        is_inside = all(0 <= at < length and at % step == 0 for at, length, step in places)
+        if not is_inside or not smallest < chunk.size <= largest:
+            raise ChunkError(
+                f"its table of chunks is damaged: {chunk.size} bytes at {chunk.chunk_offset}"
+            )
+
+    array.id.chunk_iter(look)
+    wanted = [-(-length // step) for length, step in zip(array.shape, array.chunks, strict=True)]
+    if count < int(np.prod(wanted)):
+        raise ChunkError(f"{int(np.prod(wanted)) - count} of its chunks are missing")
+
+
 def _locate(array: h5py.Dataset) -> _Stream:
     """List where a stream's chunks lie; none of them where h5py has to read it."""
     nowhere = np.empty(0, np.int64)
     as_stored = _Stream(array, array.shape[1:], array.dtype, nowhere, nowhere, nowhere)
+    check_chunks(array)
     if array.dtype != np.uint8 or array.ndim < 2 or array.chunks != (1, *array.shape[1:]):
         return as_stored
     pipeline = array.id.get_create_plist()

@@ -9,6 +9,7 @@ there, and later runs find them there.
 
 from __future__ import annotations
 
+import errno
 import gc
 import mmap
 import os
@@ -27,6 +28,7 @@ import numpy as np
 from airseg.dataset.format.attributes import PACK_AGAIN
 from airseg.errors import DatasetError, did_you_mean, first_line
 
+_LOCKED = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOLCK)
 _URL = re.compile(r"^(?:[a-z][a-z0-9+.-]+::)*[a-z][a-z0-9+.-]+:/{1,3}", re.IGNORECASE)
 _COPIES_WHOLE = ("simplecache::", "filecache::")
 CACHE_VARIABLE = "AIRSEG_CACHE"
@@ -172,6 +174,11 @@ def open_hdf5(location: Location) -> h5py.File:
     except OSError as cause:
         if not os.access(location, os.R_OK):
             raise DatasetError(f"{location}: may not be read (permissions).") from None
+        if cause.errno in _LOCKED or "lock file" in str(cause):
+            raise DatasetError(
+                f"{location}: is open for writing in another program; close it there. (Or its file "
+                "system has no locks: set HDF5_USE_FILE_LOCKING=FALSE.)"
+            ) from None
         what = "is damaged or cut off" if h5py.is_hdf5(location) else "is no HDF5 file"
         raise _not_readable(location, what, cause) from None
 

@@ -20,6 +20,8 @@ SEQUENCES_GROUP = "sequences"
 DIGEST_ATTRIBUTE = "blake2b"
 CODEC_ATTRIBUTE = "codec"
 ATTRIBUTES_HASH = "attributes_hash"
+STREAMS_ATTRIBUTE = "streams"
+"""Names of a sequence's arrays: a link whose name is damaged would else be no array at all."""
 FLETCHER32 = 3
 CODEC_FILTERS: dict[str, tuple[int, ...]] = {
     "lz4": (32004,),

@@ -14,7 +14,7 @@ import h5py
 
 from airseg.dataset.format.attributes import DAMAGE, PACK_AGAIN, Attributes, check_sequence_name
 from airseg.dataset.format.files import Location, open_hdf5
-from airseg.dataset.format.schema import FORMAT_VERSION, SEQUENCES_GROUP, STREAMS
+from airseg.dataset.format.schema import FORMAT_VERSION, SEQUENCES_GROUP, STREAMS, STREAMS_ATTRIBUTE
 from airseg.errors import DatasetError, first_line
 from airseg.labels.label_map import SPLITS
 
@@ -119,6 +119,7 @@ def _read_sequence(location: Location, name: str, group: Any) -> SequenceFacts:
         raise DatasetError(
             f"{location}: {place}: split should be one of {', '.join(SPLITS)}, found '{split}'."
         )
+    _check_streams(location, place, group, attributes)
     length, height, width = _check_arrays(location, place, group)
     return SequenceFacts(
         name=name,
@@ -134,6 +135,22 @@ def _read_sequence(location: Location, name: str, group: Any) -> SequenceFacts:
         object_table_json=json.dumps(attributes.object_table()),
         details_json=json.dumps(attributes.details()),
     )
+
+
+def _check_streams(
+    location: Location, place: str, group: h5py.Group, attributes: Attributes
+) -> None:
+    """Refuse a sequence that has other arrays than it says; older files do not say."""
+    if STREAMS_ATTRIBUTE not in attributes:
+        return
+    told, known = attributes.json(STREAMS_ATTRIBUTE, list), {stream.name for stream in STREAMS}
+    held = sorted(name for name in group if name in known)
+    if held != told:
+        shown = ", ".join(str(name)[:40] for name in told[:8])
+        raise DatasetError(
+            f"{location}: {place} should hold {ascii(shown)[1:-1]}, found {', '.join(held)}. "
+            f"{PACK_AGAIN}"
+        )
 
 
 def _check_arrays(path: Location, place: str, group: h5py.Group) -> tuple[int, int, int]:

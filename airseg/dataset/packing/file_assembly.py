@@ -24,6 +24,7 @@ from airseg.dataset.format.schema import (
     SEQUENCES_GROUP,
     STREAM_BY_NAME,
     STREAMS,
+    STREAMS_ATTRIBUTE,
     StreamDigest,
     chunk_shape,
     dataset_hash,
@@ -143,6 +144,7 @@ def write_digests(group: h5py.Group, digests: Mapping[str, str]) -> None:
     """Write what `digest_sequence` returned, and the content hash that follows from it."""
     for name, text in digests.items():
         group[name].attrs[DIGEST_ATTRIBUTE] = text
+    group.attrs[STREAMS_ATTRIBUTE] = json.dumps(sorted(digests))
     group.attrs["content_hash"] = sequence_hash(len(group["rgb"]), digests)
     group.attrs[ATTRIBUTES_HASH] = attributes_hash(group)
 

@@ -169,7 +169,7 @@ def open_sources(inputs: Sequence[Path], palette: Path | None = None) -> list[Se
             "dataset, or recordings only."
         )
     if files:
-        dataset = Dataset(files[0])
+        dataset = Dataset(files[0], check=True)
         for file in dataset.files:
             file.compare_with_index()
         return [DatasetSource(dataset, dataset.sequence(name)) for name in dataset.sequences]

@@ -17,9 +17,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from airseg.dataset.format.attributes import PACK_AGAIN, Attributes
+from airseg.dataset.format.attributes import DAMAGE, PACK_AGAIN, Attributes
 from airseg.dataset.format.chunks import ChunkError, FrameFile
 from airseg.dataset.format.files import Location, RemoteFile, locate, open_hdf5
+from airseg.dataset.format.probe import refuse_endless
 from airseg.dataset.format.schema import DIGEST_ATTRIBUTE, SEQUENCES_GROUP, STREAMS
 from airseg.dataset.format.structure import SequenceFacts, Structure, read_structure
 from airseg.dataset.reading.shards import (
@@ -58,14 +59,18 @@ class Dataset:
     Args:
         path: an HDF5 file, or an index (``.json``) of some, on this machine or at a URL that
             fsspec reads; see `files`.
+        check: ask another process first whether HDF5 survives the file, which takes half a second;
+            a damaged one may crash this process otherwise. Files at URLs are not asked about.
 
     Raises:
         DatasetError: no file, no HDF5, damaged, of another version, or not of this layout.
     """
 
-    def __init__(self, path: str | Path | RemoteFile) -> None:
+    def __init__(self, path: str | Path | RemoteFile, *, check: bool = False) -> None:
         location = locate(path)
         if not is_index(location):
+            if check and isinstance(location, Path):
+                refuse_endless(location)
             self._set_up(location, read_structure(location))
             return
         index = read_index(location)
@@ -74,6 +79,9 @@ class Dataset:
             Dataset._told_by_index(file_of(location, shard), shard_structure(index, shard))
             for shard in index.shards
         ]
+        for file in self._files if check else ():
+            if isinstance(file.path, Path):
+                refuse_endless(file.path)
         self._set_up(location, index_structure(index))
         for file in self._files:
             file._open_files = open_files
@@ -208,7 +216,7 @@ class Dataset:
             return owner.read(sequence, stream, start, stop, step, out)
         try:
             return self._opened().read(sequence, stream, range(start, stop, step), out)
-        except (OSError, KeyError, RuntimeError, ChunkError) as cause:
+        except (*DAMAGE, ChunkError) as cause:
             raise DatasetError(
                 f"{self.path}: {sequence}: {stream} of frames {start} to {stop - 1} cannot be "
                 f"read: the file is damaged, or changed since it was opened "
