@@ -119,8 +119,8 @@ def _read_sequence(location: Location, name: str, group: Any) -> SequenceFacts:
         raise DatasetError(
             f"{location}: {place}: split should be one of {', '.join(SPLITS)}, found '{split}'."
         )
-    _check_streams(location, place, group, attributes)
     length, height, width = _check_arrays(location, place, group)
+    _check_streams(location, place, group, attributes)
     return SequenceFacts(
         name=name,
         split=split,
