@@ -12,7 +12,6 @@ from __future__ import annotations
 import numpy as np
 
 from airseg.kernels import njit
-
 from airseg.models.upsampling import Place
 
 
