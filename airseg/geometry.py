@@ -75,3 +75,25 @@ def rotate(q: np.ndarray, vector: np.ndarray) -> np.ndarray:
 def wrap_angle(angle: float) -> float:
     """Return the angle, in radians, within [-pi, pi)."""
     return float((angle + np.pi) % (2 * np.pi) - np.pi)
+
+
+def compose_poses(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return pose `b`, which is relative to pose `a`, in the frame that `a` is in.
+
+    Args:
+        a, b: (7,) metres and unit quaternion w x y z.
+    """
+    return np.concatenate([a[:3] + rotate(a[3:], b[:3]), quaternion_multiply(a[3:], b[3:])])
+
+
+def invert_pose(pose: np.ndarray) -> np.ndarray:
+    """Return the (7,) pose that, composed with `pose`, gives no shift and no turn."""
+    back = quaternion_conjugate(pose[3:])
+    return np.concatenate([-rotate(back, pose[:3]), back])
+
+
+def pose_difference(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
+    """Return how far two (7,) poses are apart: metres, and degrees of the turn between them."""
+    turn = quaternion_multiply(quaternion_conjugate(a[3:]), b[3:])
+    half = np.arctan2(float(np.linalg.norm(turn[1:])), abs(float(turn[0])))
+    return float(np.linalg.norm(a[:3] - b[:3])), float(np.degrees(2 * half))

@@ -82,6 +82,19 @@ class Weather(StrictModel):
     fog: Share = 0.0
 
 
+class PoseTolerance(StrictModel):
+    """How far a camera may be from where the plan wants it; a frame beyond it is refused."""
+
+    position_mm: float = Field(1.0, gt=0, le=10_000)
+    angle_deg: float = Field(0.1, gt=0, le=180)
+
+    def holds(self, metres: float, degrees: float) -> bool:
+        """Tell whether an error is small enough."""
+        return metres * 1e3 <= self.position_mm and degrees <= self.angle_deg
+
+
+# What can change without making a recording another one.
+_LEFT_OUT = {"description", "split", "pose_tolerance"}
 # Fields that came later: a plan without them keeps its fingerprint, and its recordings.
 _LATER_FIELDS = {
     "flow": False,
@@ -117,6 +130,7 @@ class FlightPlan(StrictModel):
             ``realtime`` sets poses while the simulator's clock runs on.
         time_tolerance_ms: how far a frame's time may drift from its place before a flight in mode
             ``step`` is refused; half a frame's step where left out.
+        pose_tolerance: how far the images' poses may be off the plan in mode ``pose``.
         split: which part of a dataset the recording belongs to.
         depth: whether depth is recorded; flow: whether optical flow is, where there is any.
         cameras: more cameras of the vehicle, by the simulator's names for them; each is recorded
@@ -143,6 +157,7 @@ class FlightPlan(StrictModel):
     time_of_day: str | None = None
     mode: Literal["pose", "step", "realtime"] = "pose"
     time_tolerance_ms: float | None = Field(None, gt=0, le=1000)
+    pose_tolerance: PoseTolerance = PoseTolerance()
     split: Literal["train", "val", "test"] | None = None
     depth: bool = True
     flow: bool = False
@@ -230,9 +245,9 @@ class FlightPlan(StrictModel):
     def fingerprint(self) -> str:
         """Return a hash of everything that decides what the frames show.
 
-        The description and the split can change without making a recording another one.
+        Description, split and the tolerance of poses can change without making another one of it.
         """
-        content = self.model_dump(mode="json", exclude={"description", "split"})
+        content = self.model_dump(mode="json", exclude=_LEFT_OUT)
         for field, default in _LATER_FIELDS.items():
             if content[field] == default:
                 del content[field]

@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 
 from airseg.errors import LostSimulatorError, RpcError, SimulatorError
+from airseg.flight.plan import PoseTolerance
+from airseg.recording.flying.flights import sim_mode
 from airseg.recording.flying.mesh_ids import group_meshes, measure_palette
+from airseg.recording.flying.rehearsal import Rehearsal, rehearse
 from airseg.simulators.protocol import ImageRequest, ImageType, Pose, Quaternionr, Vector3r
 
 PASS, FAIL, UNSUPPORTED = "pass", "fail", "not supported"
 _CAMERA = "0"
-_STEP_NS = 40_000_000
-_STEPS = 5
+_STEPS = 50
 _MOVES = 12
 _IDS = 6
 _KINDS = (ImageType.Scene, ImageType.Segmentation, ImageType.DepthPlanar)
@@ -49,9 +51,23 @@ class _Patient:
 
     def __init__(self, client: Any) -> None:
         self.client = client
+        self._rehearsed: Rehearsal | SimulatorError | None = None
         self.requests = [
             ImageRequest(_CAMERA, int(k), k == ImageType.DepthPlanar, False) for k in _KINDS
         ]
+
+    def rehearsal(self) -> Rehearsal:
+        """Return what the recorder's own order of calls came to; it is flown once."""
+        if self._rehearsed is None:
+            try:
+                self._rehearsed = rehearse(self.client, _STEPS)
+            except LostSimulatorError:
+                raise
+            except SimulatorError as cause:
+                self._rehearsed = cause
+        if isinstance(self._rehearsed, SimulatorError):
+            raise self._rehearsed
+        return self._rehearsed
 
     def images(self) -> list[Any]:
         """Return colour, segmentation and depth; none may be empty."""
@@ -86,6 +102,7 @@ def examine(client: Any) -> Iterator[Check]:
         client: a connected `SimulatorClient`.
     """
     patient = _Patient(client)
+    was_paused = client.simIsPause()
     for name, check in _CHECKS.items():
         try:
             verdict, found, remedy = check(patient)
@@ -100,7 +117,7 @@ def examine(client: Any) -> Iterator[Check]:
                 yield Check(name, FAIL, str(cause))
         except SimulatorError as cause:
             yield Check(name, FAIL, str(cause))
-    client.simPause(False)
+    client.simPause(was_paused)
 
 
 _Outcome = tuple[str, str, str]
@@ -139,41 +156,78 @@ def _pausing(patient: _Patient) -> _Outcome:
     before = int(patient.images()[0].time_stamp)
     time.sleep(0.1)
     ran = int(patient.images()[0].time_stamp) - before
+    if ran and sim_mode(patient.client) == "ComputerVision":
+        return UNSUPPORTED, "in ComputerVision mode time cannot stand still", ""
     if ran:
         return (
             FAIL,
             f"time runs on by {ran / 1e6:.1f} ms while it is paused",
-            "In settings.json, set ClockType to SteppableClock and SimMode to Multirotor.",
+            'Write "ClockType": "SteppableClock" into settings.json.',
         )
     return PASS, "time stands still", ""
 
 
-def _stepping(patient: _Patient) -> _Outcome:
-    patient.client.simPause(True)
-    errors = []
-    for _ in range(_STEPS):
-        before = int(patient.images()[0].time_stamp)
-        patient.client.simContinueForTime(_STEP_NS / 1e9)
-        for _ in range(200):
-            if patient.client.simIsPause():
-                break
-            time.sleep(0.005)
-        errors.append(int(patient.images()[0].time_stamp) - before - _STEP_NS)
-    worst = max(errors, key=abs)
-    found = f"steps of 40 ms are off by {abs(worst) / 1e6:.3f} ms at most"
-    if abs(worst) <= 0.2 * _STEP_NS:
+def _poses(patient: _Patient) -> _Outcome:
+    done = patient.rehearsal()
+    found = (
+        f"over {done.steps} frames the cameras are {done.pose_error_mm:.3f} mm and "
+        f"{done.pose_error_deg:.3f} degrees off at most ({done.placement})"
+    )
+    if PoseTolerance().holds(done.pose_error_mm / 1e3, done.pose_error_deg):
         return PASS, found, ""
-    return FAIL, found, "Lower ClockSpeed in settings.json (0.2, say), or record in mode pose."
+    return (
+        FAIL,
+        found,
+        'Write "PhysicsEngineName": "ExternalPhysicsEngine" into settings.json, and no Gimbal; '
+        "keep other programs from moving the vehicle.",
+    )
+
+
+def _stepping(patient: _Patient) -> _Outcome:
+    done = patient.rehearsal()
+    if not done.is_steppable:
+        return (
+            UNSUPPORTED,
+            "its time cannot be stepped; frames carry the time of a running clock",
+            'For exact times, write "SimMode": "Multirotor" into settings.json.',
+        )
+    found = (
+        f"over {done.steps} steps of {done.step_ns / 1e6:g} ms, time is off its place by "
+        f"{done.drift_ns / 1e6:.3f} ms at most"
+    )
+    if done.drift_ns <= done.step_ns // 2:
+        return PASS, found, ""
+    return (
+        FAIL,
+        found,
+        'Write "ClockType": "SteppableClock" into settings.json, and take load off the machine.',
+    )
+
+
+def _modes(patient: _Patient) -> _Outcome:
+    """Say which modes of `airseg record` will work here."""
+    done = patient.rehearsal()
+    is_exact = PoseTolerance().holds(done.pose_error_mm / 1e3, done.pose_error_deg)
+    can_step = done.is_steppable and done.drift_ns <= done.step_ns // 2
+    works = {"pose": is_exact, "step": can_step, "realtime": True}
+    if sim_mode(patient.client) == "ComputerVision":
+        works["step"] = False  # a free camera has no dynamics
+    able = ", ".join(mode for mode, does in works.items() if does)
+    unable = ", ".join(mode for mode, does in works.items() if not does)
+    found = f"works: {able}" + (f"; does not: {unable}" if unable else "")
+    return (PASS if is_exact else FAIL), found, ""
 
 
 def _one_instant(patient: _Patient) -> _Outcome:
+    patient.client.simPause(True)
     answers = patient.images()
     if len(answers) != len(_KINDS):
         return FAIL, f"asked for {len(_KINDS)} images, got {len(answers)}", ""
     times = [int(a.time_stamp) for a in answers]
-    if max(times) != min(times):
-        apart = (max(times) - min(times)) / 1e6
-        return FAIL, f"images of one request are {apart:.1f} ms apart", "Pause before capturing."
+    apart = f"{(max(times) - min(times)) / 1e6:.3f} ms apart"
+    later = int(patient.images()[0].time_stamp)
+    if max(times) != min(times) and later == times[0]:
+        return FAIL, f"images of one request are {apart} though time stands still", ""
     sizes = {k.name: (int(a.width), int(a.height)) for k, a in zip(_KINDS, answers, strict=True)}
     text = ", ".join(f"{k} {w}x{h}" for k, (w, h) in sizes.items())
     if len(set(sizes.values())) > 1:
@@ -183,7 +237,8 @@ def _one_instant(patient: _Patient) -> _Outcome:
             "In settings.json, give CameraDefaults.CaptureSettings an entry of the same Width and "
             "Height for each of ImageType 0, 1 and 5; `airseg settings PLAN` writes it.",
         )
-    return PASS, f"{text}, one time stamp", ""
+    stamps = "one time stamp" if max(times) == min(times) else f"time stamps {apart}: a clock runs"
+    return PASS, f"{text}, {stamps}", ""
 
 
 def _depth(patient: _Patient) -> _Outcome:
@@ -278,8 +333,9 @@ _CHECKS: dict[str, Callable[[_Patient], _Outcome]] = {
     "version": _version,
     "settings": _settings,
     "vehicles": _vehicles,
-    "images of one instant": _one_instant,
     "pausing": _pausing,
+    "images of one instant": _one_instant,
+    "poses": _poses,
     "stepping": _stepping,
     "depth": _depth,
     "moving": _moving,
@@ -287,4 +343,5 @@ _CHECKS: dict[str, Callable[[_Patient], _Outcome]] = {
     "segmentation ids": _ids,
     "segmentation colours": _stable_colors,
     "throughput": _throughput,
+    "modes of record": _modes,
 }

@@ -16,6 +16,7 @@ _VEHICLE_TYPES = {
     "Car": "PhysXCar",
     "ComputerVision": "ComputerVision",
 }
+_APART_M = 6.0
 _FIRST_VEHICLE = {"Multirotor": "SimpleFlight", "Car": "PhysXCar", "ComputerVision": "CV"}
 
 
@@ -48,14 +49,17 @@ def simulator_settings(named: list[tuple[str, FlightPlan]]) -> dict[str, Any]:
         "ViewMode": "NoDisplay",
         "CameraDefaults": {"CaptureSettings": _captures(plan.camera, plan)},
     }
-    if mode == "Multirotor":
+    if mode != "ComputerVision":  # there, a clock that is stepped never moves
         settings["ClockType"] = "SteppableClock"
     cameras = {key: _camera(camera, plan) for key, camera in plan.cameras.items()}
     if cameras or plan.companions:
-        settings["Vehicles"] = {_FIRST_VEHICLE[mode]: _vehicle(mode, cameras)}
-        for key, other in plan.companions.items():
+        # AirSim keeps vehicles by name; without a mark, the first in the alphabet is its default.
+        first = {**_vehicle(mode, cameras), "IsFpvVehicle": True}
+        settings["Vehicles"] = {_FIRST_VEHICLE[mode]: first}
+        for number, (key, other) in enumerate(plan.companions.items(), 1):
             own = {FIRST_CAMERA: _camera(other.camera, plan)} if other.camera else {}
-            settings["Vehicles"][key] = _vehicle(mode, own)
+            apart = {"Y": _APART_M * number}  # bodies that start in one place push each other away
+            settings["Vehicles"][key] = {**_vehicle(mode, own), **apart}
     return settings
 
 

@@ -29,6 +29,7 @@ from airseg.simulators.protocol import (
     ImageResponse,
     KinematicsState,
     Pose,
+    TimedState,
     Vector3r,
     WireStruct,
     YawMode,
@@ -291,6 +292,20 @@ class SimulatorClient:
     def simGetGroundTruthKinematics(self, vehicle_name: str = "") -> KinematicsState:
         """Return a vehicle's motion."""
         return self._ask(KinematicsState.from_msgpack, "simGetGroundTruthKinematics", vehicle_name)
+
+    def getMultirotorState(self, vehicle_name: str = "") -> TimedState:
+        """Return a multirotor's state, of which nothing but the time is kept."""
+        return self._ask(TimedState.from_msgpack, "getMultirotorState", vehicle_name)
+
+    def getCarState(self, vehicle_name: str = "") -> TimedState:
+        """Return a car's state, of which nothing but the time is kept."""
+        return self._ask(TimedState.from_msgpack, "getCarState", vehicle_name)
+
+    def simSetKinematics(
+        self, state: KinematicsState, ignore_collision: bool, vehicle_name: str = ""
+    ) -> None:
+        """Put a vehicle somewhere, relative to its start, in motion or at rest."""
+        self.call("simSetKinematics", state, ignore_collision, vehicle_name)
 
     def simEnableWeather(self, enable: bool) -> None:
         """Switch weather on or off."""

@@ -157,6 +157,13 @@ class KinematicsState(WireStruct):
 
 
 @dataclass
+class TimedState(WireStruct):
+    """The time of a vehicle's state, nanoseconds; AirSim's states hold much more."""
+
+    timestamp: int = 0
+
+
+@dataclass
 class YawMode(WireStruct):
     """A multirotor's heading: degrees a second, or degrees."""
 

@@ -61,9 +61,12 @@ def faulty(world, tmp_path):  # noqa: F811
 def test_the_embedded_simulator_passes_every_check(client):  # noqa: F811
     checks = list(examine(client))
     assert {c.name: c.found for c in checks if c.verdict != PASS} == {}
-    assert len(checks) == 12
+    assert len(checks) == 14
     stepping = next(c for c in checks if c.name == "stepping")
-    assert "off by 0.000 ms" in stepping.found
+    assert "off its place by 0.000 ms" in stepping.found
+    poses = next(c for c in checks if c.name == "poses")
+    assert "0.000 mm and 0.000 degrees off" in poses.found
+    assert checks[-1].found == "works: pose, step, realtime"
 
 
 @pytest.mark.parametrize("fault", TOLD_BY_DOCTOR)
@@ -82,7 +85,7 @@ def test_a_recording_stops_at_each_fault_and_keeps_what_came_before(faulty, tmp_
         recorder.record("walk", small_plan(speed_mps=5), folder)
     assert TOLD_BY_RECORD[fault] in str(caught.value)
     recording = Recording.open(folder)
-    assert len(recording) == 5
+    assert len(recording) == 4  # one capture warms up
     assert recording.info.status == "failed"
     assert TOLD_BY_RECORD[fault] in recording.info.reason
 
@@ -107,7 +110,7 @@ def test_the_command_prints_a_line_for_each_check(simulator, capsys):  # noqa: F
     address = f"127.0.0.1:{simulator.port}"
     code, out, _ = run(capsys, "doctor", "--simulator", address)
     assert code == 0
-    assert out.count("pass") == 12
+    assert out.count("pass") == 14
     code, out, _ = run(capsys, "doctor", "--simulator", address, "--json")
     assert {c["verdict"] for c in json.loads(out)} == {"pass"}
 

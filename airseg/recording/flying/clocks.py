@@ -7,10 +7,13 @@ from typing import Any
 from airseg.errors import SimulatorError
 
 _LISTED_AT_MOST = 1000
+_OFF_IN_A_ROW = 5
 
 
 class StepCheck:
     """Time stamps of a flight whose clock is stepped: each lies a step after the one before.
+
+    One late step is written down; a clock that stays off its place cannot be flown by.
 
     Args:
         step_ns: between frames.
@@ -31,7 +34,10 @@ class StepCheck:
         self._before = int(last["timestamp_ns"]) if last else None
         self._largest_error_ns = int(notes.get("largest_step_error_ns", 0))
         self._largest_drift_ns = int(notes.get("largest_drift_ns", 0))
+        self._late = list(notes.get("off_their_place", []))
+        self._late_count = int(notes.get("off_their_place_count", 0))
         self._tolerance_ns = tolerance_ns
+        self._in_a_row = 0
         self._origin: tuple[int, int] | None = None
 
     def check(self, frame: int, slot: int, timestamp_ns: int) -> None:
@@ -46,7 +52,8 @@ class StepCheck:
             raise SimulatorError(
                 f"frame {frame}: simulator time went from {before} to {timestamp_ns} ns; it must "
                 f"advance by {self._step_ns} ns a frame. Was the simulator restarted or reset, or "
-                "its clock set back?"
+                "its clock set back? In ComputerVision mode a SteppableClock never moves: leave "
+                "ClockType out of settings.json."
             )
         if not begins:  # what lies between two runs is no step
             self._largest_error_ns = max(self._largest_error_ns, abs(step - self._step_ns))
@@ -56,7 +63,12 @@ class StepCheck:
         return {
             "largest_step_error_ns": self._largest_error_ns,
             "largest_drift_ns": self._largest_drift_ns,
+            "off_their_place": self._late,
+            "off_their_place_count": self._late_count,
         }
+
+    def close(self, slots: int | None) -> None:
+        """Take note that the flight is over."""
 
     def _check_drift(self, frame: int, timestamp_ns: int) -> None:
         if self._origin is None:
@@ -64,13 +76,20 @@ class StepCheck:
         first, began_ns = self._origin
         drift = timestamp_ns - began_ns - (frame - first) * self._step_ns
         self._largest_drift_ns = max(self._largest_drift_ns, abs(drift))
-        if self._tolerance_ns is not None and abs(drift) > self._tolerance_ns:
+        if self._tolerance_ns is None or abs(drift) <= self._tolerance_ns:
+            self._in_a_row = 0
+            return
+        self._in_a_row += 1
+        self._late_count += 1
+        if len(self._late) < _LISTED_AT_MOST:
+            self._late.append(frame)
+        if self._in_a_row > _OFF_IN_A_ROW:
             raise SimulatorError(
                 f"frame {frame}: simulator time is {abs(drift) / 1e6:.1f} ms "
-                f"{'ahead of' if drift > 0 else 'behind'} its place, more than the plan's "
-                f"time_tolerance_ms of {self._tolerance_ns / 1e6:g}: the simulator does not step "
-                "as exactly as it is told to. Lower ClockSpeed in settings.json (0.2, say), use "
-                "--mode pose, or allow more in the plan."
+                f"{'ahead of' if drift > 0 else 'behind'} its place, as in the {_OFF_IN_A_ROW} "
+                "frames before it more than the plan's time_tolerance_ms of "
+                f"{self._tolerance_ns / 1e6:g}: the simulator does not step as it is told to. Take "
+                "load off its machine, use --mode pose, or allow more in the plan."
             )
 
 
@@ -111,6 +130,12 @@ class LatenessCheck:
             self._late_count += 1
             if len(self._late) < _LISTED_AT_MOST:
                 self._late.append(frame)
+
+    def close(self, slots: int | None) -> None:
+        """Take note that the flight is over: slots after the last frame are left out too."""
+        if slots is not None and self._slot < slots - 1:
+            self._dropped += slots - 1 - self._slot
+            self._slot = slots - 1
 
     def notes(self) -> dict[str, Any]:
         """Return what goes into the recording: late frames, dropped slots, the worst lateness."""

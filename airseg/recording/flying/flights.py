@@ -17,75 +17,28 @@ from airseg.errors import RpcError, SimulatorError
 from airseg.flight.plan import FlightPlan
 from airseg.flight.trajectory import Trajectory
 from airseg.geometry import euler_from_quaternion, wrap_angle
+from airseg.recording.flying.placement import Placement, Poses, choose_placement
+from airseg.recording.flying.stepping import Stepper
+from airseg.recording.flying.views import Views
 from airseg.simulators.protocol import (
     CarControls,
     DrivetrainType,
-    Pose,
-    Quaternionr,
     Vector3r,
     YawMode,
 )
 
-_SETTLE_POLLS = 200
 _MODES = {"multirotor": "Multirotor", "car": "Car", "camera": "ComputerVision"}
 
 
-class Stepper:
-    """Advances simulator time while it is paused.
+class Flight(Protocol):
+    """A plan being flown. `begin` once, then `advance` before each frame but the first.
 
     Attributes:
-        is_steppable: whether the simulator can; AirSim 1.8 in ComputerVision mode cannot, and then
-            frames carry whatever time its running clock shows.
+        stepper: the clock it flies by; placement: how vehicles are put where they are.
     """
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self.is_steppable = True
-        self._origin: tuple[int, int] | None = None
-        self._owed_ns = 0
-
-    def observe(self, frame: int, timestamp_ns: int, step_ns: int) -> None:
-        """Learn what time a frame really has, so that the next step makes up for the difference.
-
-        AirSim steps in wall time, so that its steps are never exact; without a correction their
-        errors would add up.
-        """
-        if self._origin is None:
-            self._origin = (frame, timestamp_ns)
-        first, began_ns = self._origin
-        owed = began_ns + (frame - first) * step_ns - timestamp_ns
-        self._owed_ns = max(-step_ns // 2, min(step_ns // 2, owed))
-
-    def settle(self) -> None:
-        """Let what is seen follow the poses that were set, while time stands still."""
-        if self.is_steppable:
-            self._continue(0.0)
-
-    def advance(self, span_ns: int) -> None:
-        """Let a span of time pass, then stand still."""
-        if span_ns <= 0 or not self.is_steppable:
-            return
-        self._continue((span_ns + self._owed_ns) / 1e9)
-
-    def _continue(self, seconds: float) -> None:
-        try:
-            self._client.simContinueForTime(seconds)
-        except Exception as cause:
-            # Both our client's error and the official client's carry AirSim's text.
-            if "not implemented" not in str(cause) and "could not find" not in str(cause):
-                raise
-            self.is_steppable = False
-            return
-        # In Car and ComputerVision mode AirSim answers before the time has passed.
-        for _ in range(_SETTLE_POLLS):
-            if self._client.simIsPause():
-                return
-            time.sleep(0.005)
-        raise SimulatorError("the simulator did not pause again after a time step.")
-
-
-class Flight(Protocol):
-    """A plan being flown. `begin` once, then `advance` before each frame but the first."""
+    stepper: Stepper
+    placement: Placement
 
     def begin(self) -> None:
         """Bring the vehicle to the state of frame 0; time stands still."""
@@ -96,8 +49,14 @@ class Flight(Protocol):
     def advance(self, frame: int) -> bool:
         """Go on to a frame from the one before; False when the flight is over."""
 
-    def velocity(self, frame: int, vehicle: str) -> np.ndarray:
-        """Return a vehicle's velocity, (3,) m/s NED."""
+    def poses(self, frame: int) -> Poses | None:
+        """Return where the plan wants the vehicles at the present frame; None: where they fly."""
+
+    def place_again(self, frame: int) -> None:
+        """Put the vehicles there once more, because the images did not show it."""
+
+    def velocity(self, vehicle: str) -> np.ndarray | None:
+        """Return a vehicle's velocity, (3,) m/s NED; None where only its poses tell it."""
 
     def slot(self, frame: int) -> int:
         """Return the time slot of the frame that was advanced to; slots are one step long."""
@@ -105,60 +64,86 @@ class Flight(Protocol):
     def observe(self, frame: int, timestamp_ns: int) -> None:
         """Learn what time a captured frame really has."""
 
+    @property
+    def slots(self) -> int | None:
+        """How many time slots there are, or None where the flight itself decides."""
+
 
 class PoseFlight:
     """Puts the vehicles where their trajectories say, frame by frame.
 
     Args:
-        paths: of each vehicle by its name; the first one's name is empty.
+        client: the simulator.
+        plan: what is flown.
+        paths: of each vehicle by its name, see `Views`.
+        views: what is recorded.
     """
 
     def __init__(
-        self, client: Any, plan: FlightPlan, paths: dict[str, Trajectory], stepper: Stepper
+        self, client: Any, plan: FlightPlan, paths: dict[str, Trajectory], views: Views
     ) -> None:
-        self._client, self._plan, self._paths, self._stepper = client, plan, paths, stepper
+        self._client, self._plan, self._paths, self._views = client, plan, paths, views
+        self.stepper = Stepper(client, views.first, plan.step_ns)
+        self._first = paths[views.first]
 
     def begin(self) -> None:
-        self._place(0)
+        self.placement = choose_placement(
+            self._client,
+            self.stepper,
+            self._views.all,
+            self._poses_of(0),
+            self._plan.pose_tolerance.holds,
+            sim_mode(self._client),
+        )
+        self.stepper.begin(0)
 
     def skip_to(self, frame: int, slot: int) -> None:
-        self._stepper.advance(frame * self._plan.step_ns)
-        self._place(frame)
+        self.stepper.pass_time(frame * self._plan.step_ns)
+        self.stepper.begin(frame)
 
     def advance(self, frame: int) -> bool:
-        if frame >= len(self._paths[""]):
+        if frame >= len(self._first):
             return False
-        self._stepper.advance(self._plan.step_ns)
-        self._place(frame)
+        self.stepper.advance_to(frame)
+        self.placement.place(self._poses_of(frame))
         return True
 
-    def velocity(self, frame: int, vehicle: str) -> np.ndarray:
-        return self._paths[vehicle].velocity[frame]
+    def poses(self, frame: int) -> Poses | None:
+        return self._poses_of(frame)
+
+    def place_again(self, frame: int) -> None:
+        self.placement.place(self._poses_of(frame))
+
+    def velocity(self, vehicle: str) -> np.ndarray | None:
+        return None
 
     def slot(self, frame: int) -> int:
         return frame
 
     def observe(self, frame: int, timestamp_ns: int) -> None:
-        self._stepper.observe(frame, timestamp_ns, self._plan.step_ns)
+        self.stepper.observe(frame, timestamp_ns)
 
-    def _place(self, frame: int) -> None:
-        self._set_poses(frame)
-        self._stepper.settle()
+    @property
+    def slots(self) -> int | None:
+        return len(self._first)
 
-    def _set_poses(self, frame: int) -> None:
-        for name, path in self._paths.items():
-            # Without a name, clients of one vehicle need no third argument.
-            more = (name,) if name else ()
-            self._client.simSetVehiclePose(_pose_of(path, frame), True, *more)
+    def _poses_of(self, slot: int) -> dict[str, np.ndarray]:
+        """Return each vehicle's (7,) pose, relative to its own start."""
+        return {
+            name: np.concatenate(
+                [path.position[slot] - self._views.starts[name], path.orientation[slot]]
+            )
+            for name, path in self._paths.items()
+        }
 
 
 class RealtimeFlight(PoseFlight):
     """Sets poses while the simulator's clock runs; slots whose time has passed are left out."""
 
     def begin(self) -> None:
+        super().begin()
         self._client.simPause(False)
         self._slot = 0
-        self._set_poses(0)
         self._began_s = time.monotonic()
 
     def skip_to(self, frame: int, slot: int) -> None:
@@ -169,14 +154,17 @@ class RealtimeFlight(PoseFlight):
         step_s = self._plan.step_ns / 1e9
         now = (time.monotonic() - self._began_s) / step_s
         self._slot = max(self._slot + 1, int(np.floor(now)))
-        if self._slot >= len(self._paths[""]):
+        if self._slot >= len(self._first):
             return False
         time.sleep(max(0.0, self._began_s + self._slot * step_s - time.monotonic()))
-        self._set_poses(self._slot)
+        self.placement.place(self._poses_of(self._slot), tick=False)
         return True
 
-    def velocity(self, frame: int, vehicle: str) -> np.ndarray:
-        return self._paths[vehicle].velocity[self._slot]
+    def poses(self, frame: int) -> Poses | None:
+        return self._poses_of(self._slot)
+
+    def place_again(self, frame: int) -> None:
+        """Leave it: time has gone on."""
 
     def slot(self, frame: int) -> int:
         return self._slot
@@ -188,8 +176,13 @@ class RealtimeFlight(PoseFlight):
 class _DynamicFlight(ABC):
     """What flights by the vehicle's own dynamics share."""
 
-    def __init__(self, client: Any, plan: FlightPlan, path: Trajectory, stepper: Stepper) -> None:
-        self._client, self._plan, self._path, self._stepper = client, plan, path, stepper
+    def __init__(
+        self, client: Any, plan: FlightPlan, paths: dict[str, Trajectory], views: Views
+    ) -> None:
+        self._client, self._plan, self._views = client, plan, views
+        self._path = path = paths[views.first]
+        self._named = (views.first,) if views.first else ()
+        self.stepper = Stepper(client, views.first, plan.step_ns)
         # A vehicle that never arrives must not record for ever.
         self._most_frames = 3 * len(path) + round(20 * plan.rate_hz)
         if plan.duration_s:
@@ -204,11 +197,19 @@ class _DynamicFlight(ABC):
                 f"{wanted}; the simulator runs {mode or 'an unknown mode'}. Change SimMode in "
                 "settings.json, or use --mode pose."
             )
-        self._client.enableApiControl(True)
-        self._client.armDisarm(True)
-        self._client.simSetVehiclePose(_pose_of(self._path, 0), True)
-        self._stepper.settle()
+        self._client.enableApiControl(True, *self._named)
+        self._client.armDisarm(True, *self._named)
+        start = np.concatenate([self._path.position[0], self._path.orientation[0]])
+        self.placement = choose_placement(
+            self._client,
+            self.stepper,
+            self._views.all[:1],
+            {self._views.first: start},
+            self._plan.pose_tolerance.holds,
+            mode,
+        )
         self._set_off()
+        self.stepper.begin(0)
 
     def skip_to(self, frame: int, slot: int) -> None:
         for k in range(1, frame + 1):
@@ -218,18 +219,30 @@ class _DynamicFlight(ABC):
         if frame >= self._most_frames or self._has_arrived():
             return False
         self._steer()
-        self._stepper.advance(self._plan.step_ns)
+        self.stepper.advance_to(frame)
+        if not self.stepper.is_exact:
+            self.stepper.tick()  # what is seen catches up with the last steps
         return True
+
+    def poses(self, frame: int) -> Poses | None:
+        return None
+
+    def place_again(self, frame: int) -> None:  # noqa: B027 - nothing is to be done, on purpose
+        """Leave it where it flies."""
 
     def slot(self, frame: int) -> int:
         return frame
 
     def observe(self, frame: int, timestamp_ns: int) -> None:
-        self._stepper.observe(frame, timestamp_ns, self._plan.step_ns)
+        self.stepper.observe(frame, timestamp_ns)
 
-    def velocity(self, frame: int, vehicle: str) -> np.ndarray:
-        v = self._client.simGetGroundTruthKinematics().linear_velocity
+    def velocity(self, vehicle: str) -> np.ndarray | None:
+        v = self._client.simGetGroundTruthKinematics(*self._named).linear_velocity
         return np.array([v.x_val, v.y_val, v.z_val], float)
+
+    @property
+    def slots(self) -> int | None:
+        return None
 
     @abstractmethod
     def _set_off(self) -> None:
@@ -256,6 +269,7 @@ class MultirotorFlight(_DynamicFlight):
             3e38,
             DrivetrainType.ForwardOnly,
             YawMode(False, 0.0),
+            **({"vehicle_name": self._views.first} if self._views.first else {}),
         )
 
     def _steer(self) -> None:
@@ -281,7 +295,7 @@ class CarFlight(_DynamicFlight):
         self._reached = 0
 
     def _steer(self) -> None:
-        state = self._client.simGetGroundTruthKinematics()
+        state = self._client.simGetGroundTruthKinematics(*self._named)
         p, q, v = state.position, state.orientation, state.linear_velocity
         place = np.array([p.x_val, p.y_val])
         yaw = euler_from_quaternion(np.array([q.w_val, q.x_val, q.y_val, q.z_val]))[2]
@@ -304,7 +318,8 @@ class CarFlight(_DynamicFlight):
         wanted = max(float(np.linalg.norm(self._path.velocity[here])), 0.6)
         push = float(np.clip(0.5 * (wanted - speed) + 0.08 * wanted, -1, 1))
         self._client.setCarControls(
-            CarControls(throttle=max(push, 0.0), steering=steering, brake=max(-push, 0.0))
+            CarControls(throttle=max(push, 0.0), steering=steering, brake=max(-push, 0.0)),
+            *self._named,
         )
 
     def _has_arrived(self) -> bool:
@@ -312,22 +327,24 @@ class CarFlight(_DynamicFlight):
         return bool(self._reached >= len(self._path) - 2 or left < 0.5)
 
 
-def begin_flight(client: Any, plan: FlightPlan, paths: dict[str, Trajectory], mode: str) -> Flight:
+def begin_flight(
+    client: Any, plan: FlightPlan, paths: dict[str, Trajectory], views: Views, mode: str
+) -> Flight:
     """Return the flight of a plan in a mode: ``pose``, ``step`` or ``realtime``.
 
     Args:
         client: the simulator.
         plan: what is flown.
-        paths: trajectory of each vehicle by its name; the first one's name is empty.
+        paths: trajectory of each vehicle by its name, see `Views`.
+        views: what is recorded.
         mode: how.
     """
-    stepper = Stepper(client)
     if mode == "pose":
-        return PoseFlight(client, plan, paths, stepper)
+        return PoseFlight(client, plan, paths, views)
     if mode == "realtime":
-        return RealtimeFlight(client, plan, paths, stepper)
+        return RealtimeFlight(client, plan, paths, views)
     kind = CarFlight if plan.vehicle == "car" else MultirotorFlight
-    return kind(client, plan, paths[""], stepper)
+    return kind(client, plan, paths, views)
 
 
 def sim_mode(client: Any) -> str:
@@ -336,9 +353,3 @@ def sim_mode(client: Any) -> str:
         return str(json.loads(client.getSettingsString()).get("SimMode", ""))
     except (ValueError, AttributeError, RpcError):
         return ""
-
-
-def _pose_of(path: Trajectory, frame: int) -> Pose:
-    return Pose(
-        Vector3r.from_array(path.position[frame]), Quaternionr.from_array(path.orientation[frame])
-    )

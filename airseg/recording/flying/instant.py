@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from airseg.errors import SimulatorError
 from airseg.flight.plan import FlightPlan, PlanCamera
-from airseg.recording.flying.views import FIRST_CAMERA, View, views_of
+from airseg.recording.flying.views import FIRST_CAMERA, View, Views, views_of
 from airseg.simulators.protocol import ImageRequest, ImageType
 
 _FARTHEST_M = 65504.0  # the greatest half float
@@ -21,7 +22,7 @@ class Instant:
     """What the simulator delivered for one moment of one view.
 
     Attributes:
-        timestamp_ns: the simulator's time, the same for all images.
+        timestamp_ns: the simulator's time of the colour image.
         pose: (7,) of the camera, NED metres and quaternion w x y z.
         rgb: (H, W, 3) uint8; colors: (H, W, 3) uint8, the segmentation image, RGB.
         depth: (H, W) float16 metres, or None.
@@ -41,26 +42,44 @@ class Capturer:
 
     Args:
         client: ours, or an official one.
-        plan: which views, sizes and images are wanted.
+        plan: which sizes and images are wanted.
+        views: which cameras; None takes the plan's, of a simulator without other vehicles.
+
+    Attributes:
+        time_runs: whether the simulator's clock runs while images are taken, so that each has a
+            time stamp of its own; they still show one moment.
+        largest_spread_ns: between the time stamps of one frame.
     """
 
-    def __init__(self, client: Any, plan: FlightPlan) -> None:
+    def __init__(self, client: Any, plan: FlightPlan, views: Views | None = None) -> None:
         self._client, self._plan = client, plan
         self._is_rgb = bool(getattr(client, "images_are_rgb", False))
-        self.views = views_of(plan, "")
+        self.views = views.all if views else views_of(plan, "")
+        self._starts = [views.starts[view.vehicle] if views else np.zeros(3) for view in self.views]
         self._kinds = [(ImageType.Scene, False), (ImageType.Segmentation, False)]
         if plan.depth:
             self._kinds.append((ImageType.DepthPlanar, True))
         if plan.flow:
             self._kinds.append((ImageType.OpticalFlow, True))
         self._before: list[Instant] = []
+        self.time_runs = False
+        self.largest_spread_ns = 0
+
+    def warm_up(self) -> None:
+        """Let simulator and reader do once what takes long the first time; nothing is kept.
+
+        It also shows whether time stands still while nobody lets it pass.
+        """
+        answers = self.fetch()
+        times = {int(r.time_stamp) for r in (*answers, self._one_image())}
+        self.time_runs = len(times) > 1
+        with contextlib.suppress(SimulatorError):  # what is amiss is told at frame 0
+            self.read(0, answers)
+        self._before, self.largest_spread_ns = [], 0
 
     def colors(self) -> np.ndarray:
         """Return a segmentation image of the first view, (H, W, 3) uint8 RGB, of any size."""
-        response = self._client.simGetImages(
-            [ImageRequest(FIRST_CAMERA, ImageType.Segmentation, False, False)]
-        )[0]
-        return self._pixels(response, None)
+        return self._pixels(self._one_image(), None)
 
     def fetch(self) -> list[Any]:
         """Return the present images of all views as they come, one request for each vehicle."""
@@ -76,39 +95,56 @@ class Capturer:
             answers += self._client.simGetImages(requests, *more)
         return answers
 
+    def poses(self, answers: list[Any]) -> list[np.ndarray] | None:
+        """Return the (7,) pose of each view's camera, from its vehicle's start; None if any lacks.
+
+        Args:
+            answers: what was fetched.
+        """
+        if len(answers) != len(self.views) * len(self._kinds):
+            return None
+        return [_pose(answer) for answer in answers[:: len(self._kinds)]]
+
     def read(self, frame: int, answers: list[Any]) -> list[Instant]:
         """Return what was fetched, view by view.
 
         Raises:
             SimulatorError: an image is missing, black or of the wrong size, the images are of
-                different moments, or the picture stands still while the camera moves.
+                different moments, two views show the same, a pose or a depth is no number, or the
+                picture stands still while the camera moves.
         """
         wanted = len(self.views) * len(self._kinds)
         if len(answers) != wanted:
             raise SimulatorError(f"frame {frame}: asked for {wanted} images, got {len(answers)}.")
-        times = {int(r.time_stamp) for r in answers}
-        if len(times) > 1 and self._plan.mode != "realtime":
-            raise SimulatorError(
-                f"frame {frame}: the images are of different moments, "
-                f"{(max(times) - min(times)) / 1e6:.1f} ms apart. Is the simulator paused?"
-            )
+        self._note_spread(frame, [int(r.time_stamp) for r in answers])
         per_view = len(self._kinds)
         instants = [
-            self._read_view(view, answers[i * per_view : (i + 1) * per_view])
-            for i, view in enumerate(self.views)
+            self._read_view(view, start, answers[i * per_view : (i + 1) * per_view])
+            for i, (view, start) in enumerate(zip(self.views, self._starts, strict=True))
         ]
         for view, instant, before in itertools.zip_longest(self.views, instants, self._before):
             _refuse_no_numbers(frame, view, instant)
             _refuse_black(frame, view, instant)
             _refuse_repeats(frame, instant, before)
+        _refuse_twins(frame, self.views, instants)
         self._before = instants
         return instants
 
-    def take(self, frame: int) -> list[Instant]:
-        """Fetch and read the present instant."""
-        return self.read(frame, self.fetch())
+    def _one_image(self) -> Any:
+        vehicle = self.views[0].vehicle
+        requests = [ImageRequest(FIRST_CAMERA, ImageType.Segmentation, False, False)]
+        return self._client.simGetImages(requests, *((vehicle,) if vehicle else ()))[0]
 
-    def _read_view(self, view: View, answers: list[Any]) -> Instant:
+    def _note_spread(self, frame: int, times: list[int]) -> None:
+        spread = max(times) - min(times)
+        if spread and not self.time_runs:
+            raise SimulatorError(
+                f"frame {frame}: the images are of different moments, {spread / 1e6:.1f} ms "
+                "apart. Is the simulator paused?"
+            )
+        self.largest_spread_ns = max(self.largest_spread_ns, spread)
+
+    def _read_view(self, view: View, start: np.ndarray, answers: list[Any]) -> Instant:
         floats = dict(zip([k for k, as_float in self._kinds if as_float], answers[2:], strict=True))
         depth = flow = None
         if ImageType.DepthPlanar in floats:
@@ -118,7 +154,7 @@ class Capturer:
             flow = self._floats(floats[ImageType.OpticalFlow], view.camera, 2)
         return Instant(
             timestamp_ns=int(answers[0].time_stamp),
-            pose=_pose(answers[0]),
+            pose=_pose(answers[0]) + np.concatenate([start, np.zeros(4)]),
             rgb=self._pixels(answers[0], view.camera),
             colors=self._pixels(answers[1], view.camera),
             depth=depth,
@@ -172,6 +208,20 @@ def _refuse_black(frame: int, view: View, instant: Instant) -> None:
             f"frame {frame}: the segmentation image{where} is black all over. Is segmentation "
             "switched off in settings.json (SegmentationSettings.InitMethod None)?"
         )
+
+
+def _refuse_twins(frame: int, views: list[View], instants: list[Instant]) -> None:
+    """Raise where two views show one picture: the simulator took one camera for another."""
+    for (a, first), (b, second) in itertools.combinations(zip(views, instants, strict=True), 2):
+        if first.rgb.shape != second.rgb.shape or not np.array_equal(first.rgb[0], second.rgb[0]):
+            continue
+        if np.array_equal(first.rgb, second.rgb):
+            raise SimulatorError(
+                f"frame {frame}: cameras {a.camera_name} of {a.vehicle or 'the first vehicle'} and "
+                f"{b.camera_name} of {b.vehicle or 'the first vehicle'} deliver the same picture, "
+                "byte for byte. Write settings.json with `airseg settings PLAN`, which gives each "
+                "vehicle a name and a place, and restart the simulator."
+            )
 
 
 def _refuse_repeats(frame: int, instant: Instant, before: Instant | None) -> None:

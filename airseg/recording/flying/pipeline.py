@@ -11,6 +11,9 @@ import numpy as np
 
 from airseg.recording.flying.flights import Flight
 from airseg.recording.flying.instant import Capturer
+from airseg.recording.flying.placement import Poses
+
+_AGAIN = 3
 
 
 @dataclass(frozen=True)
@@ -20,13 +23,15 @@ class Fetched:
     Attributes:
         frame: its number; slot: its time slot.
         answers: images as the simulator delivered them.
-        velocities: (3,) m/s of the vehicle of each view.
+        poses: where the plan wants the vehicles, or None where they fly by themselves.
+        velocities: (3,) m/s of the vehicle of each view; None where only its poses tell it.
     """
 
     frame: int
     slot: int
     answers: list[Any]
-    velocities: list[np.ndarray]
+    poses: Poses | None
+    velocities: list[np.ndarray | None]
 
 
 def fetch_ahead(
@@ -35,6 +40,7 @@ def fetch_ahead(
     first: int,
     most: int | None,
     before_frame: Callable[[int], None],
+    is_off: Callable[[Poses, list[np.ndarray]], bool],
 ) -> Iterator[Fetched]:
     """Yield frames in order, each fetched while its predecessor is being used.
 
@@ -47,6 +53,7 @@ def fetch_ahead(
         first: frame to begin with.
         most: how many frames there may be, or None.
         before_frame: called with each frame's number before time advances to it.
+        is_off: tells whether images show anything but the plan; then they are taken again.
     """
 
     def fetch(frame: int) -> Fetched | None:
@@ -56,10 +63,17 @@ def fetch_ahead(
         if frame > 0 and not flight.advance(frame):
             return None
         answers = capturer.fetch()
+        poses = flight.poses(frame)
+        for _ in range(_AGAIN):
+            seen = capturer.poses(answers)
+            if poses is None or seen is None or not is_off(poses, seen):
+                break
+            flight.place_again(frame)
+            answers = capturer.fetch()
         if answers:
             flight.observe(frame, int(answers[0].time_stamp))
-        velocities = [flight.velocity(frame, view.vehicle) for view in capturer.views]
-        return Fetched(frame, flight.slot(frame), answers, velocities)
+        velocities = [flight.velocity(view.vehicle) for view in capturer.views]
+        return Fetched(frame, flight.slot(frame), answers, poses, velocities)
 
     with ThreadPoolExecutor(1, thread_name_prefix="capture") as worker:
         future = worker.submit(fetch, first)

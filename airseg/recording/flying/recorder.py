@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -12,23 +13,30 @@ from typing import Any
 import numpy as np
 
 from airseg import __version__
-from airseg.errors import AirsegError, RecordingError, SimulatorError
+from airseg.errors import AirsegError, LostSimulatorError, RecordingError, SimulatorError
 from airseg.flight.plan import FlightPlan
 from airseg.flight.trajectory import Trajectory, plan_trajectory
 from airseg.labels.relabel import count_ids
 from airseg.recording.flying.clocks import LatenessCheck, StepCheck
-from airseg.recording.flying.flights import Flight, begin_flight, sim_mode
+from airseg.recording.flying.flights import Flight, PoseFlight, begin_flight, sim_mode
 from airseg.recording.flying.instant import Capturer, Instant
 from airseg.recording.flying.mesh_ids import IdDecoder, Palette
 from airseg.recording.flying.pipeline import Fetched, fetch_ahead
+from airseg.recording.flying.pose_check import PoseCheck
 from airseg.recording.flying.scene import SceneIds, prepare_world
-from airseg.recording.flying.views import View, companion_paths, intrinsics, views_of
+from airseg.recording.flying.views import (
+    FIRST_CAMERA,
+    View,
+    companion_paths,
+    find_views,
+    intrinsics,
+    views_of,
+)
 from airseg.recording.stored.continuing import first_suspect, refuse_another_flight
 from airseg.recording.stored.folder_lock import LOCK_NAME, folder_lock
 from airseg.recording.stored.frame_table import read_frames
 from airseg.recording.stored.frame_writer import Frame, RecordingWriter
 from airseg.recording.stored.storage import RecordingInfo, read_info
-from airseg.simulators.protocol import Pose, Quaternionr, Vector3r
 
 _RECHECK_EVERY_S = 60
 
@@ -165,31 +173,45 @@ class Recorder:
         """
         overwrite = self._options.overwrite if overwrite is None else overwrite
         with _locked_folders(folder, flight.plan, overwrite=overwrite) as folders:
-            return self._fly_locked(flight, folders, views_of(flight.plan, folder.name))
+            return self._fly_locked(flight, folders)
 
-    def _fly_locked(self, flight: Assignment, folders: list[Path], views: list[View]) -> Recorded:
-        """Record a flight into folders whose locks are held."""
+    def _fly_locked(self, flight: Assignment, folders: list[Path]) -> Recorded:
+        """Record a flight into folders whose locks are held, and leave the clock as it was."""
+        was_paused = self._client.simIsPause()
+        try:
+            done = self._prepare_and_fly(flight, folders)
+        except LostSimulatorError:
+            raise  # there is nobody to pause
+        except BaseException:
+            with contextlib.suppress(AirsegError):  # it may be the simulator that hangs
+                self._client.simPause(was_paused)
+            raise
+        self._client.simPause(was_paused)
+        return done
+
+    def _prepare_and_fly(self, flight: Assignment, folders: list[Path]) -> Recorded:
         plan = flight.plan
         path = flight.path or plan_trajectory(plan)
         mode = self._options.mode or plan.mode
-        capturer = Capturer(self._client, plan)
-        prepare_world(self._client, plan)
+        views = find_views(self._client, plan)
+        paths = {views.first: path, **companion_paths(plan, path)}
+        capturer = Capturer(self._client, plan, views)
+        prepare_world(self._client, plan, views.all)
         self._ids.prepare(
-            Pose(
-                Vector3r.from_array(path.position[0]), Quaternionr.from_array(path.orientation[0])
-            ),
+            PoseFlight(self._client, plan, paths, views).begin,
             capturer.colors,
             lambda done, of: self._progress("measuring the segmentation colours", done, of),
         )
         self._places = self._ids.places()
-        infos = [self._describe(flight, view, mode, path) for view in views]
+        described = views_of(plan, folders[0].name, views.first)
+        infos = [self._describe(flight, view, views.first, mode, path) for view in described]
         with _open_together(folders, infos) as writers:
             before = writers[0].count
             for writer in writers:
                 writer.describe("recording")
             run = _Run(self._client, self._options, self._progress, self._ids, capturer, writers)
-            paths = {"": path, **companion_paths(plan, path)}
-            self._fly_and_tell(run, begin_flight(self._client, plan, paths, mode), flight, mode)
+            way = begin_flight(self._client, plan, paths, views, mode)
+            self._fly_and_tell(run, way, flight, mode)
             return Recorded(folders[0], writers[0].count, writers[0].count - before, run.notes())
 
     def _fly_and_tell(self, run: _Run, way: Flight, flight: Assignment, mode: str) -> None:
@@ -197,12 +219,9 @@ class Recorder:
         writers = run.writers
         try:
             run.fly(way, flight.plan, mode)
-            self._client.simPause(False)
         except KeyboardInterrupt:
             for writer in writers:
                 writer.finish("interrupted", "Ctrl-C", run.notes())
-            with contextlib.suppress(AirsegError):  # it may be the simulator that hangs
-                self._client.simPause(False)
             raise
         except AirsegError as cause:
             for writer in writers:
@@ -213,13 +232,13 @@ class Recorder:
             ) from cause
 
     def _describe(
-        self, flight: Assignment, view: View, mode: str, path: Trajectory
+        self, flight: Assignment, view: View, first: str, mode: str, path: Trajectory
     ) -> RecordingInfo:
         plan, most = flight.plan, self._options.max_frames
         notes: dict[str, Any] = {"frames_asked": most}
         if flight.source:
             notes["replayed"] = flight.source
-        if view.vehicle or view.sequence != flight.name:
+        if (view.camera_name, view.vehicle) != (FIRST_CAMERA, first):
             notes["view"] = {"vehicle": view.vehicle, "camera": view.camera_name}
         return RecordingInfo(
             sequence=view.sequence,
@@ -268,10 +287,19 @@ class _Run:
         self._checked_from = writers[0].count
         self._suspect: dict[str, Any] = {}
         self._clock: StepCheck | LatenessCheck | None = None
+        self._poses: PoseCheck | None = None
+        self._placement = ""
+        self._before: list[tuple[int, np.ndarray]] = []
 
     def notes(self) -> dict[str, Any]:
         """Return what the recording must say of this run."""
-        return {**(self._clock.notes() if self._clock else {}), **self._suspect}
+        notes = {**(self._clock.notes() if self._clock else {}), **self._suspect}
+        if self._poses:
+            notes |= self._poses.notes()
+        if self._placement:
+            notes["placement"] = self._placement
+        before = int(self.writers[0].info.notes.get("largest_spread_ns", 0))
+        return {**notes, "largest_spread_ns": max(before, self._capturer.largest_spread_ns)}
 
     def fly(self, flight: Flight, plan: FlightPlan, mode: str) -> None:
         """Record frame after frame until the flight is over."""
@@ -279,14 +307,13 @@ class _Run:
         first, last, before = writer.count, writer.last, writer.info.notes
         is_realtime = mode == "realtime"
         if is_realtime:
-            self._clock = LatenessCheck(plan.step_ns, last, before)  # type: ignore[arg-type]
+            self._clock = LatenessCheck(plan.step_ns, last, before)
         else:
             # Poses are exact whatever the clock does; a vehicle that flies is where its time is.
             tolerance_ns = plan.time_tolerance_ns if mode == "step" else None
-            self._clock = StepCheck(plan.step_ns, last, before, tolerance_ns)  # type: ignore[arg-type]
-        self._go_to_start(
-            flight, plan, first, round(last["plan_time_ns"] / plan.step_ns) if last else 0
-        )
+            self._clock = StepCheck(plan.step_ns, last, before, tolerance_ns)
+        slot = round(last["plan_time_ns"] / plan.step_ns) if last else 0
+        poses = self._go_to_start(flight, plan, first, slot, mode)
         every = 0 if is_realtime else round(self._options.recheck_every_s * plan.rate_hz)
 
         def recheck(frame: int) -> None:
@@ -294,12 +321,14 @@ class _Run:
                 self._recheck(frame)
 
         total = writer.info.frames_planned
-        frames = fetch_ahead(flight, self._capturer, first, most, recheck)
+        frames = fetch_ahead(flight, self._capturer, first, most, recheck, poses.is_off)
         with contextlib.closing(frames):  # type: ignore[type-var]
             for fetched in frames:
                 self._keep(fetched, plan.step_ns)
                 shown = total if most is None or total is None else min(most, total)
                 self._progress(writer.folder.name, fetched.frame + 1, shown)
+        if most is None:
+            self._clock.close(flight.slots)
         if is_realtime:
             self._client.simPause(True)
         if writer.count > self._checked_from:
@@ -307,27 +336,43 @@ class _Run:
         for each in reversed(self.writers):  # the first view is the one that says it is done
             each.finish("complete", notes=self.notes())
 
-    def _go_to_start(self, flight: Flight, plan: FlightPlan, first: int, slot: int) -> None:
-        # A known start makes the same flight give the same frames, whatever came before.
+    def _go_to_start(
+        self, flight: Flight, plan: FlightPlan, first: int, slot: int, mode: str
+    ) -> PoseCheck:
+        """Bring simulator and flight to the first frame that is missing."""
         self._client.simPause(True)
+        # What compiles or loads does so now, not while a clock runs.
+        self._capturer.warm_up()
+        count_ids(np.zeros((8, 8), np.uint8))
+        self._capturer.time_runs |= mode == "realtime"
+        # A known start makes the same flight give the same frames, whatever came before.
         self._client.reset()
         self._client.simPause(True)
-        prepare_world(self._client, plan)
+        prepare_world(self._client, plan, self._capturer.views)
         self._ids.assign_again()
+        tolerance = plan.pose_tolerance if mode == "pose" else None
+        notes = self.writers[0].info.notes
+        self._poses = PoseCheck(self._client, self._capturer.views, tolerance, notes)
         flight.begin()
+        self._placement = flight.placement.name
         if first:
             flight.skip_to(first - 1, slot)
-            if plan.flow:
-                self._capturer.fetch()  # flow is counted from the image before
+        if plan.flow:
+            self._capturer.fetch()  # flow is counted from the image before
+        return self._poses
 
     def _keep(self, fetched: Fetched, step_ns: int) -> None:
         """Check a frame and hand it to the writers."""
         frame = fetched.frame
         instants = self._capturer.read(frame, fetched.answers)
+        seen = self._capturer.poses(fetched.answers)
+        if self._poses and fetched.poses is not None and seen is not None:
+            self._poses.check(frame, fetched.poses, seen)
         self._clock.check(frame, fetched.slot, instants[0].timestamp_ns)  # type: ignore[union-attr]
         decoded = [self._decode(instant, frame) for instant in instants]
+        velocities = self._measured(instants, fetched.velocities)
         for writer, instant, ids, velocity in zip(
-            self.writers, instants, decoded, fetched.velocities, strict=True
+            self.writers, instants, decoded, velocities, strict=True
         ):
             writer.add(
                 Frame(
@@ -341,6 +386,17 @@ class _Run:
                     instant.flow,
                 )
             )
+
+    def _measured(self, instants: list[Instant], told: list[np.ndarray | None]) -> list[np.ndarray]:
+        """Return each view's velocity: as the simulator tells it, or the way over the time."""
+        now = [(instant.timestamp_ns, instant.pose[:3]) for instant in instants]
+        velocities = []
+        for (time_ns, place), velocity, before in itertools.zip_longest(now, told, self._before):
+            if velocity is None and before is not None:
+                velocity = (place - before[1]) / ((time_ns - before[0]) / 1e9)
+            velocities.append(np.zeros(3) if velocity is None else velocity)
+        self._before = now
+        return velocities
 
     def _decode(self, instant: Instant, frame: int) -> np.ndarray:
         ids = self._decoder.decode(instant.colors, frame)

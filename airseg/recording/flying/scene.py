@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from airseg.errors import AirsegError, RpcError, SimulatorError
+from airseg.errors import RpcError, SimulatorError
 from airseg.flight.plan import FlightPlan
 from airseg.recording.flying.mesh_ids import (
     Palette,
@@ -20,17 +19,17 @@ from airseg.recording.flying.mesh_ids import (
     object_table,
     strayed_groups,
 )
-from airseg.recording.flying.views import mount, views_of
+from airseg.recording.flying.views import View, mount
 from airseg.recording.stored.storage import ObjectGroup
-from airseg.simulators.protocol import Pose, WeatherParameter
+from airseg.simulators.protocol import WeatherParameter
 
 _REMEASURED = 12
 _PLACES = 24
 
 
-def prepare_world(client: Any, plan: FlightPlan) -> None:
+def prepare_world(client: Any, plan: FlightPlan, views: list[View]) -> None:
     """Set cameras, weather and light."""
-    for view in views_of(plan, ""):
+    for view in views:
         mount(client, view)
     weather = plan.weather.model_dump()
     client.simEnableWeather(any(weather.values()))
@@ -91,14 +90,14 @@ class SceneIds:
 
     def prepare(
         self,
-        start: Pose,
+        go_to_start: Callable[[], None],
         capture: Callable[[], np.ndarray],
         progress: Callable[[int, int], None],
     ) -> None:
         """Set the ids and learn their colours; only the first call does anything.
 
         Args:
-            start: where something is in view.
+            go_to_start: called with time standing still; puts something in view.
             capture: takes a segmentation image.
             progress: told how many colours are measured, of how many.
         """
@@ -110,9 +109,7 @@ class SceneIds:
             self._groups = groups
         if self._palette is None:
             self._client.simPause(True)
-            self._client.simSetVehiclePose(start, True)
-            with contextlib.suppress(AirsegError):  # ComputerVision mode shows it at once
-                self._client.simContinueForTime(0.0)
+            go_to_start()
             ids = sorted(self._ids.values())
             self._palette = measure_palette(
                 self._client, capture, ids, lambda done: progress(done, len(ids))

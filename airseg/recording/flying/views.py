@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from airseg.errors import SimulatorError
 from airseg.flight.plan import FlightPlan, PlanCamera
 from airseg.flight.trajectory import Trajectory
 from airseg.geometry import euler_from_quaternion, quaternion_from_euler
@@ -21,7 +23,7 @@ class View:
 
     Attributes:
         sequence: name of the folder.
-        vehicle: the simulator's name, empty for the first one.
+        vehicle: the simulator's name; empty where there is but one vehicle.
         camera_name: the simulator's name; camera: size, angle and mount.
     """
 
@@ -31,15 +33,74 @@ class View:
     camera: PlanCamera
 
 
-def views_of(plan: FlightPlan, name: str) -> list[View]:
-    """Return a plan's views; the first is the plan's own camera."""
-    views = [View(name, "", FIRST_CAMERA, plan.camera)]
-    views += [View(f"{name}-{key}", "", key, camera) for key, camera in plan.cameras.items()]
+@dataclass(frozen=True)
+class Views:
+    """What is recorded, by the simulator's own names.
+
+    Attributes:
+        first: name of the plan's own vehicle; empty where the simulator has no other.
+        all: the views; the first is the plan's own camera.
+        starts: (3,) where each vehicle's own frame begins, from the first one's, metres NED.
+    """
+
+    first: str
+    all: list[View]
+    starts: dict[str, np.ndarray]
+
+
+def views_of(plan: FlightPlan, name: str, first: str = "") -> list[View]:
+    """Return a plan's views; the first is the plan's own camera.
+
+    Args:
+        plan: whose cameras and companions there are.
+        name: of the sequence.
+        first: the simulator's name of the plan's own vehicle.
+    """
+    views = [View(name, first, FIRST_CAMERA, plan.camera)]
+    views += [View(f"{name}-{key}", first, key, camera) for key, camera in plan.cameras.items()]
     views += [
         View(f"{name}-{key}", key, FIRST_CAMERA, other.camera or plan.camera)
         for key, other in plan.companions.items()
     ]
     return views
+
+
+def find_views(client: Any, plan: FlightPlan) -> Views:
+    """Find a plan's vehicles in the simulator, whose default is the first by name, not the plan's.
+
+    Raises:
+        SimulatorError: a companion is not there, or no vehicle is left for the plan itself.
+    """
+    names = list(client.listVehicles())
+    missing = [name for name in plan.companions if name not in names]
+    own = [name for name in names if name not in plan.companions]
+    if missing or not own:
+        lacking = f"companion {missing[0]}" if missing else "vehicle of the plan's own"
+        raise SimulatorError(
+            f"the simulator has no {lacking}; its vehicles are {', '.join(names) or 'none'}. Write "
+            "its settings.json with `airseg settings PLAN`, and restart it."
+        )
+    settings = _vehicle_settings(client)
+    chosen = [name for name in own if settings.get(name, {}).get("IsFpvVehicle")] or own
+    first = chosen[0] if len(names) > 1 else ""
+    origin = _start(settings, chosen[0])
+    starts = {first: np.zeros(3)}
+    starts |= {name: _start(settings, name) - origin for name in plan.companions}
+    return Views(first, views_of(plan, "", first), starts)
+
+
+def _vehicle_settings(client: Any) -> dict[str, Any]:
+    try:
+        vehicles = json.loads(client.getSettingsString()).get("Vehicles", {})
+    except (ValueError, AttributeError):
+        return {}
+    return {k: v for k, v in vehicles.items() if isinstance(v, dict)} if vehicles else {}
+
+
+def _start(settings: dict[str, Any], name: str) -> np.ndarray:
+    """Return where a vehicle starts; AirSim ignores places that are not given as a whole."""
+    place = [settings.get(name, {}).get(axis) for axis in ("X", "Y", "Z")]
+    return np.zeros(3) if None in place else np.array(place, float)
 
 
 def mount(client: Any, view: View) -> None:

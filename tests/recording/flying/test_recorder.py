@@ -226,7 +226,7 @@ def test_each_fault_of_a_simulator_stops_the_recording_and_keeps_the_frames(
     folder = tmp_path / "walk"
     plan = small_plan(speed_mps=5)
     with pytest.raises(SimulatorError, match=said) as caught:
-        record(Faulty(client, fault, 9), plan, folder)
+        record(Faulty(client, fault, 10), plan, folder)  # the first one warms up
     assert "8 complete frames are kept" in str(caught.value)
     recording = Recording.open(folder)
     assert len(recording) == 8

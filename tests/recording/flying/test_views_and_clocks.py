@@ -138,7 +138,7 @@ def test_a_simulator_that_is_lost_again_and_again_is_waited_for(world, tmp_path)
 def test_without_waiting_a_lost_simulator_ends_the_recording(world, tmp_path):
     with (
         serve(world, tmp_path, fault="disconnect", fault_every=3) as server,
-        pytest.raises(LostSimulatorError, match="2 complete frames are kept"),
+        pytest.raises(LostSimulatorError, match="1 complete frames are kept"),
     ):
         record_flights(
             [Assignment("walk", small_plan())],
@@ -171,7 +171,7 @@ class Meddling:
 def test_ids_that_drift_are_an_error_that_names_the_frames(client, tmp_path):
     folder = tmp_path / "walk"
     plan = small_plan()
-    recorder = Recorder(Meddling(client, 13), options(recheck_every_s=0.2), quiet)
+    recorder = Recorder(Meddling(client, 14), options(recheck_every_s=0.2), quiet)
     with pytest.raises(SimulatorError, match=r"frames 10 to 14: mesh Road\S* was given"):
         recorder.record("walk", plan, folder)
     assert Recording.open(folder).info.notes["suspect_frames"][:2] == [10, 14]
@@ -187,8 +187,11 @@ def test_drift_within_the_tolerance_is_noted_and_beyond_it_is_refused():
     for frame, late in enumerate([0, 2, -3, 4]):
         clock.check(frame, frame, 7 + frame * step + late * 1_000_000)
     assert clock.notes()["largest_drift_ns"] == 4_000_000
-    with pytest.raises(SimulatorError, match=r"frame 4: .* 6.0 ms ahead .* time_tolerance_ms of 5"):
-        clock.check(4, 4, 7 + 4 * step + 6_000_000)
+    for frame in range(4, 9):  # each may be an accident
+        clock.check(frame, frame, 7 + frame * step + 6_000_000)
+    assert clock.notes()["off_their_place"] == [4, 5, 6, 7, 8]
+    with pytest.raises(SimulatorError, match=r"frame 9: .* 6.0 ms ahead .* time_tolerance_ms of 5"):
+        clock.check(9, 9, 7 + 9 * step + 6_000_000)
 
 
 def test_drift_is_counted_anew_after_an_interruption():
@@ -209,7 +212,8 @@ class SloppyClock:
         return getattr(self._client, name)
 
     def simContinueForTime(self, seconds):
-        return self._client.simContinueForTime(max(seconds, 0) + self._excess_s)
+        excess_s = self._excess_s if seconds > 0 else 0.0
+        return self._client.simContinueForTime(seconds + excess_s)
 
 
 @pytest.mark.parametrize(("excess_ms", "refused"), [(6, False), (90, True)])

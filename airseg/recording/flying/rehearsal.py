@@ -1,0 +1,103 @@
+"""A rehearsal: the very order of calls a recording will make, measured and not recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from airseg.flight.plan import FlightPlan
+from airseg.flight.trajectory import Trajectory
+from airseg.geometry import IDENTITY
+from airseg.recording.flying.flights import PoseFlight, sim_mode
+from airseg.recording.flying.instant import Capturer
+from airseg.recording.flying.pose_check import PoseCheck
+from airseg.recording.flying.views import find_views
+
+_VEHICLES = {"Car": "car", "ComputerVision": "camera"}
+_ADVANCE_M = 0.1
+_HEIGHT_M = 3.0
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """How exact a simulator is.
+
+    Attributes:
+        placement: how vehicles were put where they shall be, see `placement`.
+        steps: how many were taken; step_ns: how long each should have been.
+        pose_error_mm, pose_error_deg: the largest between images and plan.
+        drift_ns: the largest between a frame's time and its place, counted from the first.
+        spread_ns: the largest between time stamps of the images of one frame.
+        is_steppable: whether time can be stepped; time_runs: whether it runs while paused.
+    """
+
+    placement: str
+    steps: int
+    step_ns: int
+    pose_error_mm: float
+    pose_error_deg: float
+    drift_ns: int
+    spread_ns: int
+    is_steppable: bool
+    time_runs: bool
+
+
+def rehearse(client: Any, steps: int) -> Rehearsal:
+    """Fly straight ahead and measure; the simulator is reset, and paused afterwards.
+
+    Raises:
+        SimulatorError: it cannot be recorded from at all; the message says why.
+    """
+    mode = sim_mode(client)
+    down = 0.0 if mode == "Car" else -_HEIGHT_M
+    plan = FlightPlan.model_validate(
+        {
+            "description": "a rehearsal",
+            "vehicle": _VEHICLES.get(mode, "multirotor"),
+            "start": {"position": (0.0, 0.0, down)},
+            "waypoints": [{"position": (steps * _ADVANCE_M, 0.0, down)}],
+        }
+    )
+    views = find_views(client, plan)
+    client.simPause(True)
+    capturer = Capturer(client, plan, views)
+    capturer.warm_up()
+    client.reset()
+    client.simPause(True)
+    check = PoseCheck(client, views.all, None, {})
+    flight = PoseFlight(client, plan, {views.first: _straight(steps + 1, down, plan)}, views)
+    flight.begin()
+    times, spread = [], 0
+    for frame in range(steps + 1):
+        if frame:
+            flight.advance(frame)
+        answers = capturer.fetch()
+        stamps = [int(answer.time_stamp) for answer in answers]
+        flight.observe(frame, stamps[0])
+        times.append(stamps[0])
+        spread = max(spread, max(stamps) - min(stamps))
+        check.check(frame, flight.poses(frame), capturer.poses(answers) or [])
+    places = times[0] + plan.step_ns * np.arange(steps + 1)
+    notes = check.notes()
+    return Rehearsal(
+        flight.placement.name,
+        steps,
+        plan.step_ns,
+        notes["largest_pose_error_mm"],
+        notes["largest_pose_error_deg"],
+        int(np.abs(np.array(times) - places).max()),
+        spread,
+        flight.stepper.is_steppable,
+        capturer.time_runs,
+    )
+
+
+def _straight(frames: int, down: float, plan: FlightPlan) -> Trajectory:
+    position = np.zeros((frames, 3))
+    position[:, 0] = _ADVANCE_M * np.arange(frames)
+    position[:, 2] = down
+    time_ns = np.arange(frames, dtype=np.int64) * plan.step_ns
+    velocity = np.gradient(position, plan.step_ns / 1e9, axis=0)
+    return Trajectory(time_ns, position, velocity, np.tile(IDENTITY, (frames, 1)))

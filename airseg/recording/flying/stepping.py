@@ -1,0 +1,143 @@
+"""Advancing simulator time to where a frame belongs, and standing still there.
+
+AirSim steps in wall time: what comes of 40 ms is 39 or 42 ms, and on a busy machine anything. So
+the time is read after each step, and the rest is stepped again, until a frame is as near to its
+place as the simulator's grain of 3 ms allows. A clock that proves to be exact is not read any more.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from airseg.errors import SimulatorError
+
+_GRAIN_NS = 3_000_000
+_NEAR_NS = 1_500_000
+_MOST_STEPS = 12
+_PROVEN = 5
+_SETTLE_POLLS = 400
+_SLICE_NS = 1_000_000_000
+_MISSING = ("not implemented", "could not find", "not available", "has no attribute")
+
+
+def is_missing(cause: Exception) -> bool:
+    """Tell whether an error says that a simulator, in its mode, does not have a method.
+
+    Our client's error and the official client's both carry AirSim's text.
+    """
+    return any(text in str(cause) for text in _MISSING)
+
+
+class Stepper:
+    """Advances simulator time while it is paused.
+
+    Args:
+        client: the simulator.
+        vehicle: whose state tells the time, or an empty name.
+        step_ns: from frame to frame.
+
+    Attributes:
+        is_steppable: whether the simulator can; AirSim in ComputerVision mode cannot, and then
+            frames carry whatever time its running clock shows.
+    """
+
+    def __init__(self, client: Any, vehicle: str, step_ns: int) -> None:
+        self._client, self._vehicle, self._step_ns = client, vehicle, step_ns
+        self.is_steppable = True
+        self._readers = ["getMultirotorState", "getCarState"]
+        self._origin: tuple[int, int] | None = None
+        self._now_ns: int | None = None
+        self._exact = 0
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the last steps were all exactly as long as they were told to be."""
+        return self._exact >= _PROVEN
+
+    def begin(self, frame: int) -> None:
+        """Let a frame's place be now; those of later frames are counted from it."""
+        self._now_ns = self.now_ns()
+        self._origin = None if self._now_ns is None else (frame, self._now_ns)
+
+    def observe(self, frame: int, timestamp_ns: int) -> None:
+        """Learn what time a captured frame really has."""
+        if self._origin is None:
+            self._origin = (frame, timestamp_ns)
+        if timestamp_ns != self._place_of(frame):
+            self._exact = 0
+        self._now_ns = timestamp_ns
+
+    def now_ns(self) -> int | None:
+        """Return the simulator's time, or None where no call tells it."""
+        while self._readers:
+            try:
+                more = (self._vehicle,) if self._vehicle else ()
+                return int(getattr(self._client, self._readers[0])(*more).timestamp)
+            except Exception as cause:
+                if not is_missing(cause):
+                    raise
+                del self._readers[0]
+        return None
+
+    def advance_to(self, frame: int) -> None:
+        """Let time pass until a frame's place, then stand still.
+
+        Time moves at least by the grain, so that no two frames share a moment.
+        """
+        if not self.is_steppable:
+            return
+        place, now = self._place_of(frame), self._now_ns
+        least = min(_GRAIN_NS, self._step_ns)
+        rest = self._step_ns if place is None or now is None else max(place - now, least)
+        for _ in range(_MOST_STEPS):
+            self._continue(rest)
+            now = place if self.is_exact or place is None else self.now_ns()
+            self._now_ns = now
+            if now is None or place is None or self.is_exact:
+                return
+            rest = place - now
+            self._exact = self._exact + 1 if rest == 0 else 0
+            if rest < min(_NEAR_NS, self._step_ns // 2):
+                return
+            rest = max(rest, least)
+
+    def tick(self) -> None:
+        """Let what is seen follow what was set, while time stands still."""
+        if self.is_steppable:
+            self._continue(0)
+
+    def pass_time(self, span_ns: int) -> None:
+        """Let a span pass that was flown before, so that the world is as it was then.
+
+        A simulator whose steps take as long as they last goes by the wall; its world is not the
+        same twice, and waiting for it would be in vain.
+        """
+        while span_ns > 0 and self.is_steppable:
+            began = time.monotonic()
+            part = min(span_ns, _SLICE_NS)
+            self._continue(part)
+            if part == _SLICE_NS and time.monotonic() - began > 0.9 * part / 1e9:
+                return
+            span_ns -= part
+
+    def _place_of(self, frame: int) -> int | None:
+        if self._origin is None:
+            return None
+        first, began_ns = self._origin
+        return began_ns + (frame - first) * self._step_ns
+
+    def _continue(self, span_ns: int) -> None:
+        try:
+            self._client.simContinueForTime(span_ns / 1e9)
+        except Exception as cause:
+            if not is_missing(cause):
+                raise
+            self.is_steppable = False
+            return
+        # In Car mode AirSim answers before the time has passed.
+        for _ in range(_SETTLE_POLLS):
+            if self._client.simIsPause():
+                return
+            time.sleep(0.005)
+        raise SimulatorError("the simulator did not pause again after a time step.")
