@@ -4,12 +4,17 @@ Both sides talk to the same embedded server in the same run, in turns. The recor
 advances time, checks every image, decodes ids, and writes PNG files; the loop only calls
 `simGetImages` for the same three images and drops what comes.
 
+With `--orders`, what exactness costs: the recorder's order of calls beside the plain one, a step, a
+pose and images without any check, in turns, on both clocks.
+
 Run it with: python benchmark/record_speed.py [--official .venv-airsim/bin/python] [--frames 60]
+or: python benchmark/record_speed.py --orders
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -18,13 +23,19 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from airseg.flight.plan import FlightPlan, load_plan
 from airseg.recording.embedded_process import EmbeddedProcess
+from airseg.recording.flying.flights import PoseFlight
 from airseg.recording.flying.mesh_ids import Palette
+from airseg.recording.flying.placement import Poses, as_pose
+from airseg.recording.flying.pose_check import PoseCheck
 from airseg.recording.flying.recorder import Recorder, RecordOptions
+from airseg.recording.flying.stepping import Stepper
 from airseg.recording.stored import frame_writer as writer_module
 from airseg.recording.stored.storage import Recording
 from airseg.simulators.client import SimulatorClient
@@ -54,6 +65,7 @@ def main() -> None:
     parser.add_argument("--plan", default="loop_walk")
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--orders", action="store_true")
     arguments = parser.parse_args()
     _, plan = load_plan(arguments.plan)
     print(
@@ -61,6 +73,10 @@ def main() -> None:
         f"{os.cpu_count()} cores, {platform.machine()}, load {os.getloadavg()[0]:.1f}; median of "
         f"{arguments.repeats}"
     )
+    if arguments.orders:
+        for clock in ("simulated", "airsim"):
+            _compare_orders(clock, plan, arguments)
+        return
     with (
         EmbeddedProcess(plan, plan.environment, 0) as process,
         tempfile.TemporaryDirectory() as work,
@@ -68,6 +84,61 @@ def main() -> None:
         palette = _measured_palette(process.port, plan, Path(work))
         for has_depth in (True, False):
             _compare(process.port, plan, palette, Path(work), arguments, has_depth)
+
+
+def _compare_orders(clock: str, plan: FlightPlan, arguments: argparse.Namespace) -> None:
+    """Print frames a second of the exact order of calls and of the plain one."""
+    rates: dict[str, list[float]] = {"exact": [], "plain": []}
+    with (
+        EmbeddedProcess(plan, plan.environment, 0, clock) as process,
+        tempfile.TemporaryDirectory() as work,
+    ):
+        palette = _measured_palette(process.port, plan, Path(work))
+        for turn in range(arguments.repeats):
+            for order, found in rates.items():
+                with _plain_order() if order == "plain" else contextlib.nullcontext():
+                    folder = Path(work) / f"{order}{turn}"
+                    frames = arguments.frames
+                    found.append(_record(process.port, plan, palette, folder, frames, Counter()))
+    exact, plain = (statistics.median(found) for found in rates.values())
+    print(
+        f"clock {clock}: {exact:.1f} frames/s exact, {plain:.1f} plain; exactness costs "
+        f"{1 - exact / plain:.1%}"
+    )
+
+
+class _PoseAlone:
+    """How poses were set before: at once, and nobody looked."""
+
+    name = "pose alone"
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def place(self, poses: Poses, *, tick: bool = True) -> None:
+        for pose in poses.values():
+            self._client.simSetVehiclePose(as_pose(pose), True)
+
+
+@contextlib.contextmanager
+def _plain_order() -> Iterator[None]:
+    """Let the recorder step once, set the pose, and take the images, whatever they show."""
+
+    def begin(flight: Any) -> None:
+        flight.placement = _PoseAlone(flight._client)
+        flight.placement.place(flight._poses_of(0))
+        flight.stepper.begin(0)
+
+    def advance_to(stepper: Any, frame: int) -> None:
+        stepper._continue(stepper._step_ns)
+
+    with (
+        patch.object(PoseFlight, "begin", begin),
+        patch.object(Stepper, "advance_to", advance_to),
+        patch.object(PoseCheck, "is_off", lambda *what: False),
+        patch.object(PoseCheck, "check", lambda *what: None),
+    ):
+        yield
 
 
 def _compare(

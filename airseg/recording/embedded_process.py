@@ -29,13 +29,14 @@ class EmbeddedProcess:
     Args:
         plan: what it must be set up for.
         world, seed: which world to build.
+        clock: ``simulated``, or ``airsim`` for AirSim's own.
 
     Attributes:
         port: where it listens on the loopback address.
     """
 
-    def __init__(self, plan: FlightPlan, world: str, seed: int) -> None:
-        self._plan, self._world, self._seed = plan, world, seed
+    def __init__(self, plan: FlightPlan, world: str, seed: int, clock: str = "simulated") -> None:
+        self._plan, self._world, self._seed, self._clock = plan, world, seed, clock
         self.port = 0
 
     def __enter__(self) -> Self:
@@ -44,7 +45,7 @@ class EmbeddedProcess:
         settings.write_text(settings_text([("plan", self._plan)]), encoding="ascii")
         command = [sys.executable, "-m", "airseg", "sim", "--port", "0", "--exit-with-stdin"]
         command += ["--host", DEFAULT_HOST, "--world", self._world, "--seed", str(self._seed)]
-        command += ["--settings", str(settings)]
+        command += ["--settings", str(settings), "--clock", self._clock]
         # A simulator of our own begins anew with each flight, so that it can be repeated.
         command += ["--ideal", "full-reset"]
         self._process = subprocess.Popen(

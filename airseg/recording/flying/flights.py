@@ -17,7 +17,7 @@ from airseg.errors import RpcError, SimulatorError
 from airseg.flight.plan import FlightPlan
 from airseg.flight.trajectory import Trajectory
 from airseg.geometry import euler_from_quaternion, wrap_angle
-from airseg.recording.flying.placement import Placement, Poses, choose_placement
+from airseg.recording.flying.placement import Placement, Poses, choose_placement, vehicle_pose
 from airseg.recording.flying.stepping import Stepper
 from airseg.recording.flying.views import Views
 from airseg.simulators.protocol import (
@@ -27,6 +27,9 @@ from airseg.simulators.protocol import (
     YawMode,
 )
 
+_LOOKAHEAD_S = 0.6
+_LEAST_LOOKAHEAD_M = 0.75
+_STOPPED_SHORT_M = 2.0
 _MODES = {"multirotor": "Multirotor", "car": "Car", "camera": "ComputerVision"}
 
 
@@ -263,12 +266,17 @@ class MultirotorFlight(_DynamicFlight):
     def _set_off(self) -> None:
         every = max(int(self._plan.rate_hz / 4), 1)
         points = [*self._path.position[::every], self._path.position[-1]]
+        # AirSim refuses, without a word, a path that is shorter than what it looks ahead.
+        length = float(np.linalg.norm(np.diff(self._path.position, axis=0), axis=1).sum())
+        is_short = length < 2 * max(_LOOKAHEAD_S * self._plan.speed_mps, _LEAST_LOOKAHEAD_M)
+        lookahead = max(length / 2, _LEAST_LOOKAHEAD_M) if is_short else -1.0
         self._move = self._client.moveOnPathAsync(
             [Vector3r.from_array(p) for p in points],
             self._plan.speed_mps,
             3e38,
             DrivetrainType.ForwardOnly,
             YawMode(False, 0.0),
+            lookahead,
             **({"vehicle_name": self._views.first} if self._views.first else {}),
         )
 
@@ -281,8 +289,19 @@ class MultirotorFlight(_DynamicFlight):
             return bool(getattr(move, "_set_flag", False))
         if not move.done():
             return False
-        move.result()  # a flight that failed says so here
+        if not move.result():  # True, False where it stopped short or was cancelled, or an error
+            self._refuse_to_have_given_up()
         return True
+
+    def _refuse_to_have_given_up(self) -> None:
+        """Raise unless the flight stopped near its end, as slow ones do."""
+        place = vehicle_pose(self._client, self._views.first)[:3]
+        left = float(np.linalg.norm(self._path.position[-1] - place))
+        if left > _STOPPED_SHORT_M:
+            raise SimulatorError(
+                f"the multirotor gave its path up {left:.1f} m before its end. Does another "
+                "program fly it, or did it run into something? Use --mode pose to fly through."
+            )
 
 
 class CarFlight(_DynamicFlight):

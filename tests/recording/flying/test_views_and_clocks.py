@@ -7,6 +7,7 @@ import pytest
 from small_simulator import HEIGHT, WIDTH, small_plan, small_settings
 
 from airseg.errors import LostSimulatorError, SimulatorError
+from airseg.flight.trajectory import plan_trajectory
 from airseg.recording.flying.clocks import StepCheck
 from airseg.recording.flying.mesh_ids import Palette
 from airseg.recording.flying.recorder import Assignment, Recorder, RecordOptions
@@ -104,9 +105,9 @@ def test_real_time_tells_the_frames_that_a_slow_server_cost(world, tmp_path):
         done = Recorder(client, options(), quiet).record("walk", plan, folder)
     recording = Recording.open(folder)
     slots = recording.frames["plan_time_ns"].to_numpy() // plan.step_ns
-    assert recording.info.notes["dropped"] == int(slots[-1] + 1 - len(slots))
+    assert recording.info.notes["dropped"] == len(plan_trajectory(plan)) - len(slots)
     assert done.notes["dropped"] == recording.info.notes["dropped"]
-    assert done.notes["dropped"] + done.notes["late_count"] >= len(recording) // 4 - 1 > 0
+    assert done.notes["dropped"] + done.notes["late_count"] >= len(recording) // 4 - 1
     stamps = recording.frames["timestamp_ns"].to_numpy()
     lateness = stamps - stamps[0] - slots * plan.step_ns
     late = np.flatnonzero(lateness > plan.step_ns // 2).tolist()
