@@ -260,6 +260,32 @@ def _count(present: Tensor, earlier: Tensor, classes: int) -> Tensor:
     return total + latest
 
 
+class Placebo(Wrapper):
+    """The base alone, trained on the clips of a network with memory: same frames, same statistics.
+
+    Args:
+        base: the per-frame network.
+        context: frames a training clip has before the supervised ones.
+    """
+
+    def __init__(self, base: VideoSegmenter, context: int) -> None:
+        super().__init__(base)
+        if context < 0:
+            raise RecipeError(f"context is {context}; it must be 0 or greater.")
+        self.paper, self.context = f"{base.paper}, placebo", context
+
+    @property
+    def training_context(self) -> int:
+        return self.context
+
+    def coarse(self, frames: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+        return self.base.coarse(frames)
+
+    def training_outputs(self, frames: Tensor, memory: Any = None) -> tuple[TrainingOutputs, Any]:
+        """Return the base's."""
+        return self.base.training_outputs(frames)
+
+
 def _base(name: str, num_classes: int, options: dict[str, Any]) -> VideoSegmenter:
     return build_model(name, num_classes, **copy.deepcopy(options))
 
@@ -287,3 +313,14 @@ def vote(
 ) -> MajorityVote:
     """Build the majority vote over any per-frame network; `warp` is one of `ALIGNMENTS`."""
     return MajorityVote(_base(base, num_classes, base_options or {}), frames, warp)
+
+
+@register_model
+def placebo(
+    num_classes: int,
+    base: str = "fanet18",
+    base_options: dict[str, Any] | None = None,
+    context: int = 3,
+) -> Placebo:
+    """Build any per-frame network, to be trained on clips with `context` frames more."""
+    return Placebo(_base(base, num_classes, base_options or {}), context)

@@ -28,7 +28,7 @@ from airseg.models.pidnet import PIDNet
 from airseg.models.resnet import ResNet
 from airseg.models.resnet_vd import ResNetVd
 from airseg.models.similarity_propagation import SimilarityPropagation
-from airseg.models.smoothing import ExponentialMean, MajorityVote
+from airseg.models.smoothing import ExponentialMean, MajorityVote, Placebo
 from airseg.models.tdnet import TemporallyDistributed
 from airseg.models.tv3s import TV3S, MlpDecoder, SegFormer, TemporalDecoder
 from airseg.models.upsampling import upsample
@@ -156,6 +156,7 @@ SYSTEMS = {
         lambda: ExponentialMean(fanet(), 0.6, "logit", "flow"), steps=30, exact=False
     ),
     "ema-exact": System(lambda: Guided(ExponentialMean(fanet(), 0.2, warp="exact")), steps=30),
+    "placebo": System(lambda: Placebo(fanet(), 3), steps=30),
     "vote": System(lambda: MajorityVote(fanet(), 2), steps=30, exact=False, rare=1e-3),
     "vote-exact": System(
         lambda: Guided(MajorityVote(fanet(), 4, warp="exact")), steps=30, exact=False, rare=1e-3

@@ -13,7 +13,7 @@ from airseg.models import build_model
 from airseg.models.base import VideoSegmenter
 from airseg.models.fanet import FANet
 from airseg.models.resnet import ResNet
-from airseg.models.smoothing import ExponentialMean, MajorityVote
+from airseg.models.smoothing import ExponentialMean, MajorityVote, Placebo
 
 CLASSES = 3
 
@@ -138,6 +138,13 @@ def test_training_is_the_bases_and_needs_no_context():
         assert weight == 1.0
         assert torch.equal(logits, model.base(frames)[0])
         assert model.training_context == 0
+
+
+def test_a_placebo_is_its_base_on_longer_clips():
+    model, frames = Placebo(Readout(), 3), torch.rand(1, 5, 3, 8, 8)
+    assert model.training_context == 3
+    assert model.memory_depth == 0
+    assert torch.equal(model(frames)[0], model.base(frames)[0])
 
 
 def test_a_bases_weights_load_into_what_is_around_it(tmp_path):

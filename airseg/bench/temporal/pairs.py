@@ -44,6 +44,10 @@ _FAMILIES: dict[str, tuple[str, Callable[[Options], Options], Callable[[Options]
     "tv3s": ("segformer", _only("encoder"), lambda o: False),
     "sta_segformer": ("segformer", _only("encoder"), lambda o: False),
     "segformer": ("segformer", _only("encoder"), lambda o: True),
+    "td2_fanet18": ("fanet18", _only(), lambda o: False),
+    "pidnet_s": ("pidnet_s", _only("auxiliary"), lambda o: True),
+    "eomt_ti16": ("eomt_ti16", _without("training_frames"), lambda o: True),
+    "videomt_ti16": ("eomt_ti16", _without("training_frames"), lambda o: False),
     "espnet_convlstm": ("espnet", _only("p", "q"), lambda o: False),
     "espnet": ("espnet", _only("p", "q"), lambda o: True),
     "vssnet": ("ssnet", _only(), lambda o: False),
@@ -51,7 +55,7 @@ _FAMILIES: dict[str, tuple[str, Callable[[Options], Options], Callable[[Options]
 }
 """By network: its family, the options that are not about memory, and whether it has none."""
 
-_SMOOTHERS = ("ema", "vote")
+_AROUND = ("ema", "vote", "ssp")
 
 DEPTH_OPTION = "tca_depth"
 """The option of networks whose depth of memory can be changed after training."""
@@ -117,7 +121,7 @@ class Row:
     def family(self) -> str | None:
         """Return what a network has in common with its version without memory, or None."""
         name, options = self.result.recipe["model"]["name"], self.options
-        if name in _SMOOTHERS:  # memory beside a network that has none
+        if name in _AROUND:  # memory beside a network that has none
             name, options = options.get("base", "fanet18"), options.get("base_options") or {}
         found = _FAMILIES.get(name)
         return None if found is None else json.dumps([found[0], found[1](options)])
