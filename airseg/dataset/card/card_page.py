@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import jinja2
 import numpy as np
+from markupsafe import Markup
 
 from airseg import __version__
 from airseg.classes import IGNORE_INDEX
@@ -19,6 +20,7 @@ from airseg.dataset.card.card_figures import SequenceFigures, duration_s
 from airseg.dataset.exporting.common import Facts, class_table
 from airseg.dataset.reading.reader import Dataset
 from airseg.labels.label_map import SPLITS
+from airseg.markdown import code, escaped, file_address, python_text, web_address
 
 _SAMPLE_WIDTH = 480
 _JPEG = [
@@ -241,11 +243,20 @@ def _render(
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=escape,
+        finalize=None if escape else _as_markdown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["percent"] = _percent
+    for one in (code, python_text, file_address):
+        environment.filters[one.__name__] = lambda text, one=one: Markup(one(str(text)))
+    environment.filters["web_address"] = web_address
     return environment.get_template(template).render(card=card, samples=samples)
+
+
+def _as_markdown(value: Any) -> Any:
+    """Escape texts; what a filter made is ready."""
+    return escaped(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _percent(share: float | None) -> str:

@@ -18,6 +18,7 @@ from airseg.dataset.exporting.croissant import describe_parquet
 from airseg.dataset.reading.reader import Dataset, SequenceView
 from airseg.errors import DatasetError
 from airseg.labels.label_map import SPLITS
+from airseg.markdown import escaped, python_text
 
 _SHARD_BYTES = 400 << 20
 _ROWS_AT_ONCE = 32
@@ -31,7 +32,7 @@ _FEATURES = {
     "pose": {"feature": {"dtype": "float64", "_type": "Value"}, "_type": "List"},
 }
 _README = """---
-pretty_name: {title}
+pretty_name: {name}
 task_categories:
 - image-segmentation
 configs:
@@ -189,10 +190,11 @@ def _write_readme(
     lossy = f"JPEG, quality {options.jpeg_quality}"
     (folder / "README.md").write_text(
         _README.format(
-            title=facts.title,
+            name=python_text(facts.title),
+            title=escaped(facts.title),
             files=listed,
-            description=facts.description,
-            licence=facts.licence,
+            description=escaped(facts.description),
+            licence=escaped(facts.licence),
             kind="PNG, lossless" if options.jpeg_quality is None else lossy,
             classes=classes,
         ),

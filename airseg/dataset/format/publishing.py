@@ -31,14 +31,15 @@ def check_output(path: Path, *, overwrite: bool) -> None:
     Raises:
         DatasetError: missing or unwritable folder, or a file that is already there.
     """
+    final = _followed(path)
     if path.is_dir():
         raise DatasetError(f"{path}: is a folder; give the name of a file, such as dataset.h5.")
-    if not path.parent.is_dir():
-        raise DatasetError(f"{path}: the folder {path.parent} does not exist. Make it first.")
+    if not final.parent.is_dir():
+        raise DatasetError(f"{path}: the folder {final.parent} does not exist. Make it first.")
     if path.exists() and not overwrite:
         raise DatasetError(f"{path}: is already there. Pass --overwrite to replace it.")
-    if not os.access(path.parent, os.W_OK):
-        raise DatasetError(f"{path}: the folder {path.parent} may not be written (permissions).")
+    if not os.access(final.parent, os.W_OK):
+        raise DatasetError(f"{path}: the folder {final.parent} may not be written (permissions).")
 
 
 def check_free_space(path: Path, needed_bytes: int) -> None:
@@ -86,14 +87,15 @@ def published(path: Path, removing: Path | None = None) -> Iterator[Path]:
     Raises:
         DatasetError: another run writes the same file, or the disk is full.
     """
-    unfinished = path.with_name(path.name + _UNFINISHED_SUFFIX)
+    final = _followed(path)
+    unfinished = final.with_name(final.name + _UNFINISHED_SUFFIX)
     with _locked(unfinished, path):
         try:
             yield unfinished
             _flush_to_disk(unfinished)
-            unfinished.replace(path)
+            unfinished.replace(final)
             if fcntl:  # Windows opens no folders
-                _flush_to_disk(path.parent)
+                _flush_to_disk(final.parent)
             if removing is not None:
                 shutil.rmtree(removing, ignore_errors=True)
         except OSError as cause:
@@ -102,6 +104,11 @@ def published(path: Path, removing: Path | None = None) -> Iterator[Path]:
         except BaseException:
             unfinished.unlink(missing_ok=True)
             raise
+
+
+def _followed(path: Path) -> Path:
+    """Return the file that a symbolic link stands for: renaming onto the link would lose it."""
+    return path.resolve() if path.is_symlink() else path
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 import json
 import re
+from pathlib import Path
 
 import cv2
+import h5py
 import numpy as np
 import pytest
 from browser import browser_page
@@ -86,6 +88,23 @@ def test_markdown_and_page_tell_the_same_and_nothing_is_missing(small, tmp_path,
     assert sum(block.count("\n") for block in blocks) == len(table)
     for block in blocks:
         assert len({line.count("|") for line in block.splitlines()}) == 1
+
+
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "data:text/html,x", "//x.example"])
+def test_a_dataset_s_address_is_a_link_to_the_web_or_none(small, tmp_path, capsys, address):
+    path = tmp_path / "d.h5"
+    path.write_bytes(Path(small).read_bytes())
+    origin = {"layout": "x", "title": "[t](javascript:1) <b>", "url": address, "licence": "*x*"}
+    with h5py.File(path, "r+") as file:
+        for group in file["sequences"].values():
+            group.attrs["origin"] = json.dumps(origin)
+    card_of(capsys, path, tmp_path / "card")
+    markdown, page = ((tmp_path / "card" / n).read_text() for n in ("card.md", "card.html"))
+    assert f'href="{address}' not in page
+    assert f"({address}" not in markdown
+    assert "[t](javascript" not in markdown
+    assert "<b>" not in markdown
+    assert "(javascript:1) &lt;b&gt;" in page
 
 
 def test_context_and_unknown_poses_are_told(tmp_path, capsys):
