@@ -1,18 +1,19 @@
 """The selective scan as one Triton kernel a direction, for CUDA.
 
 Plain PyTorch materialises exp(dt A), (B, L, D, N), a chunk at a time and starts a kernel for each
-step of a block; here a program keeps the state of some channels in registers and walks over the
-tokens, as the selective scan of Gu and Dao (Mamba, 2023, section 3.3.2) does. The way back
-recomputes the states of a chunk from the state before it, which the way there has kept.
+step of a block; here a program keeps the state of some channels of one sequence in registers, as
+the selective scan of Gu and Dao (Mamba, 2023, section 3.3.2) does, and takes a chunk of tokens a
+step: memory is waited for once a chunk, and the tokens of one meet in an associative scan. All
+sequences of all lengths go in one launch. The way back recomputes a chunk from the state before it,
+which the way there has kept.
 
 `mamba_ssm` has such a kernel too, but its interface takes no state to start from, which streams
-and clips that continue need. Triton comes with torch for CUDA. Where it is missing, or on a CPU,
-`selective_scan` falls back to PyTorch; with ``TRITON_INTERPRET=1`` these kernels run on a CPU,
-slowly, which is how the tests hold them to PyTorch.
+and clips that continue need. Triton comes with torch for CUDA. With ``TRITON_INTERPRET=1`` these
+kernels run on a CPU, slowly, which is how the tests hold them to PyTorch.
 """
 
-# Triton gives annotations of kernels a meaning of its own, and compiles no joined conditions.
-# ruff: noqa: ANN001, ANN202, ANN205, SIM102
+# Triton gives annotations of kernels a meaning of its own.
+# ruff: noqa: ANN001, ANN202
 
 from __future__ import annotations
 
@@ -21,147 +22,199 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-CHUNK = 64
-_CHANNELS = 32
+from airseg.models.selective_scan import CUDA_CHUNK as CHUNK
+from airseg.models.selective_scan import slots
+
+_CHANNELS = 8
+_WARPS = 2
 
 
 @triton.jit
-def _forward(  # type: ignore[no-untyped-def]
-    u_at, dt_at, a_at, b_at, c_at, start_at, y_at, end_at, kept_at,
-    length, width, chunks,
+def _join(keep, come, keep_next, come_next):
+    """Return two steps x' = keep x + come as one."""
+    return keep * keep_next, come * keep_next + come_next
+
+
+@triton.jit
+def _rows(at, row, column, width, valid, inside):
+    """Return rows of a matrix, 0 where there is none."""
+    mask = valid[:, None] & inside[None, :]
+    return tl.load(at + row[:, None] * width + column[None, :], mask=mask, other=0.0)
+
+
+@triton.jit
+def _forward(
+    u_at, dt_at, a_at, b_at, c_at, state_at, starts_at, y_at, end_at, kept_at,
+    rows, width, sequences, gap, room,
     STATES: tl.constexpr, CHANNELS: tl.constexpr, CHUNK: tl.constexpr, KEEP: tl.constexpr,
 ):  # fmt: skip
     """Scan one sequence's block of channels; keep the state before each chunk if KEEP."""
-    sequence, block = tl.program_id(0), tl.program_id(1)
-    d = block * CHANNELS + tl.arange(0, CHANNELS)
+    number = tl.program_id(0)
+    stream, window = number // sequences, number % sequences
+    begin = tl.load(starts_at + window)
+    length = tl.load(starts_at + window + 1) - gap - begin
+    first = stream.to(tl.int64) * rows + begin
+    slot = stream.to(tl.int64) * room + begin // CHUNK + window
+    d = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
     n = tl.arange(0, STATES)
-    inside = d < width
-    inside2 = inside[:, None]
+    inside, every = d < width, n < STATES
     cell = d[:, None] * STATES + n[None, :]
-    a = tl.load(a_at + cell, mask=inside2, other=0.0)
-    x = tl.load(start_at + sequence * width * STATES + cell, mask=inside2, other=0.0)
-    for t in range(length):
+    a = tl.load(a_at + cell, mask=inside[:, None], other=0.0)
+    own = number.to(tl.int64) * width * STATES
+    x = tl.load(state_at + own + cell, mask=inside[:, None], other=0.0)
+    token = tl.arange(0, CHUNK)
+    for chunk in range(tl.cdiv(length, CHUNK)):
         if KEEP:
-            if t % CHUNK == 0:
-                kept = (sequence * chunks + t // CHUNK) * width * STATES
-                tl.store(kept_at + kept + cell, x, mask=inside2)
-        token = (sequence * length + t) * width
-        u = tl.load(u_at + token + d, mask=inside, other=0.0)
-        dt = tl.load(dt_at + token + d, mask=inside, other=0.0)
-        b = tl.load(b_at + (sequence * length + t) * STATES + n)
-        c = tl.load(c_at + (sequence * length + t) * STATES + n)
-        x = tl.exp(dt[:, None] * a) * x + (dt * u)[:, None] * b[None, :]
-        tl.store(y_at + token + d, tl.sum(x * c[None, :], 1), mask=inside)
-    tl.store(end_at + sequence * width * STATES + cell, x, mask=inside2)
+            at = (slot + chunk) * width * STATES
+            tl.store(kept_at + at + cell, x, mask=inside[:, None])
+        t = chunk * CHUNK + token
+        valid, row = t < length, first + t
+        u = _rows(u_at, row, d, width, valid, inside)
+        dt = _rows(dt_at, row, d, width, valid, inside)  # 0 past the end: the state stays
+        b = _rows(b_at, row, n, STATES, valid, every)
+        c = _rows(c_at, row, n, STATES, valid, every)
+        keep = tl.exp(dt[:, :, None] * a[None, :, :])
+        come = (dt * u)[:, :, None] * b[:, None, :]
+        keeps, comes = tl.associative_scan((keep, come), 0, _join)
+        states = keeps * x[None, :, :] + comes
+        y = tl.sum(states * c[:, None, :], 2)
+        tl.store(y_at + row[:, None] * width + d[None, :], y, mask=valid[:, None] & inside[None, :])
+        x = tl.sum(tl.where(token[:, None, None] == CHUNK - 1, states, 0.0), 0)
+    tl.store(end_at + own + cell, x, mask=inside[:, None])
 
 
 @triton.jit
-def _backward(  # type: ignore[no-untyped-def]
-    u_at, dt_at, a_at, b_at, c_at, kept_at, dy_at, dend_at, scratch_at,
-    du_at, ddt_at, da_at, db_at, dc_at, dstart_at,
-    length, width, chunks, blocks,
+def _backward(
+    dy_at, dend_at, u_at, dt_at, a_at, b_at, c_at, starts_at, kept_at,
+    du_at, ddt_at, da_at, db_at, dc_at, dstate_at,
+    rows, width, sequences, gap, room, blocks,
     STATES: tl.constexpr, CHANNELS: tl.constexpr, CHUNK: tl.constexpr,
 ):  # fmt: skip
     """Go back over one sequence's block of channels, a chunk at a time from the last."""
-    sequence, block = tl.program_id(0), tl.program_id(1)
+    number, block = tl.program_id(0), tl.program_id(1)
+    stream, window = number // sequences, number % sequences
+    begin = tl.load(starts_at + window)
+    length = tl.load(starts_at + window + 1) - gap - begin
+    first = stream.to(tl.int64) * rows + begin
+    slot = stream.to(tl.int64) * room + begin // CHUNK + window
     d = block * CHANNELS + tl.arange(0, CHANNELS)
     n = tl.arange(0, STATES)
-    inside = d < width
-    inside2 = inside[:, None]
+    inside, every = d < width, n < STATES
     cell = d[:, None] * STATES + n[None, :]
-    a = tl.load(a_at + cell, mask=inside2, other=0.0)
-    g = tl.load(dend_at + sequence * width * STATES + cell, mask=inside2, other=0.0)
+    a = tl.load(a_at + cell, mask=inside[:, None], other=0.0)
+    own = number.to(tl.int64) * width * STATES
+    g = tl.load(dend_at + own + cell, mask=inside[:, None], other=0.0)
     da = tl.zeros((CHANNELS, STATES), tl.float32)
-    scratch = scratch_at + sequence * CHUNK * width * STATES
-    for back in range(chunks):
-        chunk = chunks - 1 - back
-        first = chunk * CHUNK
-        count = tl.minimum(CHUNK, length - first)
-        kept = (sequence * chunks + chunk) * width * STATES
-        x = tl.load(kept_at + kept + cell, mask=inside2, other=0.0)
-        for i in range(count):  # the states before each token of the chunk, once more
-            tl.store(scratch + i * width * STATES + cell, x, mask=inside2)
-            token = (sequence * length + first + i) * width
-            u = tl.load(u_at + token + d, mask=inside, other=0.0)
-            dt = tl.load(dt_at + token + d, mask=inside, other=0.0)
-            b = tl.load(b_at + (sequence * length + first + i) * STATES + n)
-            x = tl.exp(dt[:, None] * a) * x + (dt * u)[:, None] * b[None, :]
-        tl.debug_barrier()
-        for j in range(count):
-            i = count - 1 - j
-            token = (sequence * length + first + i) * width
-            states = (sequence * length + first + i) * STATES
-            u = tl.load(u_at + token + d, mask=inside, other=0.0)
-            dt = tl.load(dt_at + token + d, mask=inside, other=0.0)
-            dy = tl.load(dy_at + token + d, mask=inside, other=0.0)
-            b = tl.load(b_at + states + n)
-            c = tl.load(c_at + states + n)
-            before = tl.load(scratch + i * width * STATES + cell, mask=inside2, other=0.0)
-            keep = tl.exp(dt[:, None] * a)
-            now = keep * before + (dt * u)[:, None] * b[None, :]
-            g += dy[:, None] * c[None, :]
-            decayed = g * before * keep
-            partial = ((sequence * blocks + block) * length + first + i) * STATES
-            tl.store(dc_at + partial + n, tl.sum(dy[:, None] * now, 0))
-            tl.store(db_at + partial + n, tl.sum(g * (dt * u)[:, None], 0))
-            come = tl.sum(g * b[None, :], 1)
-            tl.store(du_at + token + d, come * dt, mask=inside)
-            tl.store(ddt_at + token + d, come * u + tl.sum(decayed * a, 1), mask=inside)
-            da += decayed * dt[:, None]
-            g = g * keep
-        tl.debug_barrier()
-    tl.store(da_at + sequence * width * STATES + cell, da, mask=inside2)
-    tl.store(dstart_at + sequence * width * STATES + cell, g, mask=inside2)
+    token = tl.arange(0, CHUNK)
+    chunks = tl.cdiv(length, CHUNK)
+    for k in range(chunks):
+        chunk = chunks - 1 - k
+        x = tl.load(
+            kept_at + (slot + chunk) * width * STATES + cell, mask=inside[:, None], other=0.0
+        )
+        t = chunk * CHUNK + token
+        valid, row = t < length, first + t
+        # The states before each token: the scan of the tokens before, one row further up.
+        later = valid & (token > 0)
+        u = _rows(u_at, row - 1, d, width, later, inside)
+        dt = _rows(dt_at, row - 1, d, width, later, inside)
+        b = _rows(b_at, row - 1, n, STATES, later, every)
+        keep = tl.exp(dt[:, :, None] * a[None, :, :])
+        come = (dt * u)[:, :, None] * b[:, None, :]
+        keeps, comes = tl.associative_scan((keep, come), 0, _join)
+        before = keeps * x[None, :, :] + comes
+        # The gradients of the states after each: what the tokens below hand up.
+        dy = _rows(dy_at, row, d, width, valid, inside)
+        c = _rows(c_at, row, n, STATES, valid, every)
+        has_next = (t + 1 < length) & (token < CHUNK - 1)
+        dt = _rows(dt_at, row + 1, d, width, has_next, inside)
+        keep = tl.exp(dt[:, :, None] * a[None, :, :])
+        come = dy[:, :, None] * c[:, None, :]
+        keeps, comes = tl.associative_scan((keep, come), 0, _join, reverse=True)
+        after = keeps * g[None, :, :] + comes
+        u = _rows(u_at, row, d, width, valid, inside)
+        dt = _rows(dt_at, row, d, width, valid, inside)
+        b = _rows(b_at, row, n, STATES, valid, every)
+        keep = tl.exp(dt[:, :, None] * a[None, :, :])
+        now = keep * before + (dt * u)[:, :, None] * b[:, None, :]
+        summed = (block.to(tl.int64) * (tl.num_programs(0) // sequences) * rows + row) * STATES
+        at = summed[:, None] + n[None, :]
+        tl.store(dc_at + at, tl.sum(dy[:, :, None] * now, 1), mask=valid[:, None])
+        tl.store(db_at + at, tl.sum(after * (dt * u)[:, :, None], 1), mask=valid[:, None])
+        entered = tl.sum(after * b[:, None, :], 2)
+        handed = after * keep
+        decayed = handed * before
+        cells = row[:, None] * width + d[None, :]
+        mask = valid[:, None] & inside[None, :]
+        tl.store(du_at + cells, entered * dt, mask=mask)
+        ddt = entered * u + tl.sum(decayed * a[None, :, :], 2)
+        tl.store(ddt_at + cells, ddt, mask=mask)
+        da += tl.sum(decayed * dt[:, :, None], 0)
+        g = tl.sum(tl.where(token[:, None, None] == 0, handed, 0.0), 0)
+    tl.store(da_at + own + cell, da, mask=inside[:, None])
+    tl.store(dstate_at + own + cell, g, mask=inside[:, None])
 
 
-class _FusedScan(torch.autograd.Function):
-    """u, dt (B, L, D); a (D, N); b, c (B, L, N); state (B, D, N); all fp32 and contiguous."""
-
-    @staticmethod
-    def forward(ctx, u, dt, a, b, c, state):
-        batch, length, width = u.shape
-        chunks = triton.cdiv(length, CHUNK)
-        keep = any(ctx.needs_input_grad)
-        kept = u.new_empty((batch, chunks if keep else 0, width, a.shape[1]))
-        y, end = torch.empty_like(u), torch.empty_like(state)
-        grid = (batch, triton.cdiv(width, _CHANNELS))
-        _forward[grid](
-            u, dt, a, b, c, state, y, end, kept, length, width, chunks,
-            STATES=a.shape[1], CHANNELS=_CHANNELS, CHUNK=CHUNK, KEEP=keep, num_warps=1,
-        )  # fmt: skip
-        ctx.save_for_backward(u, dt, a, b, c, kept)
-        return y, end
-
-    @staticmethod
-    def backward(ctx, dy, dend):
-        u, dt, a, b, c, kept = ctx.saved_tensors
-        batch, length, width = u.shape
-        states, blocks = a.shape[1], triton.cdiv(width, _CHANNELS)
-        du, ddt = torch.empty_like(u), torch.empty_like(dt)
-        da, dstart = (u.new_empty((batch, width, states)) for _ in range(2))
-        # Sums over channels meet in torch, in a fixed order: atomics would differ from run to run.
-        db, dc = (u.new_empty((batch, blocks, length, states)) for _ in range(2))
-        scratch = u.new_empty((batch, CHUNK, width, states))
-        _backward[(batch, blocks)](
-            u, dt, a, b, c, kept, dy.contiguous(), dend.contiguous(), scratch,
-            du, ddt, da, db, dc, dstart, length, width, kept.shape[1], blocks,
-            STATES=states, CHANNELS=_CHANNELS, CHUNK=CHUNK, num_warps=1,
-        )  # fmt: skip
-        return du, ddt, da.sum(0), db.sum(1), dc.sum(1), dstart
-
-
-def fused_scan(
-    u: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, state: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Run the recurrence of `airseg.models.selective_scan` without the skip, differentiably.
+def scan_forward(
+    u: Tensor,
+    dt: Tensor,
+    a: Tensor,
+    b: Tensor,
+    c: Tensor,
+    state: Tensor,
+    starts: Tensor,
+    gap: int,
+    keep: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Scan sequences; see `airseg.models.selective_scan.Sequences` for how they lie.
 
     Args:
-        u, dt: (B, L, D) float32.
-        a: (D, N) float32, N a power of two.
-        b, c: (B, L, N) float32.
-        state: (B, D, N) float32.
+        u, dt: (B, S, D) float32, contiguous, as all others.
+        a: (D, N), N a power of two.
+        b, c: (B, S, N).
+        state: (B * W, D, N).
+        starts: (W + 1,) int64; gap: rows after each sequence.
+        keep: the state before each chunk, for the way back.
 
     Returns:
-        y, (B, L, D), and the state after the last token, (B, D, N).
+        y, (B, S, D), 0 between sequences; the last states, (B * W, D, N); and what was kept.
     """
-    return _FusedScan.apply(*(t.contiguous() for t in (u, dt, a, b, c, state)))
+    batch, rows, width = u.shape
+    sequences, states = len(starts) - 1, a.shape[1]
+    room = slots(rows, sequences, CHUNK)
+    kept = u.new_empty((batch * room if keep else 0, states, width))
+    y, end = torch.zeros_like(u), torch.empty_like(state)
+    with torch.cuda.device_of(u):
+        _forward[(batch * sequences, triton.cdiv(width, _CHANNELS))](
+            u, dt, a, b, c, state, starts, y, end, kept, rows, width, sequences, gap, room,
+            STATES=states, CHANNELS=_CHANNELS, CHUNK=CHUNK, KEEP=keep, num_warps=_WARPS,
+        )  # fmt: skip
+    return y, end, kept
+
+
+def scan_backward(
+    dy: Tensor,
+    dend: Tensor,
+    u: Tensor,
+    dt: Tensor,
+    a: Tensor,
+    b: Tensor,
+    c: Tensor,
+    starts: Tensor,
+    gap: int,
+    kept: Tensor,
+) -> tuple[Tensor, ...]:
+    """Return the gradients of u, dt, a, b, c and state, of those of y and of the last states."""
+    batch, rows, width = u.shape
+    sequences, states, blocks = len(starts) - 1, a.shape[1], triton.cdiv(width, _CHANNELS)
+    du, ddt = torch.zeros_like(u), torch.zeros_like(dt)
+    da, dstate = u.new_empty((batch * sequences, width, states)), torch.empty_like(dend)
+    # Sums over channels meet in torch, in a fixed order: atomics would differ from run to run.
+    db, dc = (u.new_zeros((blocks, batch, rows, states)) for _ in range(2))
+    with torch.cuda.device_of(u):
+        _backward[(batch * sequences, blocks)](
+            dy, dend, u, dt, a, b, c, starts, kept, du, ddt, da, db, dc, dstate,
+            rows, width, sequences, gap, slots(rows, sequences, CHUNK), blocks,
+            STATES=states, CHANNELS=_CHANNELS, CHUNK=CHUNK, num_warps=_WARPS,
+        )  # fmt: skip
+    return du, ddt, da.sum(0), db.sum(0), dc.sum(0), dstate

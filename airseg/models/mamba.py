@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from airseg.models.mix_transformer import DropPath
-from airseg.models.selective_scan import selective_scan
+from airseg.models.selective_scan import Sequences, selective_scan
 
 _EPSILON = 1e-5
 _STEP_RANGE = (1e-3, 0.1)
@@ -26,7 +26,7 @@ _STEP_RANGE = (1e-3, 0.1)
 
 @dataclass(frozen=True)
 class ScanMemory:
-    """What the windows of all layers remember, one tensor a layer and kind of window.
+    """What the windows of all layers remember, one tensor a layer.
 
     Attributes:
         inputs: (B * windows, 3, D) the last inputs of the causal convolution.
@@ -74,21 +74,45 @@ class Mamba(nn.Module):
             self.dt_proj.bias.copy_(steps + torch.log(-torch.expm1(-steps)))  # softplus, undone
 
     def scan(
-        self, x: Tensor, inputs: Tensor | None, state: Tensor | None
+        self, x: Tensor, inputs: Tensor | None, state: Tensor | None, sequences: Sequences
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Convolve and scan sequences (B, L, D); return the result and the two new memories."""
-        if inputs is None:
-            inputs = x.new_zeros(x.shape[0], self.kernel - 1, self.inner)
-        joined = torch.cat([inputs, x], 1)
-        convolved = functional.conv1d(
-            joined.transpose(1, 2), self.conv1d.weight, self.conv1d.bias, groups=self.inner
+        """Convolve and scan W sequences; return the result and the two new memories.
+
+        Args:
+            x: (B, S, D), each sequence behind `kernel` - 1 rows for the inputs before it, and so at
+                `sequences`, counted from there; what the rows hold is of no meaning.
+            inputs: (B * W, kernel - 1, D) those inputs, or None for zeros.
+            state: (B * W, D, N), or None for zeros.
+            sequences: how they lie, with gaps of `kernel` - 1 rows.
+
+        Returns:
+            (B, S - kernel + 1, D) with the sequences at `sequences`, and the memories.
+        """
+        before = self.kernel - 1
+        starts, ends = sequences.starts[:-1], sequences.starts[1:] - before
+        heads, tails = (
+            (first[:, None] + torch.arange(before, device=x.device)).flatten()
+            for first in (starts, ends)
         )
-        u = functional.silu(convolved).transpose(1, 2)
+        past = (
+            x.new_zeros(len(x), len(heads), self.inner)
+            if inputs is None
+            else inputs.to(x.dtype).unflatten(0, (len(x), -1)).flatten(1, 2)
+        )
+        x = x.index_copy(1, heads, past)
+        # One multiplication a tap: a depthwise convolution's kernels take many times as long.
+        rows, taps = x.shape[1] - before, self.conv1d.weight[:, 0].T
+        convolved = torch.addcmul(self.conv1d.bias, x[:, :rows], taps[0])
+        for k in range(1, self.kernel):
+            convolved = torch.addcmul(convolved, x[:, k : k + rows], taps[k])
+        u = functional.silu(convolved)
         low, enter, leave = self.x_proj(u).split([self.rank, self.state, self.state], -1)
         kind = torch.promote_types(x.dtype, torch.float32)
         steps = functional.softplus(self.dt_proj(low).to(kind))
-        y, state = selective_scan(u, steps, -self.A_log.exp(), enter, leave, self.D, state)
-        return y, joined[:, -(self.kernel - 1) :], state
+        decay = -self.A_log.exp()
+        y, state = selective_scan(u, steps, decay, enter, leave, self.D, state, sequences=sequences)
+        kept = x.index_select(1, tails).unflatten(1, (-1, before)).flatten(0, 1)
+        return y, kept, state
 
 
 class _Layer(nn.Module):
@@ -121,46 +145,66 @@ class SharedStateBlocks(nn.Module):
 
     def forward(self, x: Tensor, memory: ScanMemory | None) -> tuple[Tensor, ScanMemory]:
         """Mix maps (B, T, h, w, C), h and w multiples of the window; return maps and memory."""
-        residual, hidden = x, None
-        inputs: list[Tensor] = []
-        states: list[Tensor] = []
+        shape, tokens = x.shape, x.flatten(1, 3)
+        before = self.layers[0].mixer.kernel - 1
+        cuts = [_Cut.of(x, self.window, shift, before) for shift in (0, self.window // 2)]
+        residual, hidden = tokens, None
+        inputs, states = [], []
         for number, layer in enumerate(self.layers):
             if hidden is not None:
                 residual = residual + layer.drop_path(hidden)
-            shift = self.window // 2 if number % 2 else 0
-            hidden = self._mix(layer.mixer, layer.norm(residual), shift, memory, inputs, states)
+            past = (memory.inputs[number], memory.states[number]) if memory else (None, None)
+            hidden, kept, state = _mix(layer.mixer, layer.norm(residual), cuts[number % 2], *past)
+            inputs.append(kept)
+            states.append(state)
         mixed = self.norm_f(residual + self.drop_path(hidden))
-        return mixed, ScanMemory(tuple(inputs), tuple(states))
+        return mixed.view(shape), ScanMemory(tuple(inputs), tuple(states))
 
-    def _mix(
-        self,
-        mixer: Mamba,
-        x: Tensor,
-        shift: int,
-        memory: ScanMemory | None,
-        inputs: list[Tensor],
-        states: list[Tensor],
-    ) -> Tensor:
-        """Run one mixer over all windows; append what they remember to `inputs` and `states`."""
-        if shift:
-            x = x.roll((-shift, -shift), (2, 3))
-        x, gate = mixer.in_proj(x).chunk(2, -1)
-        columns = windows(x.shape[3], self.window, shift)
-        bands = []
-        for top, bottom, high in windows(x.shape[2], self.window, shift):
-            cells = []
-            for left, right, wide in columns:
-                number = len(inputs)
-                past = (memory.inputs[number], memory.states[number]) if memory else (None, None)
-                tokens = _cut(x[:, :, top:bottom, left:right], high, wide)
-                y, kept, state = mixer.scan(tokens, *past)
-                inputs.append(kept)
-                states.append(state)
-                shape = (x.shape[0], x.shape[1], bottom - top, right - left)
-                cells.append(_join(y, shape, high, wide))
-            bands.append(torch.cat(cells, 3))
-        y = mixer.out_proj(torch.cat(bands, 2) * functional.silu(gate))
-        return y.roll((shift, shift), (2, 3)) if shift else y
+
+@dataclass(frozen=True)
+class _Cut:
+    """How the tokens of maps become those of windows, one window after the other.
+
+    Attributes:
+        order: (S,) the token of each row; rows before a window, for its past inputs, have any.
+        back: (L,) the row of each token.
+        sequences: where the windows are, counted from the first one's own tokens.
+    """
+
+    order: Tensor
+    back: Tensor
+    sequences: Sequences
+
+    @classmethod
+    def of(cls, x: Tensor, window: int, shift: int, before: int) -> _Cut:
+        """Cut maps like x, (B, T, h, w, C), into windows behind `before` rows each."""
+        times, height, width = x.shape[1:4]
+        numbers = torch.arange(times * height * width, device=x.device)
+        maps = numbers.view(1, times, height, width, 1).roll((-shift, -shift), (2, 3))
+        cut, runs = [], []
+        for top, bottom, high in windows(height, window, shift):
+            for left, right, wide in windows(width, window, shift):
+                tokens = _cut(maps[:, :, top:bottom, left:right], high, wide)[..., 0]
+                cut.append(functional.pad(tokens, (before, 0)).flatten())
+                runs.append((len(tokens), tokens.shape[1]))
+        order = torch.cat(cut)
+        sequences = Sequences.of(tuple(runs), before, x.device)
+        is_token = torch.ones_like(order, dtype=torch.bool)
+        heads = sequences.starts[:-1, None] + torch.arange(before, device=x.device)
+        is_token = is_token.index_fill(0, heads.flatten(), False)
+        # A stable sort puts the rows of no window first, and then the tokens in their own order.
+        back = torch.where(is_token, order, -1).argsort(stable=True)[-len(numbers) :] - before
+        return cls(order, back, sequences)
+
+
+def _mix(
+    mixer: Mamba, x: Tensor, cut: _Cut, inputs: Tensor | None, state: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Run one mixer over all windows of tokens (B, L, C); return tokens and the memories."""
+    x, gate = mixer.in_proj(x.index_select(1, cut.order)).chunk(2, -1)
+    y, kept, state = mixer.scan(x, inputs, state, cut.sequences)
+    gate = gate[:, x.shape[1] - y.shape[1] :]  # a window's own tokens, without the rows before
+    return mixer.out_proj(y * functional.silu(gate)).index_select(1, cut.back), kept, state
 
 
 def windows(length: int, window: int, shift: int) -> list[tuple[int, int, int]]:
@@ -179,10 +223,3 @@ def _cut(x: Tensor, high: int, wide: int) -> Tensor:
     """Return the windows' tokens (B * windows, T * high * wide, C) of maps (B, T, h, w, C)."""
     cut = x.unflatten(3, (-1, wide)).unflatten(2, (-1, high))
     return cut.permute(0, 2, 4, 1, 3, 5, 6).flatten(3, 5).flatten(0, 2)
-
-
-def _join(y: Tensor, shape: tuple[int, int, int, int], high: int, wide: int) -> Tensor:
-    """Undo `_cut`."""
-    batch, times, height, width = shape
-    cut = y.view(batch, height // high, width // wide, times, high, wide, -1)
-    return cut.permute(0, 3, 1, 4, 2, 5, 6).flatten(4, 5).flatten(2, 3)

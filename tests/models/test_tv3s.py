@@ -9,9 +9,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from airseg.bench.training.weights import load_weights
 from airseg.errors import RecipeError
 from airseg.models import build_model
-from airseg.models.mamba import Mamba, SharedStateBlocks, _cut, _join, windows
+from airseg.models.mamba import Mamba, SharedStateBlocks, _Cut, _cut, _mix, windows
 from airseg.models.mix_transformer import MixTransformer
-from airseg.models.selective_scan import selective_scan
+from airseg.models.selective_scan import Sequences, selective_scan
 from airseg.models.tv3s import TV3S, MlpDecoder, SegFormer, TemporalDecoder
 
 
@@ -182,7 +182,9 @@ def test_the_mixer_agrees_with_mamba_step_by_step_in_double_precision():
     x = torch.randn(2, 11, 8, dtype=torch.float64)
     with torch.no_grad():
         u, gate = mixer.in_proj(x).chunk(2, -1)
-        y, inputs, state = mixer.scan(u, None, None)
+        whole = Sequences.of(((1, 11),), 3, u.device)
+        padded = torch.nn.functional.pad(u, (0, 0, 3, 0), value=torch.nan)
+        y, inputs, state = mixer.scan(padded, None, None, whole)
         found = mixer.out_proj(y * torch.nn.functional.silu(gate))
         for b in range(2):
             past = torch.zeros(4, 16, dtype=torch.float64)
@@ -209,7 +211,6 @@ def test_tokens_are_ordered_by_time_then_row_then_column():
     assert tokens.shape == (2 * 2 * 2, 3 * 2 * 3, 1)
     expected = [int(maps[1, t, y, x, 0]) for t in range(3) for y in (2, 3) for x in (0, 1, 2)]
     assert tokens[4 + 2, :, 0].tolist() == expected
-    assert torch.equal(_join(tokens, (2, 3, 4, 6), 2, 3), maps)
 
 
 def test_a_shifted_side_ends_in_two_halves():
@@ -228,8 +229,8 @@ def test_a_layer_mixes_within_its_windows_only(shifted):
     other[0, 0, row, column] += 1.0
 
     def run(maps):
-        shift = 2 if shifted else 0
-        return blocks._mix(blocks.layers[0].mixer, maps, shift, None, [], [])
+        cut = _Cut.of(maps, 4, 2 if shifted else 0, 3)
+        return _mix(blocks.layers[0].mixer, maps.flatten(1, 3), cut, None, None)[0].view(maps.shape)
 
     with torch.no_grad():
         moved = (run(x) - run(other)).abs().amax((0, 1, 4)) > 1e-7
