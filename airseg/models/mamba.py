@@ -99,7 +99,7 @@ class Mamba(nn.Module):
             if inputs is None
             else inputs.to(x.dtype).unflatten(0, (len(x), -1)).flatten(1, 2)
         )
-        x = x.index_copy(1, heads, past)
+        x = x.index_put((torch.arange(len(x), device=x.device)[:, None], heads), past)
         # One multiplication a tap: a depthwise convolution's kernels take many times as long.
         rows, taps = x.shape[1] - before, self.conv1d.weight[:, 0].T
         convolved = torch.addcmul(self.conv1d.bias, x[:, :rows], taps[0])
@@ -185,16 +185,15 @@ class _Cut:
         for top, bottom, high in windows(height, window, shift):
             for left, right, wide in windows(width, window, shift):
                 tokens = _cut(maps[:, :, top:bottom, left:right], high, wide)[..., 0]
-                cut.append(functional.pad(tokens, (before, 0)).flatten())
+                cut.append(functional.pad(tokens, (before, 0), value=len(numbers)).flatten())
                 runs.append((len(tokens), tokens.shape[1]))
         order = torch.cat(cut)
+        rows = torch.arange(len(order), device=x.device) - before
+        # Rows of no window's own meet in one place behind all tokens.
+        back = torch.zeros(len(numbers) + 1, dtype=rows.dtype, device=x.device)
+        back = back.index_put((order,), rows)[:-1]
         sequences = Sequences.of(tuple(runs), before, x.device)
-        is_token = torch.ones_like(order, dtype=torch.bool)
-        heads = sequences.starts[:-1, None] + torch.arange(before, device=x.device)
-        is_token = is_token.index_fill(0, heads.flatten(), False)
-        # A stable sort puts the rows of no window first, and then the tokens in their own order.
-        back = torch.where(is_token, order, -1).argsort(stable=True)[-len(numbers) :] - before
-        return cls(order, back, sequences)
+        return cls(order.clamp(max=len(numbers) - 1), back, sequences)
 
 
 def _mix(
