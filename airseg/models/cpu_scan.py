@@ -148,7 +148,7 @@ def _power_of_two(x: float) -> float:
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def _forward(u, dt, a, b, c, state, starts, gap, y, end, kept, keep, first, last):
+def _forward(u, dt, a, b, c, state, starts, gap, y, end, kept, keep, first, last):  # type: ignore[no-untyped-def]
     """Run tasks first to last; a is (N, D), for powers of two."""
     states, width = a.shape
     sequences, blocks = len(starts) - 1, -(-width // _CHANNELS)
@@ -190,7 +190,7 @@ def _forward(u, dt, a, b, c, state, starts, gap, y, end, kept, keep, first, last
 # Sums over channels may be added up in any order, or they would not fill registers. And no loop
 # writes to so many arrays that the compiler gives up asking whether they overlap.
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
-def _token_back(inputs, outputs, a, decay, enter, leave, before, g, da, db, dc, spare):
+def _token_back(inputs, outputs, a, decay, enter, leave, before, g, da, db, dc, spare):  # type: ignore[no-untyped-def]
     """Go back over one token of some channels; g, the gradient of the state after it, moves on."""
     states, wide = before.shape
     u, dt, dy, du, ddt = inputs[0], inputs[1], inputs[2], outputs[0], outputs[1]
@@ -225,7 +225,7 @@ def _token_back(inputs, outputs, a, decay, enter, leave, before, g, da, db, dc, 
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def _token_on(inputs, decay, enter, x, come):
+def _token_on(inputs, decay, enter, x, come):  # type: ignore[no-untyped-def]
     """Advance the states of some channels by one token."""
     states, wide = x.shape
     u, dt = inputs[0], inputs[1]
@@ -238,14 +238,14 @@ def _token_on(inputs, decay, enter, x, come):
 
 
 @njit(cache=True, nogil=True)
-def _copy(source, target):
+def _copy(source, target):  # type: ignore[no-untyped-def]
     for n in range(source.shape[0]):
         for d in range(source.shape[1]):
             target[n, d] = source[n, d]
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def _backward(
+def _backward(  # type: ignore[no-untyped-def]
     dy, dend, u, dt, a, decay, b, c, starts, gap, kept, du, ddt, da, db, dc, dstate, first, last
 ):
     """Run tasks first to last; a is (D, N), decay the same as (N, D), for powers of two."""

@@ -30,20 +30,20 @@ _WARPS = 2
 
 
 @triton.jit
-def _join(keep, come, keep_next, come_next):
+def _join(keep, come, keep_next, come_next):  # type: ignore[no-untyped-def]
     """Return two steps x' = keep x + come as one."""
     return keep * keep_next, come * keep_next + come_next
 
 
 @triton.jit
-def _rows(at, row, column, width, valid, inside):
+def _rows(at, row, column, width, valid, inside):  # type: ignore[no-untyped-def]
     """Return rows of a matrix, 0 where there is none."""
     mask = valid[:, None] & inside[None, :]
     return tl.load(at + row[:, None] * width + column[None, :], mask=mask, other=0.0)
 
 
 @triton.jit
-def _forward(
+def _forward(  # type: ignore[no-untyped-def]
     u_at, dt_at, a_at, b_at, c_at, state_at, starts_at, y_at, end_at, kept_at,
     rows, width, sequences, gap, room,
     STATES: tl.constexpr, CHANNELS: tl.constexpr, CHUNK: tl.constexpr, KEEP: tl.constexpr,
@@ -84,7 +84,7 @@ def _forward(
 
 
 @triton.jit
-def _backward(
+def _backward(  # type: ignore[no-untyped-def]
     dy_at, dend_at, u_at, dt_at, a_at, b_at, c_at, starts_at, kept_at,
     du_at, ddt_at, da_at, db_at, dc_at, dstate_at,
     rows, width, sequences, gap, room, blocks,

@@ -149,7 +149,8 @@ class SharedStateBlocks(nn.Module):
         before = self.layers[0].mixer.kernel - 1
         cuts = [_Cut.of(x, self.window, shift, before) for shift in (0, self.window // 2)]
         residual, hidden = tokens, None
-        inputs, states = [], []
+        inputs: list[Tensor] = []
+        states: list[Tensor] = []
         for number, layer in enumerate(self.layers):
             if hidden is not None:
                 residual = residual + layer.drop_path(hidden)
