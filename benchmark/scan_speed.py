@@ -25,7 +25,7 @@ from torch import Tensor
 from airseg.bench.speed.machine import describe_machine, inspect_machine
 from airseg.models import build_model, selective_scan
 from airseg.models.mamba import windows
-from airseg.models.selective_scan import Sequences
+from airseg.models.scan_layout import Sequences
 
 CHANNELS, STATES = 512, 16
 _GAP = 3

@@ -27,8 +27,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from airseg.models.selective_scan import CPU_CHUNK as CHUNK
-from airseg.models.selective_scan import slots
+from airseg.models.scan_layout import CPU_CHUNK as CHUNK
+from airseg.models.scan_layout import slots
 
 _CHANNELS = 64
 _ROUND = np.float32(1.5 * 2**23)  # added and taken off again, it leaves a whole number
@@ -47,7 +47,7 @@ def scan_forward(
     *,
     keep: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scan sequences; see `airseg.models.selective_scan.Sequences` for how they lie.
+    """Scan sequences; see `airseg.models.scan_layout.Sequences` for how they lie.
 
     Args:
         u, dt: (B, S, D) float32, contiguous, as all others.

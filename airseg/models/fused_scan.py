@@ -22,8 +22,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from airseg.models.selective_scan import CUDA_CHUNK as CHUNK
-from airseg.models.selective_scan import slots
+from airseg.models.scan_layout import CUDA_CHUNK as CHUNK
+from airseg.models.scan_layout import slots
 
 _CHANNELS = 8
 _WARPS = 2
@@ -166,7 +166,7 @@ def scan_forward(
     gap: int,
     keep: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Scan sequences; see `airseg.models.selective_scan.Sequences` for how they lie.
+    """Scan sequences; see `airseg.models.scan_layout.Sequences` for how they lie.
 
     Args:
         u, dt: (B, S, D) float32, contiguous, as all others.

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from airseg.models.mix_transformer import DropPath
-from airseg.models.selective_scan import Sequences, selective_scan
+from airseg.models.scan_layout import Sequences
+from airseg.models.selective_scan import selective_scan
 
 _EPSILON = 1e-5
 _STEP_RANGE = (1e-3, 0.1)

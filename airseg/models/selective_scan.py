@@ -12,7 +12,6 @@ are then joined by their last states: 16 steps for 64 tokens. No step divides, s
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -21,35 +20,10 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from airseg.models.scan_layout import CPU_CHUNK, CUDA_CHUNK, Sequences, slots
+
 CHUNK = 64
-CPU_CHUNK, CUDA_CHUNK = 32, 16
-"""After how many tokens the kernels keep a state for the way back."""
 _BLOCK = 8
-
-
-@dataclass(frozen=True)
-class Sequences:
-    """How W sequences lie in a row of tokens: end to end, with rows between that belong to none.
-
-    Attributes:
-        runs: (number, length) of sequences of equal length that follow each other.
-        gap: rows after each sequence; after the last one they may be missing.
-        starts: (W + 1,) int64, the first row of each, and where one more would start.
-    """
-
-    runs: tuple[tuple[int, int], ...]
-    gap: int
-    starts: Tensor
-
-    @classmethod
-    def of(cls, runs: tuple[tuple[int, int], ...], gap: int, device: torch.device) -> Sequences:
-        """Lay out sequences from the first row on."""
-        first, starts = 0, []
-        for number, length in runs:
-            stop = first + number * (length + gap)
-            starts.append(torch.arange(first, stop, length + gap, device=device))
-            first = stop
-        return cls(runs, gap, torch.cat([*starts, torch.arange(first, first + 1, device=device)]))
 
 
 def selective_scan(
@@ -200,15 +174,6 @@ def _go_back_again(ctx: Any, *gradients: Tensor) -> None:
 
 torch.library.register_autograd("airseg::selective_scan", _go_back, setup_context=_note)
 torch.library.register_autograd("airseg::selective_scan_backward", _go_back_again)
-
-
-def slots(length: int, sequences: int, chunk: int) -> int:
-    """Return how many chunks' first states are kept of a row of tokens.
-
-    That of the chunk of sequence w which starts at row p of it, counted from row s, is number
-    s // chunk + w + p // chunk: no two share one, whatever the lengths.
-    """
-    return length // chunk + sequences + 1
 
 
 def _scan_runs(

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from airseg.models.label_maps import label_map
-from airseg.models.selective_scan import Sequences, selective_scan
+from airseg.models.scan_layout import Sequences
+from airseg.models.selective_scan import selective_scan
 
 INTERPRETING = os.environ.get("TRITON_INTERPRET") == "1"
 HAS_TRITON = importlib.util.find_spec("triton") is not None

@@ -11,7 +11,8 @@ from airseg.errors import RecipeError
 from airseg.models import build_model
 from airseg.models.mamba import Mamba, SharedStateBlocks, _Cut, _cut, _mix, windows
 from airseg.models.mix_transformer import MixTransformer
-from airseg.models.selective_scan import Sequences, selective_scan
+from airseg.models.scan_layout import Sequences
+from airseg.models.selective_scan import selective_scan
 from airseg.models.tv3s import TV3S, MlpDecoder, SegFormer, TemporalDecoder
 
 
