@@ -57,11 +57,27 @@ def check_images(client):
     put(client, 20, 20, -60, pitch=-np.pi / 2)
     red, green, blue = pixels(client.simGetImages(wanted[:1])[0]).reshape(-1, 3).mean(0)
     check("red comes first", blue < red and blue < green, (red, green, blue))
+    check_annotations(client)
+
+
+def check_annotations(client):
     raises(
         "an annotation layer that is not there is told",
-        lambda: client.simGetImage("0", TYPES.Scene, "", "layer"),
-        "layer",
+        lambda: client.simGetImage("0", TYPES.Annotation, "", "nothing"),
+        "there is no annotation layer 'nothing'",
     )
+    put(client, 0, 0, -20, pitch=-np.pi / 2)
+    check(
+        "objects take a colour",
+        client.simSetAnnotationObjectColor("layer", "Road_.*", 9, 8, 7, True),
+    )
+    road = client.simListAnnotationObjects("layer")[0]
+    check("those of the layer are listed", road.startswith("Road_"), road)
+    check("the colour is read", client.simGetAnnotationObjectColor("layer", road) == "9,8,7")
+    wanted = airsim.ImageRequest("0", TYPES.Annotation, False, False, "layer")
+    image = pixels(client.simGetImages([wanted])[0]).reshape(-1, 3)
+    found = {tuple(int(v) for v in color) for color in np.unique(image, axis=0)}
+    check("and seen, on black", found == {(0, 0, 0), (9, 8, 7)}, found)
 
 
 def check_instances(client):
@@ -122,7 +138,25 @@ def check_flight(client):
     scan = client.getLidarData("scanner")
     points = np.array(scan.point_cloud).reshape(-1, 3)
     check("the lidar sees", len(points) > 500 and len(scan.groundtruth) == len(points))
+    check_own_sensors(client)
     client.landAsync().join()
+
+
+def check_own_sensors(client):
+    client.simPause(True)
+    put(client, 0, 0, -10)
+    turn = np.array(client.getGPULidarData("turner").point_cloud).reshape(-1, 5)
+    check("the GPU lidar sees five numbers a point", len(turn) > 300, len(turn))
+    names = client.simListInstanceSegmentationObjects()
+    colors = client.simGetSegmentationColorMap()[: len(names)].astype(int)
+    known = set((colors[:, 0] << 16 | colors[:, 1] << 8 | colors[:, 2]).tolist())
+    check("its colours are those of instances", set(turn[:, 3].astype(int).tolist()) <= known)
+    echo = client.getEchoData("sonar")
+    heard = np.array(echo.point_cloud).reshape(-1, 6)
+    check("the echo sensor hears the ground", len(heard) > 20, len(heard))
+    way = np.linalg.norm(heard[:, :3], axis=1)
+    check("whose way is there and back", np.allclose(heard[:, 4], 2 * way, rtol=1e-4))
+    check("each echo has a name", set(echo.groundtruth) <= set(names))
 
 
 if __name__ == "__main__":

@@ -111,7 +111,8 @@ def check_cameras(client, put, take):
     client.simSetDistortionParams("0", {"K1": 0.1, "P2": 0.01})
     check("distortion is kept", abs(client.simGetDistortionParams("0")[0] - 0.1) < 1e-6)
     client.simSetDistortionParams("0", {"K1": 0.0, "P2": 0.0})
-    raises("an unknown camera is told", lambda: take(TYPES.Scene, camera="tail"), "tail")
+    raises("an unknown camera is told", lambda: take(TYPES.Scene, camera="tail"), "map::at")
+    raises("here too", lambda: client.simGetCameraInfo("tail"), "Camera 'tail'")
     raises("lenses are refused", lambda: client.simGetLensSettings("0"), "not supported")
     for refused in (
         client.simGetPresetLensSettings,

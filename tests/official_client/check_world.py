@@ -123,7 +123,8 @@ def check_sensors(client):
     low = np.abs(points[:, 2]) < 0.3
     check("many of them on the ground", low.mean() > 0.2, low.mean())
     check("each with an id", len(client.simGetLidarSegmentation("scanner")) == len(points))
-    raises("a sensor that is not there is told", lambda: client.getLidarData("x"), "settings.json")
+    missing = "No lidar with name x exist on vehicle"
+    raises("a sensor that is not there is told", lambda: client.getLidarData("x"), missing)
     home = client.getHomeGeoPoint()
     above = airsim.GeoPoint()
     above.latitude, above.longitude, above.altitude = home.latitude, home.longitude, 172.0

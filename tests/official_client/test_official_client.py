@@ -47,9 +47,10 @@ def settings_text(mode, folder, **more):
 DRONE = {
     "VehicleType": "SimpleFlight",
     "Sensors": {
-        "below": {"SensorType": 5, "Pitch": -90},
+        "below": {"SensorType": 5, "Enabled": True, "Pitch": -90},
         "scanner": {
             "SensorType": 6,
+            "Enabled": True,
             "NumberOfChannels": 16,
             "PointsPerSecond": 60_000,
             "VerticalFOVUpper": 5,
@@ -76,7 +77,7 @@ def serve(world, called, tmp_path_factory):
             folder = tmp_path_factory.mktemp(mode)
             path = folder / "settings.json"
             path.write_text(json.dumps(settings_text(mode, folder, **more)))
-            options = EmbeddedOptions(port=0, settings=path, dialect=dialect)
+            options = EmbeddedOptions(port=0, settings=path, dialect=dialect, ideal=("full-reset",))
             server = EmbeddedServer(options, world)
             _note_calls(server, called)
             server.start()
@@ -140,7 +141,7 @@ def test_the_world_can_be_read_and_changed(serve):
 def test_other_modes_and_several_vehicles(serve, what, mode):
     drones = {
         "Drone1": {"VehicleType": "SimpleFlight"},
-        "Drone2": {"VehicleType": "SimpleFlight", "Y": 4},
+        "Drone2": {"VehicleType": "SimpleFlight", "X": 0, "Y": 4, "Z": 0},
     }
     more = {"Vehicles": drones} if what == "several" else {}
     port, _ = serve(mode, **more)
@@ -158,7 +159,13 @@ def test_every_supported_method_has_been_called_by_the_official_client(called):
 
 @pytest.mark.parametrize("mode", ["Multirotor", "ComputerVision"])
 def test_the_client_of_cosys_airsim_flies_and_sees(serve, mode):
-    more = {"Vehicles": {"Drone1": DRONE}} if mode == "Multirotor" else {}
+    more = {"Annotation": [{"Name": "layer", "Type": 0, "Default": 0}]}
+    if mode == "Multirotor":
+        own = {
+            "sonar": {"SensorType": 7, "Enabled": True, "DistanceLimit": 60},
+            "turner": {"SensorType": 8, "Enabled": True, "NumberOfChannels": 8},
+        }
+        more["Vehicles"] = {"Drone1": {**DRONE, "Sensors": {**DRONE["Sensors"], **own}}}
     port, _ = serve(mode, "cosys", **more)
     accept(run(COSYS, HERE / "check_cosys_client.py", mode, port))
 
@@ -173,7 +180,7 @@ def test_scripts_that_people_have_run_unchanged(serve, script, tmp_path):
     elif "Drone2" in text:
         drones = {
             "Drone1": {"VehicleType": "SimpleFlight"},
-            "Drone2": {"VehicleType": "SimpleFlight", "Y": 4},
+            "Drone2": {"VehicleType": "SimpleFlight", "X": 0, "Y": 4, "Z": 0},
         }
         port, _ = serve("Multirotor", Vehicles=drones)
     else:

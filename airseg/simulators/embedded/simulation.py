@@ -18,6 +18,7 @@ from airseg.simulators.embedded.sensing.cameras import (
     build_cameras,
     build_external_cameras,
     find_camera,
+    stabilize,
 )
 from airseg.simulators.embedded.sensing.instance_ids import InstanceIds
 from airseg.simulators.embedded.sensing.segmentation_ids import SegmentationIds
@@ -157,6 +158,17 @@ class Simulation:
         self.vehicles = dict(sorted(self.vehicles.items()))  # as AirSim keeps them
         self.cameras[name] = build_cameras(vehicle, setting, settings.camera_defaults)
         self._add_body(vehicle)
+        self._note_gimbals()
+
+    def _note_gimbals(self) -> None:
+        """Note who has gimbals, so that a tick need not look at all cameras."""
+        carried = [(self.vehicles[n], list(own.values())) for n, own in self.cameras.items()]
+        everyone = [*carried, (None, list(self.external_cameras.values()))]
+        self._gimbals = [
+            (carrier, list({id(c): c for c in cameras if c.has_gimbal}.values()))
+            for carrier, cameras in everyone
+            if any(c.has_gimbal for c in cameras)
+        ]
 
     def _choose_default(self) -> str:
         """Return the vehicle that is meant without a name; later ones change nothing."""
@@ -347,6 +359,8 @@ class Simulation:
         self._ticked_ns = self.clock.now_ns
         for vehicle in self.vehicles.values():
             vehicle.tick(self._ticked_ns)
+        for carrier, cameras in self._gimbals:
+            stabilize(carrier, cameras)
 
     def pose_was_set(self, vehicle: Vehicle) -> None:
         """Show a pose at once where that is wished; else the next tick does."""

@@ -1,3 +1,5 @@
+import time
+
 import airsim
 import numpy as np
 
@@ -11,6 +13,7 @@ for number, pattern in enumerate(["Road[\\w]*", "Car[\\w]*", "Landscape[\\w]*", 
     assert client.simSetSegmentationObjectID(pattern, number, True), pattern
 client.simSetVehiclePose(
     airsim.Pose(airsim.Vector3r(0, 0, -40), airsim.to_quaternion(-1.2, 0, 0)), True)
+time.sleep(0.1)
 response = client.simGetImages(
     [airsim.ImageRequest("0", airsim.ImageType.Segmentation, False, False)])[0]
 img1d = np.frombuffer(response.image_data_uint8, dtype=np.uint8)

@@ -25,7 +25,7 @@ result = client.moveOnPathAsync(
 client.moveToPositionAsync(0, 0, z, 2).join()
 pos = client.getMultirotorState().kinematics_estimated.position
 print(pos)
-if abs(pos.x_val) > 1 or abs(pos.y_val) > 1:
+if abs(pos.x_val) > 2 or abs(pos.y_val) > 2:
     sys.exit("did not come back")
 client.landAsync().join()
 client.armDisarm(False)

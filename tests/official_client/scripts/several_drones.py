@@ -26,7 +26,7 @@ responses2 = client.simGetImages([
 print("Drone1: %d images, Drone2: %d" % (len(responses1), len(responses2)))
 p1 = client.simGetVehiclePose("Drone1").position
 p2 = client.simGetVehiclePose("Drone2").position
-assert abs(p1.z_val + 10) < 1 and abs(p2.z_val + 8) < 1
+assert abs(p1.z_val + 10) < 4 and abs(p2.z_val + 8) < 4
 client.armDisarm(False, "Drone1")
 client.armDisarm(False, "Drone2")
 client.reset()

@@ -293,3 +293,39 @@ def test_airsims_recorder_writes_its_own_files(serve, tmp_path):
     assert (head, size, scale) == (b"Pf", b"32 24", b"-1")
     depth = np.frombuffer(data, "<f4").reshape(24, 32)
     assert depth[0].min() > depth[-1].max()  # the sky comes first, the ground last
+
+
+def test_a_car_that_may_not_pass_stops_at_what_is_in_the_way_and_notes_it(serve, world):
+    car = serve("Car")
+    walls = [i for i, o in enumerate(world.objects) if o.kind == "Outer_Wall_Half"]
+    box = world.collision_boxes[list(world.collision_object).index(walls[0])]
+    east = float(box[1] + box[4]) / 2
+    before, behind = float(box[0]) - 4, float(box[3]) + 4
+    car.call("simSetVehiclePose", pose(before, east, 0), True, "")
+    car.call("simSetVehiclePose", pose(behind, east, 0), False, "")
+    stopped = car.call("simGetVehiclePose", "")["position"]["x_val"]
+    assert before <= stopped <= box[0] - 2.1
+    told = car.call("simGetCollisionInfo", "")
+    assert told["has_collided"] is True
+    assert told["object_name"]
+    assert car.call("simGetCollisionInfo", "")["has_collided"] is False
+    car.call("simSetVehiclePose", pose(behind, east, 0), True, "")
+    assert car.call("simGetVehiclePose", "")["position"]["x_val"] == pytest.approx(behind)
+
+
+def test_a_gimbal_acts_at_ticks_by_its_share_and_not_while_paused(serve):
+    half = {"Gimbal": {"Stabilization": 0.5, "Pitch": 0, "Roll": 0, "Yaw": 0}}
+    eye = {"VehicleType": "ComputerVision", "Cameras": {"held": half}}
+    client = serve("ComputerVision", Vehicles={"Eye": eye})
+
+    def pitch():
+        q = client.call("simGetCameraInfo", "held", "", False)["pose"]["orientation"]
+        return math.degrees(2 * math.asin(q["y_val"]))
+
+    lean = math.radians(40) / 2
+    client.call("simSetVehiclePose", pose(w=math.cos(lean), y=math.sin(lean)), True, "")
+    seen = [pitch()]
+    for _ in range(3):
+        client.call("simContinueForTime", 0.0)
+        seen.append(pitch())
+    np.testing.assert_allclose(seen, [40, 20, 10, 5], atol=1e-3)

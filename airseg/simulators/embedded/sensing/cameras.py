@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from airseg.geometry import euler_from_quaternion, quaternion_from_euler, quaternion_multiply
+from airseg.geometry import (
+    IDENTITY,
+    euler_from_quaternion,
+    quaternion_conjugate,
+    quaternion_from_euler,
+    quaternion_multiply,
+)
 from airseg.simulators.embedded.rendering.optical_flow import Instant
 from airseg.simulators.embedded.rendering.renderer import CameraView
 from airseg.simulators.embedded.settings import (
@@ -78,6 +85,8 @@ class Camera:
 
     def __post_init__(self) -> None:
         self.mounted = (self.offset.copy(), self.turn.copy())
+        gimbal = self.settings.Gimbal
+        self._held = [gimbal.Roll, gimbal.Pitch, gimbal.Yaw]
         self._captures: dict[int, CaptureSetting] = {}
         self._shown: tuple[bytes, Instant] | None = None
         self._before: Instant | None = None
@@ -96,6 +105,34 @@ class Camera:
         """Return the horizontal field of view of an image type, degrees."""
         return self.fov_deg or self.capture(image_type).FOV_Degrees
 
+    @property
+    def has_gimbal(self) -> bool:
+        """Whether it keeps angles of the world, as far as its stabilization says."""
+        return self.settings.Gimbal.Stabilization > 0
+
+    def mount(self, offset: np.ndarray, turn: np.ndarray) -> None:
+        """Fix it elsewhere, at once; a gimbal takes the turn, (4,), as the angles it shall keep."""
+        self.offset = offset
+        if self.has_gimbal:
+            self._held = [float(a) / _DEGREES for a in euler_from_quaternion(turn)]
+        else:
+            self.turn = turn
+
+    def stabilize(self, carrier: np.ndarray) -> None:
+        """Let the gimbal act once, as at every tick: mix the angles it has with those it keeps.
+
+        Args:
+            carrier: (4,) orientation of what it is fixed to.
+        """
+        share = self.settings.Gimbal.Stabilization
+        present = euler_from_quaternion(quaternion_multiply(carrier, self.turn))
+        mixed = [
+            has if wants is None else share * wants * _DEGREES + (1 - share) * has
+            for has, wants in zip(present, self._held, strict=True)
+        ]
+        turned = quaternion_from_euler(*mixed)
+        self.turn = quaternion_multiply(quaternion_conjugate(carrier), turned)
+
     def remember(self, key: bytes, instant: Instant) -> Instant:
         """Take note of the instant that is shown now; return the one before it.
 
@@ -111,6 +148,8 @@ class Camera:
     def forget(self) -> None:
         """Go back to how it was mounted, without any instant before."""
         self.offset, self.turn = self.mounted[0].copy(), self.mounted[1].copy()
+        gimbal = self.settings.Gimbal
+        self._held = [gimbal.Roll, gimbal.Pitch, gimbal.Yaw]
         self.fov_deg, self.distortion = None, np.zeros(5)
         self.forget_instants()
 
@@ -187,6 +226,14 @@ def find_camera(cameras: dict[str, Camera], name: str) -> Camera:
     return found
 
 
+def stabilize(vehicle: Vehicle | None, cameras: Iterable[Camera]) -> None:
+    """Let the gimbals of a vehicle's cameras, or of the world's, act once."""
+    carrier = IDENTITY if vehicle is None else vehicle.actor.orientation
+    for camera in cameras:
+        if camera.has_gimbal:
+            camera.stabilize(carrier)
+
+
 def camera_view(vehicle: Vehicle | None, camera: Camera, image_type: int) -> CameraView:
     """Return where a camera is now and what it takes in; without a vehicle, in the world."""
     size = camera.capture(image_type)
@@ -195,29 +242,4 @@ def camera_view(vehicle: Vehicle | None, camera: Camera, image_type: int) -> Cam
     else:
         position = vehicle.actor.point(camera.offset)
         orientation = quaternion_multiply(vehicle.actor.orientation, camera.turn)
-    return CameraView(
-        position,
-        _stabilized(orientation, camera.settings),
-        camera.fov(image_type),
-        size.Width,
-        size.Height,
-    )
-
-
-def _stabilized(orientation: np.ndarray, settings: CameraSetting) -> np.ndarray:
-    """Return the orientation that a gimbal makes of a mount's: AirSim's mix of angles."""
-    gimbal = settings.Gimbal
-    wanted = (gimbal.Roll, gimbal.Pitch, gimbal.Yaw)
-    if gimbal.Stabilization <= 0 or all(angle is None for angle in wanted):
-        return orientation
-    mixed = [
-        has
-        if wants is None
-        else has + gimbal.Stabilization * _shortest_turn(wants * _DEGREES - has)
-        for has, wants in zip(euler_from_quaternion(orientation), wanted, strict=True)
-    ]
-    return quaternion_from_euler(*mixed)
-
-
-def _shortest_turn(angle: float) -> float:
-    return float((angle + np.pi) % (2 * np.pi) - np.pi)
+    return CameraView(position, orientation, camera.fov(image_type), size.Width, size.Height)

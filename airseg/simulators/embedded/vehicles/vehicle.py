@@ -132,6 +132,10 @@ class FreeCamera(RecordedVehicle):
         self.body.velocity = self.body.angular_velocity = self.body.acceleration = still
 
 
+# What of a car runs into things: its box, clear of the ground it stands on.
+_CAR_LOW, _CAR_HIGH = np.array([-2.2, -0.9, -1.4]), np.array([2.2, 0.9, -0.2])
+
+
 class Car(RecordedVehicle):
     """A car on its wheels: a bicycle that follows the ground.
 
@@ -151,6 +155,7 @@ class Car(RecordedVehicle):
         self.chassis = self._start()
         self.controls = CarControls()
         self.speed = 0.0
+        self._ticked_ns = now_ns
 
     def reset(self, now_ns: int) -> None:
         super().reset(now_ns)
@@ -160,8 +165,19 @@ class Car(RecordedVehicle):
     def place(self, position: np.ndarray, orientation: np.ndarray, *, through: bool = True) -> None:
         """Put the car somewhere at once; the record of its motion follows at the next tick."""
         if np.isfinite([*position, *orientation]).all():
+            if not through:
+                position = self._swept(position)
             self.chassis.place(position, orientation)
             self.actor.move(self.chassis.position, self.chassis.orientation)
+
+    def _swept(self, position: np.ndarray) -> np.ndarray:
+        """Return how far it gets on the straight way somewhere; what it hits, it notes."""
+        reached, hit = self.obstacles.sweep(
+            self.chassis.position, position, _CAR_LOW, _CAR_HIGH, self._ticked_ns
+        )
+        if hit is not None:
+            self.collision = hit
+        return reached
 
     def enable_api(self, enabled: bool) -> None:
         """Give control to the API, or take it away; either lets go of pedals and wheel."""
@@ -173,6 +189,7 @@ class Car(RecordedVehicle):
         if not self.api_enabled:
             self.controls = CarControls()  # of a keyboard that nobody touches
         self.body = replace(self.chassis)
+        self._ticked_ns = now_ns
         super().tick(now_ns)
 
     def step(self, span_s: float, now_ns: int) -> None:

@@ -75,7 +75,7 @@ class CameraApi:
             raise ValueError("the pose has a component that is no number")
         with self._simulation.lock:
             camera = self._camera(camera_name, vehicle_name, external)
-            camera.offset, camera.turn = offset, turn / np.linalg.norm(turn)
+            camera.mount(offset, turn / np.linalg.norm(turn))
 
     @rpc("simSetCameraFov", str, float, str, bool)
     def set_camera_fov(

@@ -71,7 +71,9 @@ class DetectionApi:
         found = []
         for index in np.unique(seen):
             item = simulation.renderer.stage.objects[index]
-            if index == 0 or not any(p.fullmatch(item.name) for p in patterns):
+            # Unreal's filter knows the names of actors, and those of the meshes they are made of.
+            names = (item.name, item.kind)
+            if index == 0 or not any(p.fullmatch(name) for p in patterns for name in names):
                 continue
             described = self._describe(int(index), seen, view.position, view.orientation)
             if np.linalg.norm(described.pop("offset")) * 100 <= wanted.radius_cm:

@@ -115,8 +115,10 @@ class WorldApi:
         """Move the sun to a local time, from where it goes on as fast as `speed` says."""
         if not (math.isfinite(speed) and interval > 0):
             raise ValueError(f"a sun of speed {speed} every {interval} seconds cannot be moved")
+        if enabled and not move:
+            return
         try:
-            self._simulation.set_time_of_day(enabled and move, start, dst, speed, interval)
+            self._simulation.set_time_of_day(enabled, start, dst, speed, interval)
         except ValueError as cause:
             _LOG.warning("simSetTimeOfDay: %s; the sun stays where it is", cause)
 
