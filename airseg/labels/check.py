@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from airseg.labels.document import IGNORE
 from airseg.labels.label_map import LabelMap, base_name
+from airseg.labels.patterns import NamePattern
 
 _PLAIN = re.compile(r"[\w #-]+")
 _OPEN_END = re.compile(r"(\(_\.\*\)\?|_?\.\*|\\d\*|s\?)+$")
@@ -73,7 +74,7 @@ def check_map(label_map: LabelMap, names: Iterable[str] = ()) -> MapReport:
 def unused_patterns(label_map: LabelMap, names: Iterable[str]) -> list[tuple[str, str]]:
     """Return (class, pattern) of every expression that is never the first to take a name."""
     patterns = [
-        (n, rule.class_name, text, re.compile(text, re.IGNORECASE))
+        (n, rule.class_name, text, NamePattern(text))
         for n, rule in enumerate(label_map.rules)
         for text in rule.names
     ]
@@ -143,7 +144,7 @@ def _shadowed(label_map: LabelMap) -> list[str]:
                         f"rule for {rule.class_name}: '{word}' never wins, because '{taker[1]}' "
                         f"of {taker[0]} stands above it"
                     )
-        earlier += [(rule.class_name, t, re.compile(t, re.IGNORECASE)) for t in rule.names]
+        earlier += [(rule.class_name, t, NamePattern(t)) for t in rule.names]
     return problems
 
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from airseg.classes import CLASSES, IGNORE_INDEX
 from airseg.documents import StrictModel
 from airseg.errors import did_you_mean
+from airseg.labels.patterns import NamePattern
 
 IGNORE = "ignore"
 """The word that stands for `IGNORE_INDEX` in label maps."""
@@ -37,11 +38,7 @@ def _check_class(name: str, info: ValidationInfo) -> str:
 
 
 def _check_pattern(pattern: str) -> str:
-    try:
-        re.compile(pattern, re.IGNORECASE)
-    except (re.error, OverflowError, RecursionError) as cause:
-        raise ValueError(f"'{pattern}' is not a regular expression: {cause}") from None
-    return pattern
+    return NamePattern(pattern).text
 
 
 def _expand_ids(value: Any) -> Any:

@@ -7,7 +7,6 @@ takes ``Fir_12`` and ``Fir``, and never takes ``Fireplace_2``. The first rule th
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +25,7 @@ from airseg.labels.document import (
     TargetClass,
     check_classes,
 )
+from airseg.labels.patterns import NamePattern
 from airseg.resources import find_resource
 from airseg.text_files import read_text
 
@@ -42,7 +42,7 @@ __all__ = [
 SPLITS = ("train", "val", "test")
 """The three parts of a dataset; a sequence belongs to exactly one."""
 
-_INSTANCE_NUMBER = re.compile(r"[\d_]+$")
+_INSTANCE_NUMBER = "0123456789_"
 
 
 @dataclass(frozen=True)
@@ -93,12 +93,10 @@ class LabelMap:
         return {name: label for label, name in enumerate(self.class_names)}
 
     @cached_property
-    def _compiled(self) -> tuple[tuple[re.Pattern[str], str], ...]:
+    def _compiled(self) -> tuple[tuple[NamePattern, str], ...]:
         # Each by itself: joined, flags stand in the middle, and groups get other numbers.
         return tuple(
-            (re.compile(text, re.IGNORECASE), rule.class_name)
-            for rule in self.rules
-            for text in rule.names
+            (NamePattern(text), rule.class_name) for rule in self.rules for text in rule.names
         )
 
     def class_of_name(self, mesh: str) -> str | None:
@@ -142,7 +140,7 @@ class LabelMap:
 
 def base_name(mesh: str) -> str:
     """Return a mesh's name without its trailing instance number; digit-only names stay."""
-    return _INSTANCE_NUMBER.sub("", mesh) or mesh
+    return mesh.rstrip(_INSTANCE_NUMBER) or mesh
 
 
 def load_label_map(name: str | Path) -> LabelMap:
