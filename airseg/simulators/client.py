@@ -134,15 +134,18 @@ class SimulatorClient:
         return future
 
     def _read(self) -> None:
-        buffer = bytearray()
+        buffer, wanted = bytearray(), 1
         try:
             while chunk := self._socket.recv(1 << 20):
                 buffer += chunk
-                at = 0
+                if len(buffer) < wanted:
+                    continue  # an image arrives in many pieces; reading it again each time is slow
+                at, wanted = 0, 1
                 while at < len(buffer):
                     try:
                         message, at = decode_message(buffer, at)
-                    except Incomplete:
+                    except Incomplete as cause:
+                        wanted = cause.end - at
                         break
                     self._settle(message)
                 if at:

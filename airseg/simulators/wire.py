@@ -36,7 +36,15 @@ _MAX_DEPTH = 32
 
 
 class Incomplete(Exception):
-    """More bytes must arrive before the message can be read."""
+    """More bytes must arrive before the message can be read.
+
+    Attributes:
+        end: how many bytes there must be at least, from the beginning of the data.
+    """
+
+    def __init__(self, end: int) -> None:
+        super().__init__(end)
+        self.end = end
 
 
 class Malformed(ValueError):
@@ -101,7 +109,7 @@ def _decode(view: memoryview, at: int, depth: int) -> tuple[Any, int]:
 
 def _need(view: memoryview, at: int, size: int) -> None:
     if at + size > len(view):
-        raise Incomplete
+        raise Incomplete(at + size)
 
 
 def _length(view: memoryview, at: int, width: int) -> tuple[int, int]:

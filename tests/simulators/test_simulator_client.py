@@ -35,8 +35,10 @@ def test_messages_decode_as_msgpack_decodes_them(value):
 @given(values, st.integers(0, 10**6))
 def test_a_cut_message_is_incomplete_and_never_wrong(value, cut):
     data = msgpack.packb(value)
-    with pytest.raises(Incomplete):
-        decode_message(data[: cut % len(data)])
+    arrived = data[: cut % len(data)]
+    with pytest.raises(Incomplete) as told:
+        decode_message(arrived)
+    assert len(arrived) < told.value.end <= len(data)
 
 
 def test_a_long_run_of_floats_becomes_one_array():

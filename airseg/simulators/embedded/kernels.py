@@ -1,5 +1,5 @@
 """The simulator's compiled functions: numba's, cached where `airseg.kernels` says."""
 
-from airseg.kernels import njit, prange
+from airseg.kernels import njit
 
-__all__ = ["njit", "prange"]
+__all__ = ["njit"]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from airseg.simulators.embedded.kernels import njit, prange
+from airseg.simulators.embedded.kernels import njit
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@njit(cache=True, nogil=True)
 def surface_normals(  # noqa: ANN201
+    top,  # noqa: ANN001
+    bottom,  # noqa: ANN001
     triangle,  # noqa: ANN001
     planar,  # noqa: ANN001
     triangle_part,  # noqa: ANN001
@@ -22,9 +24,17 @@ def surface_normals(  # noqa: ANN201
     focal,  # noqa: ANN001
     out,  # noqa: ANN001
 ):
-    """Write the (H, W, 3) float32 unit normal, NED, of what each pixel sees; 0 for the sky."""
+    """Write the unit normal, NED, of what each pixel of some rows sees; 0 for the sky.
+
+    Args:
+        top, bottom: the rows are `top` to `bottom` - 1.
+        triangle, planar: what each pixel sees, and how far it is.
+        triangle_part, normals, part_*: the world's geometry, see `world.Geometry`.
+        eye, axes, focal: the camera, see `raster.draw_strip`.
+        out: (H, W, 3) float32 output.
+    """
     height, width = triangle.shape
-    for row in prange(height):
+    for row in range(top, bottom):
         for column in range(width):
             t = triangle[row, column]
             if t < 0:

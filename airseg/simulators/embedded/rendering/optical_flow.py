@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from airseg.simulators.embedded.kernels import njit, prange
+from airseg.simulators.embedded.kernels import njit
 from airseg.simulators.embedded.rendering.stage import Placement, Stage
+from airseg.simulators.embedded.rendering.strips import in_strips
 
 _BEHIND_M = 0.05
 
@@ -67,20 +68,25 @@ def flow_since(
     flow = np.empty((*planar.shape, 2), np.float32)
     depth = np.empty(planar.shape, np.float32)
     then = before.camera
-    _flow(
-        planar,
-        object_index,
-        np.float32(sky),
-        rows,
-        matrices,
-        now.eye,
-        now.axes,
-        now.focal,
-        then.eye,
-        then.axes,
-        then.focal,
-        flow,
-        depth,
+    in_strips(
+        planar.shape[0],
+        lambda top, bottom: _flow(
+            top,
+            bottom,
+            planar,
+            object_index,
+            np.float32(sky),
+            rows,
+            matrices,
+            now.eye,
+            now.axes,
+            now.focal,
+            then.eye,
+            then.axes,
+            then.focal,
+            flow,
+            depth,
+        ),
     )
     return flow, depth
 
@@ -110,8 +116,10 @@ def _square(matrix: np.ndarray) -> np.ndarray:
     return np.vstack([matrix, [0.0, 0.0, 0.0, 1.0]])
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@njit(cache=True, nogil=True)
 def _flow(  # noqa: ANN202
+    top,  # noqa: ANN001
+    bottom,  # noqa: ANN001
     planar,  # noqa: ANN001
     object_index,  # noqa: ANN001
     sky,  # noqa: ANN001
@@ -127,8 +135,8 @@ def _flow(  # noqa: ANN202
     depth,  # noqa: ANN001
 ):
     height, width = planar.shape
-    for row in prange(height):
-        point = np.empty(3)
+    point = np.empty(3)
+    for row in range(top, bottom):
         for column in range(width):
             cx = (column + 0.5 - 0.5 * width) / focal
             cy = (row + 0.5 - 0.5 * height) / focal

@@ -35,7 +35,7 @@ __all__ = ["AFTERNOON_SUN", "CLEAR", "Atmosphere", "CameraView", "Render", "Rend
 
 _LAMP_SPACING_M = 0.75
 _KERNELS = threading.RLock()
-"""Held while compiled kernels run: numba's default thread pool serves one caller at a time."""
+"""Held while a stage is read or changed, and the cores are at work on a picture."""
 
 
 @dataclass(frozen=True)
@@ -294,19 +294,24 @@ class Renderer:
     def _normals(self, triangle: np.ndarray, planar: np.ndarray, camera: Camera) -> np.ndarray:
         g = self.stage.geometry
         out = np.empty((*triangle.shape, 3), np.float32)
-        surface_normals(
-            triangle,
-            planar,
-            g.triangle_part,
-            g.normals,
-            g.origin,
-            g.axes,
-            g.size,
-            g.is_round,
-            camera.eye,
-            camera.axes,
-            camera.focal,
-            out,
+        in_strips(
+            triangle.shape[0],
+            lambda top, bottom: surface_normals(
+                top,
+                bottom,
+                triangle,
+                planar,
+                g.triangle_part,
+                g.normals,
+                g.origin,
+                g.axes,
+                g.size,
+                g.is_round,
+                camera.eye,
+                camera.axes,
+                camera.focal,
+                out,
+            ),
         )
         return out
 

@@ -18,7 +18,7 @@ MOVING_REACH_M = 70.0
 
 _LARGEST_CASTER_M = 100.0
 _KEPT_MAPS = 4
-_STRIPS = 16
+_STRIP_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _draw(
     in_strips(
         size,
         lambda top, bottom: raster.draw_map_strip(screen, count, top, bottom, nearest, triangle),
-        size // _STRIPS,
+        _STRIP_ROWS,
     )
     return nearest
 

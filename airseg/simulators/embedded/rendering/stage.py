@@ -88,9 +88,11 @@ class Stage:
         self._time_ns = time_ns
         for index, drive in self._driving.items():
             north, east, yaw = drive.at(time_ns)
-            middle = self.middle(index)
-            place = np.array([north, east, middle[2]])
-            self._put(index, Placement(place, quaternion_from_euler(0.0, 0.0, yaw)))
+            self._placements[index] = Placement(
+                np.array([north, east, self.middle(index)[2]]),
+                quaternion_from_euler(0.0, 0.0, yaw),
+            )
+        self._move(list(self._driving))
 
     def place(self, index: int, placement: Placement) -> None:
         """Put an object somewhere; traffic that is put somewhere stays there."""
@@ -153,11 +155,18 @@ class Stage:
 
     def _put(self, index: int, placement: Placement) -> None:
         self._placements[index] = placement
+        self._move([index])
+
+    def _move(self, indices: list[int]) -> None:
+        """Write the present geometry of some objects."""
+        placements = [self._placements[index] for index in indices]
+        parts = [self._parts_of(index) for index in indices]
         g, built = self.geometry, self._built
         _move_parts(
-            self._parts_of(index),
-            placement.matrix(self.middle(index)),
-            float(np.max(np.abs(placement.scale))),
+            np.concatenate(parts),
+            np.repeat(np.arange(len(parts)), [len(mine) for mine in parts]),
+            np.stack([p.matrix(self.middle(i)) for p, i in zip(placements, indices, strict=True)]),
+            np.array([float(np.max(np.abs(p.scale))) for p in placements]),
             built.vertices,
             built.triangles,
             built.vertex_start,
@@ -173,8 +182,8 @@ class Stage:
             g.size,
             g.radius,
         )
-        parts = self._parts_of(index)
-        g.origin[parts] = g.center[parts]
+        for mine in parts:
+            g.origin[mine] = g.center[mine]
 
     def _index_parts(self) -> None:
         owner = self._built.object_index
@@ -190,8 +199,9 @@ class Stage:
 @njit(cache=True, nogil=True)
 def _move_parts(  # noqa: ANN202
     parts,  # noqa: ANN001
-    matrix,  # noqa: ANN001
-    stretch,  # noqa: ANN001
+    owner,  # noqa: ANN001
+    matrices,  # noqa: ANN001
+    stretches,  # noqa: ANN001
     vertices,  # noqa: ANN001
     triangles,  # noqa: ANN001
     vertex_start,  # noqa: ANN001
@@ -207,9 +217,9 @@ def _move_parts(  # noqa: ANN202
     out_size,  # noqa: ANN001
     out_radius,  # noqa: ANN001
 ):
-    """Write the geometry of some parts under a (3, 4) map; the rest is left as it is."""
+    """Write the geometry of some parts under their owners' (3, 4) maps; the rest stays as it is."""
     for n in range(parts.shape[0]):
-        p = parts[n]
+        p, matrix, stretch = parts[n], matrices[owner[n]], stretches[owner[n]]
         for v in range(vertex_start[p], vertex_start[p + 1]):
             for k in range(3):
                 out_vertices[v, k] = (

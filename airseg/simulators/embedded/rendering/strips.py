@@ -7,6 +7,7 @@ sky is done sooner than the street.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -23,10 +24,11 @@ def in_strips(height: int, work: Callable[[int, int], object], rows: int = ROWS)
     if len(tops) == 1:
         work(0, height)
         return
-    for _ in _pool().map(lambda top: work(top, min(top + rows, height)), tops):
+    for _ in _pool(os.getpid()).map(lambda top: work(top, min(top + rows, height)), tops):
         pass
 
 
 @lru_cache(1)
-def _pool() -> ThreadPoolExecutor:
+def _pool(process: int) -> ThreadPoolExecutor:
+    """Return this process's threads; those of a parent do not live on in a fork."""
     return ThreadPoolExecutor(numba.get_num_threads(), thread_name_prefix="render")

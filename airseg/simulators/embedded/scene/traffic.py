@@ -6,6 +6,7 @@ another process included.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -33,32 +34,33 @@ class Drive:
     corner_m: float = 6.0
 
     @cached_property
-    def _track(self) -> tuple[np.ndarray, np.ndarray]:
+    def _track(self) -> tuple[list[list[float]], list[float]]:
+        # Lists, because numpy is slow at single numbers.
         points = rounded(self.route, self.corner_m)
         closed = np.vstack([points, points[:1]])
         lengths = np.linalg.norm(np.diff(closed, axis=0), axis=1)
-        return closed, np.concatenate([[0.0], np.cumsum(lengths)])
+        return closed.tolist(), [0.0, *np.cumsum(lengths).tolist()]
 
     @property
     def length_m(self) -> float:
         """Length of one round, metres."""
-        return float(self._track[1][-1])
+        return self._track[1][-1]
 
     def at(self, time_ns: int) -> tuple[float, float, float]:
         """Return north, east (metres) and yaw (radians) at a simulator time."""
         points, ends = self._track
         travelled = self.start_m + self.speed_mps * ((time_ns - START_NS) / 1e9)
 
-        def place(s: float) -> np.ndarray:
+        def place(s: float) -> tuple[float, float]:
             s %= ends[-1]
-            k = min(int(np.searchsorted(ends, s, side="right")) - 1, len(points) - 2)
+            k = min(bisect_right(ends, s) - 1, len(points) - 2)
             share = (s - ends[k]) / (ends[k + 1] - ends[k])
-            return points[k] + share * (points[k + 1] - points[k])
+            (x, y), (next_x, next_y) = points[k], points[k + 1]
+            return x + share * (next_x - x), y + share * (next_y - y)
 
         front, rear = place(travelled + 1.3), place(travelled - 1.3)
-        north, east = (front + rear) / 2
-        ahead = front - rear
-        return float(north), float(east), float(np.arctan2(ahead[1], ahead[0]))
+        yaw = float(np.arctan2(front[1] - rear[1], front[0] - rear[0]))
+        return (front[0] + rear[0]) / 2, (front[1] + rear[1]) / 2, yaw
 
 
 def rounded(route: np.ndarray, reach: float, pieces: int = 8) -> np.ndarray:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from airseg.simulators.embedded.kernels import njit, prange
+from airseg.simulators.embedded.kernels import njit
 from airseg.simulators.embedded.rendering.renderer import Render
 from airseg.simulators.embedded.rendering.shading import SKY_DEPTH_M
+from airseg.simulators.embedded.rendering.strips import in_strips
 from airseg.simulators.embedded.sensing.segmentation_ids import ObjectColors
 from airseg.simulators.protocol import ImageRequest, ImageResponse, ImageType
 
@@ -42,8 +43,8 @@ def fill_response(
         values = as_floats(request.image_type, render, ids)
         if request.image_type not in _EXACT:
             # Values pass through half floats on their way, as in AirSim.
-            values = np.clip(values, -SKY_DEPTH_M, SKY_DEPTH_M).astype(np.float16)
-        response.image_data_float = values.astype(np.float32)
+            values = _through_half_floats(values)
+        response.image_data_float = values.astype(np.float32, copy=False)
         return response
     bgr = as_bgr(request.image_type, render, ids)
     if request.compress:
@@ -53,6 +54,17 @@ def fill_response(
     else:
         response.image_data_uint8 = bgr.tobytes()
     return response
+
+
+def _through_half_floats(values: np.ndarray) -> np.ndarray:
+    out = np.empty(values.shape, np.float32)
+
+    def round_rows(top: int, bottom: int) -> None:
+        limited = np.clip(values[top:bottom], -SKY_DEPTH_M, SKY_DEPTH_M)
+        out[top:bottom] = limited.astype(np.float16)
+
+    in_strips(len(values), round_rows, 120)
+    return out
 
 
 def as_floats(image_type: int, render: Render, ids: ObjectColors) -> np.ndarray:
@@ -89,7 +101,8 @@ def as_bgr(image_type: int, render: Render, ids: ObjectColors) -> np.ndarray:
         everything = np.arange(int(render.object_index.max(initial=0)) + 1)
         colors = np.ascontiguousarray(ids.colors_of(everything)[:, ::-1])
         out = np.empty((*render.object_index.shape, 3), np.uint8)
-        _look_up(render.object_index, colors, out)
+        index = render.object_index
+        in_strips(len(index), lambda top, bottom: _look_up(top, bottom, index, colors, out))
         return out
     if image_type == ImageType.SurfaceNormals:
         return ((_unreal_normals(render)[..., ::-1] * 0.5 + 0.5) * 255 + 0.5).astype(np.uint8)
@@ -153,9 +166,9 @@ def _ray_lengths(render: Render) -> np.ndarray:
     return np.sqrt(1 + x[None] ** 2 + y[:, None] ** 2).astype(np.float32)
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def _look_up(index, table, out):  # noqa: ANN001, ANN202
-    for row in prange(index.shape[0]):
+@njit(cache=True, nogil=True)
+def _look_up(top, bottom, index, table, out):  # noqa: ANN001, ANN202
+    for row in range(top, bottom):
         for column in range(index.shape[1]):
             n = index[row, column]
             for c in range(3):
