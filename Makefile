@@ -1,8 +1,9 @@
 # The two commands of the README:
 #   make demo   set everything up, then: simulator -> record -> relabel -> bench -> leaderboard.html
 #   make test   set everything up, then: the test suite
-# `make setup` prepares .venv alone; `make test-all` runs the slow tests too; `make lint` checks style,
-# floors and types; `make fix` formats; `make clean` removes what was made.
+# `make setup-demo` and `make setup` prepare .venv alone, without and with what development needs;
+# `make test-all` runs the slow tests too; `make lint` checks style, floors and types; `make fix`
+# formats; `make clean` removes what was made.
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +13,7 @@ AIRSEG := $(BIN)/airseg
 UV := uv==0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo places study study-pilot study-data study-report test test-all lint fix clean constraints
+.PHONY: help setup setup-demo demo places study study-pilot study-data study-report test test-all lint fix clean constraints
 .DELETE_ON_ERROR:
 
 help:
@@ -20,20 +21,24 @@ help:
 
 setup: $(VENV)/.ready
 
+# The demo needs nothing of the extras; where they are installed already, they stay.
+setup-demo: $(if $(wildcard $(VENV)/.ready),$(VENV)/.ready,$(VENV)/.ready-demo)
+
 # uv installs in half the time; pip takes over where uv cannot reach the registry pip is set up for.
-$(VENV)/.ready: pyproject.toml constraints.txt
+$(VENV)/.ready $(VENV)/.ready-demo: WHAT = $(if $(filter %-demo,$@),.,.[dev])
+$(VENV)/.ready $(VENV)/.ready-demo: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else f"airseg needs Python 3.11 or newer; $(PYTHON) is {v[0]}.{v[1]}. Try: make $(MAKECMDGOALS) PYTHON=python3.12")'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo 'airseg needs the venv module, which Debian and Ubuntu keep apart: apt-get install python3-venv' >&2; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(UV)'
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]' || \
-	  $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '$(WHAT)' || \
+	  $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '$(WHAT)'
 	@touch $@
 
 DEMO_PLANS := loop_walk loop_high street_val loop_back roofs gardens garden_test car_drive
 
-demo: setup
+demo: setup-demo
 	$(AIRSEG) record $(DEMO_PLANS) --embedded --frames 250 --out demo/recordings
 	$(AIRSEG) relabel demo/recordings --map neighborhood --out demo/dataset.h5 --overwrite
 	$(AIRSEG) bench run demo --dataset demo/dataset.h5 --out demo/results

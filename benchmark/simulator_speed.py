@@ -2,6 +2,8 @@
 
 Every instant is a new one: time advances by 40 ms and the camera moves on along a street. Images
 are uncompressed and depth is 32-bit floats; they are received and decoded by airseg's own client.
+Where the time goes is measured in other instants, with server and client in one process: there each
+part is timed within the very instants that the total is of, so that the parts add up.
 
     python benchmark/simulator_speed.py
     python benchmark/simulator_speed.py --world harbor_town --instants 100 --out speed.json
@@ -19,28 +21,28 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 
-from airseg.bench.speed.streaming_speed import describe_machine
+from airseg.bench.speed.machine import describe_machine
+from airseg.simulators import client as client_module
 from airseg.simulators.client import SimulatorClient
-from airseg.simulators.embedded.rendering.renderer import CameraView, Renderer
-from airseg.simulators.embedded.rpc.rpc_server import encode
-from airseg.simulators.embedded.sensing.encoding import fill_response
-from airseg.simulators.embedded.sensing.segmentation_ids import SegmentationIds
-from airseg.simulators.embedded.worlds.catalogue import build_world
+from airseg.simulators.embedded.rendering.renderer import Renderer
+from airseg.simulators.embedded.rpc import image_answers, rpc_server
+from airseg.simulators.embedded.server import EmbeddedOptions, EmbeddedServer
 from airseg.simulators.protocol import (
     ImageRequest,
-    ImageResponse,
     ImageType,
     Pose,
     Quaternionr,
     Vector3r,
 )
 
-LEVEL = np.array([1.0, 0.0, 0.0, 0.0])
 KINDS = {
     "RGB": [(ImageType.Scene, False)],
     "segmentation": [(ImageType.Segmentation, False)],
@@ -75,20 +77,20 @@ def main() -> None:
                     rate = other.rate(KINDS[ALL], options.instants // 2)
                 rows.append([ALL, f"{size[0]}x{size[1]}", rate])
         alone = server.rate(KINDS[ALL], options.instants)
-        shares = _shares(options.world, options.instants, alone)
+        parts = _parts(options.world, options.instants)
         with _Server(options.world) as second:
             together = _side_by_side([server, second], options.instants)
     machine = describe_machine(torch.device("cpu"))
     print(f"{machine}, Python {platform.python_version()}, world {options.world}\n")
     for name, size, rate in rows:
         print(f"{name:28} {size:>9} {rate:6.1f} instants/s")
-    print(f"\n{ALL}, 640x480: {1000 / alone:.1f} ms an instant, of which")
-    for name, ms in shares.items():
+    print(f"\n{ALL}, 640x480, in one process: {sum(parts.values()):.1f} ms an instant, of which")
+    for name, ms in parts.items():
         print(f"  {name:26} {ms:6.1f} ms")
     print(f"\ntwo simulators side by side: {together[0]:.1f} + {together[1]:.1f} instants/s")
     if options.out:
         figures = {"machine": machine, "world": options.world, "rows": rows}
-        figures |= {"alone": alone, "milliseconds": shares, "side_by_side": together}
+        figures |= {"alone": alone, "milliseconds": parts, "side_by_side": together}
         options.out.write_text(json.dumps(figures, indent=1) + "\n")
 
 
@@ -128,47 +130,72 @@ class _Server:
 
     def rate(self, kinds: list[tuple[ImageType, bool]], instants: int) -> float:
         """Return instants a second: the median of three runs."""
-        requests = [ImageRequest("0", int(kind), floats, False) for kind, floats in kinds]
+        requests = _requests(kinds)
         rates = []
         for _ in range(3):
             self._client.reset()
-            self._take(requests, 3)
+            _take(self._client, requests, 3)
             began = time.perf_counter()
-            self._take(requests, instants)
+            _take(self._client, requests, instants)
             rates.append(instants / (time.perf_counter() - began))
         return statistics.median(rates)
 
-    def _take(self, requests: list[ImageRequest], instants: int) -> None:
-        for i in range(instants):
-            self._client.simContinueForTime(0.04)
-            place = Vector3r(_along(i), 0.0, -2.0)
-            self._client.simSetVehiclePose(Pose(place, Quaternionr()), True)
-            self._client.simGetImages(requests)
+
+def _take(client: SimulatorClient, requests: list[ImageRequest], instants: int) -> None:
+    for i in range(instants):
+        client.simContinueForTime(0.04)
+        place = Vector3r(0.3 * (i % 300), 0.0, -2.0)
+        client.simSetVehiclePose(Pose(place, Quaternionr()), True)
+        client.simGetImages(requests)
 
 
-def _along(i: int) -> float:
-    return 0.3 * (i % 300)
+def _requests(kinds: list[tuple[ImageType, bool]]) -> list[ImageRequest]:
+    return [ImageRequest("0", int(kind), floats, False) for kind, floats in kinds]
 
 
-def _shares(world: str, instants: int, rate: float) -> dict[str, float]:
-    """Return milliseconds of rendering and encoding in this process, and what remains."""
-    built = build_world(world, 0)
-    renderer, ids = Renderer(built), SegmentationIds(built)
-    render_ms, encode_ms = [], []
-    for i in range(instants + 3):
-        view = CameraView(np.array([_along(i), 0.0, -2.0]), LEVEL)
+def _parts(world: str, instants: int) -> dict[str, float]:
+    """Return the mean milliseconds of an instant's parts; what no part covers is transport."""
+    spent: Counter[str] = Counter()
+    timed = [
+        (Renderer, "render", "rendering"),
+        (image_answers, "fill_response", "images of what was rendered"),
+        (rpc_server, "encode", "packing answers"),
+        (client_module, "decode_message", "reading answers"),
+    ]
+    options = EmbeddedOptions(world, port=0, sim_mode="ComputerVision")
+    with ExitStack() as stack:
+        for owner, function, name in timed:
+            stack.enter_context(_timed(owner, function, name, spent))
+        server = stack.enter_context(EmbeddedServer(options))
+        client = stack.enter_context(SimulatorClient("127.0.0.1", server.port))
+        client.confirmConnection()
+        client.simPause(True)
+        _take(client, _requests(KINDS[ALL]), 3)
+        spent.clear()
         began = time.perf_counter()
-        seen = renderer.render(view, 1_700_000_000_000_000_000 + i * 40_000_000)
-        rendered = time.perf_counter()
-        for kind, floats in KINDS[ALL]:
-            request = ImageRequest("0", int(kind), floats, False)
-            encode(fill_response(ImageResponse(), request, seen, ids))
-        done = time.perf_counter()
-        render_ms.append(1000 * (rendered - began))
-        encode_ms.append(1000 * (done - rendered))
-    rendering, encoding = statistics.median(render_ms[3:]), statistics.median(encode_ms[3:])
-    rest = 1000 / rate - rendering - encoding
-    return {"rendering": rendering, "encoding": encoding, "transport and client": rest}
+        _take(client, _requests(KINDS[ALL]), instants)
+        total = time.perf_counter() - began
+    spent["transport and waiting"] = total - sum(spent.values())
+    return {name: 1000 * seconds / instants for name, seconds in spent.items()}
+
+
+@contextmanager
+def _timed(owner: Any, function: str, name: str, spent: Counter[str]) -> Iterator[None]:
+    """Add up how long a function takes."""
+    original = getattr(owner, function)
+
+    def measured(*args: Any, **more: Any) -> Any:
+        began = time.perf_counter()
+        try:
+            return original(*args, **more)
+        finally:
+            spent[name] += time.perf_counter() - began
+
+    setattr(owner, function, measured)
+    try:
+        yield
+    finally:
+        setattr(owner, function, original)
 
 
 def _side_by_side(servers: list[_Server], instants: int) -> list[float]:

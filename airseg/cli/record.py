@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +187,7 @@ def _record_embedded(
             ) -> Any:
                 running.close()  # one that was lost before
                 click.echo("starting the embedded simulator ...", err=True)
-                process = EmbeddedProcess(plan, *place)
+                process = EmbeddedProcess(plan, *place, told=partial(click.echo, err=True))
                 port = running.enter_context(process).port
                 return _connected("127.0.0.1", port, timeout)
 

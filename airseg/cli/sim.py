@@ -87,6 +87,7 @@ def command(
       airseg sim --settings ~/Documents/AirSim/settings.json --port 41452
       airseg sim --world harbor_town --dialect cosys
     """
+    from airseg.simulators.embedded.kernels import are_compiled
     from airseg.simulators.embedded.server import EmbeddedOptions, EmbeddedServer
 
     if list_methods:
@@ -98,7 +99,8 @@ def command(
         world, seed, host, port, settings, sim_mode, dialect, fault, fault_every, clock, ideal
     )
     server = EmbeddedServer(options)
-    click.echo("airseg sim: preparing the renderer; the first run compiles it ...", err=True)
+    if not are_compiled():
+        click.echo("airseg sim: compiling the renderer, once, about 40 s ...", err=True)
     for line in server.settings.told:
         click.echo(f"airseg sim: settings: {line}", err=True)
     server.warm_up()

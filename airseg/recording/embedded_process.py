@@ -7,6 +7,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -30,13 +32,23 @@ class EmbeddedProcess:
         plan: what it must be set up for.
         world, seed: which world to build.
         clock: ``simulated``, or ``airsim`` for AirSim's own.
+        told: called with what it says meanwhile, line by line: that it compiles, say.
 
     Attributes:
         port: where it listens on the loopback address.
     """
 
-    def __init__(self, plan: FlightPlan, world: str, seed: int, clock: str = "simulated") -> None:
+    def __init__(
+        self,
+        plan: FlightPlan,
+        world: str,
+        seed: int,
+        clock: str = "simulated",
+        told: Callable[[str], None] | None = None,
+    ) -> None:
         self._plan, self._world, self._seed, self._clock = plan, world, seed, clock
+        self._told = told
+        self._said: deque[str] = deque(maxlen=20)
         self.port = 0
 
     def __enter__(self) -> Self:
@@ -57,6 +69,9 @@ class EmbeddedProcess:
             # Ctrl-C is for the recorder, which finishes its frame and then stops the simulator.
             start_new_session=True,
         )
+        # Read always: a pipe that nobody empties stops whoever writes into it.
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
         try:
             self.port = self._wait_until_ready()
         except BaseException:
@@ -73,6 +88,7 @@ class EmbeddedProcess:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        self._listener.join()
         for stream in (process.stdout, process.stderr):
             if stream:
                 stream.close()
@@ -82,6 +98,13 @@ class EmbeddedProcess:
     def process_id(self) -> int:
         """The child's process id."""
         return self._process.pid
+
+    def _listen(self) -> None:
+        for line in self._process.stderr or ():
+            if said := line.strip():
+                self._said.append(said)
+                if self._told:
+                    self._told(said)
 
     def _wait_until_ready(self) -> int:
         process = self._process
@@ -94,6 +117,6 @@ class EmbeddedProcess:
                     return int(found.group(1))
         finally:
             timer.cancel()
-        said = (process.stderr.read() if process.stderr else "").strip()
-        last = said.splitlines()[-1] if said else "it said nothing"
+        self._listener.join()
+        last = self._said[-1] if self._said else "it said nothing"
         raise SimulatorError(f"the embedded simulator did not start: {last}")
