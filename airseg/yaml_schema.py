@@ -102,9 +102,8 @@ def _refuse_deep(text: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise yaml.MarkedYAMLError(
-                problem=f"nested more than {_DEEPEST} levels deep", problem_mark=event.start_mark
-            )
+            problem = f"nested more than {_DEEPEST} levels deep"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)  # type: ignore[arg-type]
 
 
 def _check(node: yaml.Node, sizes: dict[int, int]) -> int:

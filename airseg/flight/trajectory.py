@@ -18,6 +18,7 @@ from airseg.geometry import quaternion_from_euler
 
 _SPACING_M = 0.05
 _MAX_FRAMES = 1_000_000
+_MOST_STOPS, _LONGEST_M = 20_000, 300_000.0
 _GRAVITY = 9.81
 _MAX_TILT = np.radians(30.0)
 _SLOWEST_MPS = 0.05
@@ -59,8 +60,9 @@ def plan_trajectory(plan: FlightPlan) -> Trajectory:
     """Return the poses a plan stands for.
 
     Raises:
-        PlanError: the flight would have more than a million frames.
+        PlanError: the flight would have more than a million frames, or its path has no end.
     """
+    _refuse_endless(plan)
     path = _round_corners(plan)
     when, speed = _times(path, plan.acceleration_limit_mps2)
     total_s = min(when[-1], plan.duration_s or np.inf)
@@ -83,6 +85,19 @@ def plan_trajectory(plan: FlightPlan) -> Trajectory:
         [quaternion_from_euler(r, p, y) for r, p, y in zip(roll, pitch, yaw, strict=True)]
     )
     return Trajectory(time_ns, position, velocity, orientation)
+
+
+def _refuse_endless(plan: FlightPlan) -> None:
+    """Refuse what would take minutes and gigabytes to lay out, before it is."""
+    stops = plan.laps * (len(plan.waypoints) + 1)
+    once = np.array([plan.start.position, *(w.position for w in plan.waypoints)], float)
+    around = np.concatenate([once, once[:1]]) if plan.laps > 1 else once
+    length = plan.laps * float(np.linalg.norm(np.diff(around, axis=0), axis=1).sum())
+    if stops > _MOST_STOPS or length > _LONGEST_M:
+        raise PlanError(
+            f"the path has {stops:,} stops and {length / 1000:,.0f} km in {plan.laps:,} laps; at "
+            f"most {_MOST_STOPS:,} stops and {_LONGEST_M / 1000:,.0f} km are flown. Fly fewer laps."
+        )
 
 
 def waypoints_of(plan: FlightPlan) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Trajectories: limits hold, waypoints are passed, time steps are exact."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -108,3 +110,26 @@ def test_laps_return_to_the_start():
 def test_a_flight_without_end_is_refused():
     with pytest.raises(PlanError, match="frames, over"):
         plan_trajectory(make([(9000, 9000, -3)] * 1, speed_mps=0.01, laps=1))
+
+
+@pytest.mark.parametrize(
+    ("laps", "far", "count"), [(1000, 9_000.0, 2), (1000, 5.0, 500), (1, 9_900.0, 40)]
+)
+def test_a_path_without_end_is_told_before_it_is_laid_out(laps, far, count):
+    waypoints = [{"position": (far if n % 2 == 0 else 0.0, n * 0.5, -3.0)} for n in range(count)]
+    plan = FlightPlan.model_validate(
+        {
+            "description": "laps",
+            "start": {"position": (0, 0, -3)},
+            "waypoints": waypoints,
+            "laps": laps,
+            "duration_s": 10,
+        }
+    )
+    tracemalloc.start()
+    try:
+        with pytest.raises(PlanError, match="Fly fewer laps"):
+            plan_trajectory(plan)
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
