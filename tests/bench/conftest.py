@@ -6,6 +6,7 @@ import pytest
 from small_dataset import HEIGHT, WIDTH, build_dataset
 
 from airseg.bench.recipes.recipe import Recipe
+from airseg.dataset.format.schema import STREAMS_ATTRIBUTE
 from airseg.dataset.reading.reader import Dataset
 
 
@@ -33,6 +34,7 @@ def with_depth(dataset_path, tmp_path_factory):
             pose[:, :3] = 0
             pose[:, 1] = np.arange(len(pose)) * 0.5
             group["pose"][...] = pose
+            del group.attrs[STREAMS_ATTRIBUTE]  # which says that there is no depth
     with Dataset(path) as opened:
         yield opened
 

@@ -15,6 +15,8 @@ SMALL = [
     "train.steps=1",
     "evaluate.speed_frames=1",
     "evaluate.samples=0",
+    "data.height=64",
+    "data.width=96",
 ]
 
 
@@ -50,6 +52,7 @@ def test_the_clips_of_the_recipes_are_long_enough_for_every_system(system, optio
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_the_recipe_trains_scores_and_ranks_every_row(with_depth, tmp_path, capsys):
     settings = [part for s in SMALL for part in ("--set", s)]
     out = str(tmp_path / "results")
