@@ -158,7 +158,7 @@ class _Training:
             ahead=_BATCHES_AHEAD if self._device.type == "cuda" else 0,
             with_flow=_needs_flow(recipe, self._model),
         )
-        self._steps, self._validate_every = _lengths(recipe, len(self._batches))
+        self._steps, self._validate_every = training_lengths(recipe, len(self._batches))
         self._weights = class_weights(recipe.loss, dataset.num_classes, protocol.class_counts)
         self._augment = _augmentation(recipe.data.augment)
         self._optimizer = build_optimizer(recipe.train, self._model)
@@ -427,7 +427,7 @@ def _needs_flow(recipe: Recipe, model: VideoSegmenter) -> bool:
     return needed
 
 
-def _lengths(recipe: Recipe, epoch: int) -> tuple[int, int]:
+def training_lengths(recipe: Recipe, epoch: int) -> tuple[int, int]:
     """Return how many steps to take, and after how many to validate."""
     train = recipe.train
     steps = train.steps if train.epochs is None else max(round(train.epochs * epoch), 1)

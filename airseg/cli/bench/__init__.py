@@ -66,6 +66,11 @@ def command() -> None:
     type=click.Choice(["val"]),
     help="Score on the test split only what validation chooses among the values of a sweep.",
 )
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say what each row would take, measured on a few steps; make nothing.",
+)
 def run(
     recipes: tuple[str, ...],
     dataset: Path | None,
@@ -77,6 +82,7 @@ def run(
     tensorboard: bool,
     cluster: str | None,
     select: Literal["val"] | None,
+    dry_run: bool,
 ) -> None:
     """Train and score every row of RECIPES.
 
@@ -91,11 +97,15 @@ def run(
       airseg bench run mine.yaml --out results --sweep 'train.learning_rate=[.1, .01]' --select val
       torchrun --nproc-per-node 4 -m airseg bench run fair-table2 --dataset d.h5 --out results
       airseg bench run five-papers --dataset d.h5 --out results --ray auto
+      airseg bench run five-papers --dataset d.h5 --out results --dry-run
     """
     from airseg.bench.recipes.recipe import load_recipe
 
     loaded = [load_recipe(name, settings, sweeps) for name in recipes]
     files = [_dataset_of(recipe, dataset) for recipe in loaded]
+    if dry_run:
+        _tell_forecast(list(zip(loaded, files, strict=True)), out, device, only)
+        return
     if cluster is not None and select is not None:
         raise click.UsageError(
             "--select compares all values of a sweep in one run; leave out --ray."
@@ -128,6 +138,36 @@ def run(
                 )
             for result in made:
                 click.echo(f"wrote {result}")
+
+
+def _tell_forecast(
+    jobs: list[tuple[Recipe, Path]], out: Path, device: str | None, only: tuple[str, ...]
+) -> None:
+    """Print what every row would take, and when the last one would be done."""
+    from datetime import datetime, timedelta
+
+    from airseg.bench.forecast import forecast
+    from airseg.dataset.reading.reader import Dataset
+
+    seconds, space = 0.0, 0
+    for recipe, path in jobs:
+        with Dataset(path) as data:
+            for row in forecast(recipe, data, out, device_name=device, only=only):
+                if row.done:
+                    click.echo(f"{row.label}: done before")
+                    continue
+                click.echo(
+                    f"{row.label}: {row.clips} clips, {row.steps} steps of {row.step_s:.3g} s, "
+                    f"{row.supervised} supervised frames; {row.scored} frames scored, "
+                    f"{row.frame_s:.3g} s each; {row.disk_bytes / 1e6:.0f} MB; "
+                    f"{timedelta(seconds=round(row.seconds))}"
+                )
+                seconds, space = seconds + row.seconds, space + row.disk_bytes
+    end = datetime.now().astimezone() + timedelta(seconds=seconds)
+    click.echo(
+        f"in all {timedelta(seconds=round(seconds))} and {space / 1e6:.0f} MB: begun now, done at "
+        f"{end:%Y-%m-%d %H:%M}; nothing was made"
+    )
 
 
 def _dataset_of(recipe: Recipe, given: Path | None) -> Path:
