@@ -1,4 +1,8 @@
-"""The four decoders MA-ResNet50 is tried with, as PaddleSeg has them.
+"""The four decoders MA-ResNet50 is tried with.
+
+DeepLabV3+ and PSPNet are as PaddleSeg has them. SFNet and DNLNet are made after their papers, and
+PaddleSeg's differ: its SFNet resizes with aligned corners and is half as wide, its DNLNet divides
+scores by a temperature of 0.05. So rows with these two stand for the papers, not for that code.
 
 Each takes the backbone's four features and returns logits; `reads` names the features it uses.
 """
