@@ -1,6 +1,7 @@
 """How fast does FANet-18 stream: eager fp32 against the best way, and N = 6 against N = 0?
 
-    python benchmark/inference_speed.py [--frames 200] [--quick] [--threads 2] [--out speed.json]
+    python benchmark/inference_speed.py [--frames 200] [--modes eager,graph] [--quick] [--threads 2]
+        [--out speed.json]
 
 All ways take turns, a few frames each, so that whatever else the machine does meets all alike. The
 best way is looked for first: of what the device has, that with the most frames a second to a label
@@ -37,7 +38,8 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     size = (arguments.height, arguments.width)
     models = {n: build_model("fanet18", CLASSES, tca_depth=n).eval().to(device) for n in DEPTHS}
-    best = find_best(models[0], size, device, quick=arguments.quick)
+    modes = arguments.modes.split(",") if arguments.modes else None
+    best = find_best(models[0], size, device, modes, quick=arguments.quick)
     ways = {
         (n, name, output): Stream(models[n], replace(setting, output=output), *size, device)
         for n in DEPTHS
@@ -77,18 +79,23 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--height", type=int, default=480)
     parser.add_argument("--width", type=int, default=640)
     parser.add_argument("--threads", type=int, help="of the CPU")
+    parser.add_argument("--modes", help="to look among, by commas [default: all of the device]")
     parser.add_argument("--quick", action="store_true", help="eager ways only, few frames")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     return parser.parse_args()
 
 
 def find_best(
-    model: torch.nn.Module, size: tuple[int, int], device: torch.device, *, quick: bool
+    model: torch.nn.Module,
+    size: tuple[int, int],
+    device: torch.device,
+    modes: list[str] | None,
+    *,
+    quick: bool,
 ) -> Setting:
     """Return the way with the most frames a second to a label map."""
-    modes, precisions = default_ways(device)
-    if quick:
-        modes = ["eager"]
+    all_modes, precisions = default_ways(device)
+    modes = ["eager"] if quick else modes or all_modes
     layouts = (False, True) if device.type == "cuda" else (False,)
     bench = SpeedBench(model, *size, device, frames=5 if quick else 30)
     found = []
