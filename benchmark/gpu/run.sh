@@ -85,7 +85,9 @@ print(d(torch.device("cuda" if torch.cuda.is_available() else "cpu")))'
 # Nothing is timed while the flights are rendered.
 part 'flights and labels' $((seconds + 60)) bash -c render &
 rendering=$!
-part 'tests that want a GPU' $((seconds / 2 + 30)) python3 -m pytest -q -p no:cacheprovider -m gpu tests/models
+part 'tests that want a GPU' $((seconds / 2 + 30)) python3 -m pytest -q -p no:cacheprovider -m gpu \
+  tests/models tests/bench/training/test_engine.py tests/dataset/reading/test_augmentation.py \
+  tests/dataset/reading/test_label_size.py
 wait "$rendering" || failed=1
 part 'label maps' $((seconds / 2)) python3 benchmark/label_map_speed.py $size $maps --out "$out/label_maps.json"
 part 'scan' $((seconds / 2)) python3 benchmark/scan_speed.py $scan --out "$out/scan.json"
