@@ -75,7 +75,7 @@ def check_several(port):
     for name in names:
         client.enableApiControl(True, name)
         client.armDisarm(True, name)
-        client.simGetCollisionInfo(name)  # it stood on the ground, which counts as a hit
+        client.simGetCollisionInfo(name)  # it may have fallen to the ground, which counts as a hit
     flights = [client.takeoffAsync(vehicle_name=name) for name in names]
     for flight in flights:
         flight.join()

@@ -26,6 +26,7 @@ _LOW = np.array([-_SIDE_M, -_SIDE_M, -_TOP_M])
 _HIGH = np.array([_SIDE_M, _SIDE_M, 0.0])
 _FOLLOW, _SWEEP, _TELEPORT = range(3)
 _NO_JOYSTICK = RcData()
+_STANDING_M = 1e-3
 
 
 class FlyingBody:
@@ -100,6 +101,7 @@ class Multirotor(Vehicle):
         self._pending = _FOLLOW
         self._has_teleported = False
         super().__init__(name, setting, world, now_ns)
+        self._stand()
 
     def prepare(self, altitude_m: float, *, is_external: bool) -> None:
         """Take in what the settings say about the world.
@@ -125,6 +127,16 @@ class Multirotor(Vehicle):
         super().reset(now_ns)
         self.aircraft.restart(now_ns)
         self._pending, self._has_teleported = _FOLLOW, False
+        self._stand()
+
+    def _stand(self) -> None:
+        """Hold to the ground what starts on it, as if it had fallen the last millimetre before.
+
+        Else nothing could take off right after a reset: AirSim refuses that to whatever moves.
+        """
+        north, east, down = self.origin
+        gap = abs(self.world.ground_height(north, east) - down)
+        self._state["is_grounded"] = bool(gap < _STANDING_M)
 
     @property
     def api_enabled(self) -> bool:

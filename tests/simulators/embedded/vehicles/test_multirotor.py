@@ -318,3 +318,13 @@ def test_the_external_engine_of_the_settings_holds_bodies_where_they_are_put(wor
     vehicle.place(np.array([1.0, 2, -50]), LEVEL)
     simulation.clock.continue_for_time(0.5)
     assert vehicle.actor.position.tolist() == vehicle.body.position.tolist() == [1, 2, -50]
+
+
+def test_what_starts_on_the_ground_stands_there_before_any_time_has_passed(world):
+    vehicle = drone(world)
+    vehicle.step_physics(5, STEP_NS, STEP_NS)
+    assert vehicle.body.position.tolist() == [0, 0, 0]
+    vehicle.place(np.array([0.0, 0, -3]), LEVEL)
+    vehicle.reset(10 * STEP_NS)
+    vehicle.step_physics(5, STEP_NS, 11 * STEP_NS)
+    assert vehicle.body.position.tolist() == [0, 0, 0]
