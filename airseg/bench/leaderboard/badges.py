@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from airseg.bench.results.result import Result
 
 
@@ -28,6 +30,11 @@ LEAKS = Badge(
 )
 FAIR = Badge("fair", "split by flight; every row takes the same steps on as many frames")
 SUBMITTED = Badge("submitted", "label maps of another program; how it was trained, its author says")
+DIVERGED = Badge(
+    "diverged",
+    "its loss ended no lower than it began: the training failed, and the score says nothing of the "
+    "network; lower train.learning_rate or set train.clip_gradient",
+)
 UNTRAINED = Badge("untrained", "one class everywhere: what any network must beat")
 SWEPT = Badge(
     "swept",
@@ -47,7 +54,17 @@ def badges(results: Sequence[Result]) -> dict[str, Badge]:
         fair = dict.fromkeys(budgets, FAIR)
     else:
         fair = {b: _of_budget(i, *b) for i, b in enumerate(budgets)}
-    return {r.run: fair[budget(r)] if _is_fair(r) else _other(r) for r in results}
+    return {
+        r.run: DIVERGED if has_diverged(r) else fair[budget(r)] if _is_fair(r) else _other(r)
+        for r in results
+    }
+
+
+def has_diverged(result: Result) -> bool:
+    """Return whether a row's loss ended no lower than it began, a tenth of its curve compared."""
+    losses = [value for _, value in result.curves.loss]
+    tenth = len(losses) // 10
+    return tenth > 0 and bool(np.median(losses[-tenth:]) >= np.median(losses[:tenth]))
 
 
 def budget(result: Result) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def merge_seeds(rows: Sequence[tuple[Path, Result]]) -> list[tuple[Path, Result]
     for path, result in rows:
         groups.setdefault(identity(result), []).append((path, result))
     merged = []
-    for members in groups.values():
+    for members in _one_majority_class(groups.values()):
         members.sort(key=lambda m: seed_of(m[1]))
         several = len(members) > 1
         merged.append((members[0][0], _mean([r for _, r in members])) if several else members[0])
@@ -52,6 +52,17 @@ def merge_seeds(rows: Sequence[tuple[Path, Result]]) -> list[tuple[Path, Result]
 def members(result: Result) -> list[Result]:
     """Return the trainings that a row is the mean of, by seed; itself where it is one."""
     return result.members if isinstance(result, MeanResult) else [result]
+
+
+def _one_majority_class(groups: Iterable[list[tuple[Path, Result]]]) -> list[list]:
+    """Leave one row of the commonest class where several recipes of one dataset brought it."""
+    kept: dict[object, list[tuple[Path, Result]]] = {}
+    for members in groups:
+        result = members[0][1]
+        is_baseline = result.kind == "baseline"
+        key = (result.label, result.dataset.content_hash, result.dataset.split)
+        kept.setdefault(key if is_baseline else id(members), members)
+    return list(kept.values())
 
 
 def seed_of(result: Result) -> int:

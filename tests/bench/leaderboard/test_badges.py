@@ -1,0 +1,33 @@
+"""Words beside rows: what they may be compared with, and which trainings failed."""
+
+import numpy as np
+from made_results import made_result
+
+from airseg.bench.leaderboard.badges import DIVERGED, FAIR, badges
+from airseg.bench.results.seeds import merge_seeds
+
+
+def with_losses(run, losses):
+    return made_result(run, curves={"loss": [(i, float(v)) for i, v in enumerate(losses)]})
+
+
+def test_a_training_whose_loss_rose_is_no_fair_row():
+    """A known truth: exponential decay learns, growth diverges, and a plateau learnt nothing."""
+    steps, noise = np.arange(50), np.random.default_rng(0).normal(0, 0.02, 50)
+    found = badges(
+        [
+            with_losses("learns", 2 * np.exp(-steps / 20) + noise),
+            with_losses("grows", 2 * np.exp(steps / 20)),
+            with_losses("spikes", np.where(steps == 30, 50.0, 2 * np.exp(-steps / 20))),
+        ]
+    )
+    assert found == {"learns": FAIR, "grows": DIVERGED, "spikes": FAIR}
+
+
+def test_two_recipes_of_one_dataset_bring_one_row_of_the_majority_class(tmp_path):
+    rows = [
+        made_result(f"{name}-majority-class", label="majority class (sky)", kind="baseline")
+        for name in ("demo", "other")
+    ]
+    merged = merge_seeds([(tmp_path / r.run, r) for r in [*rows, made_result("one")]])
+    assert sorted(r.label for _, r in merged) == ["majority class (sky)", "one"]
