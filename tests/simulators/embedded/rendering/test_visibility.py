@@ -54,3 +54,19 @@ def test_boxes_hold_every_corner_of_their_parts(world):
     local = np.einsum("vij,vj->vi", g.axes[owner], away)
     assert (local >= g.size[owner] * g.low[owner] - 0.001).all()
     assert (local <= g.size[owner] * g.high[owner] + 0.001).all()
+
+
+def test_strips_of_another_height_draw_the_same_picture(renderer, monkeypatch):
+    whole = renderer.render(any_view(7))
+
+    def one_after_the_other(height, work):
+        for top in range(0, height, 16):
+            work(top, min(top + 16, height))
+
+    monkeypatch.setattr(
+        "airseg.simulators.embedded.rendering.renderer.in_strips", one_after_the_other
+    )
+    strips = renderer.render(any_view(7))
+    np.testing.assert_array_equal(whole.rgb, strips.rgb)
+    np.testing.assert_array_equal(whole.object_index, strips.object_index)
+    np.testing.assert_array_equal(whole.depth_planar, strips.depth_planar)
