@@ -7,6 +7,7 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 
 from airseg.errors import SimulatorError
@@ -166,7 +167,7 @@ class Capturer:
         data = data.encode("latin-1") if isinstance(data, str) else bytes(data)
         _check(response, len(data), 3, camera)
         image = np.frombuffer(data, np.uint8).reshape(response.height, response.width, 3)
-        return image if self._is_rgb else np.ascontiguousarray(image[..., ::-1])
+        return image if self._is_rgb else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
     def _floats(self, response: Any, camera: PlanCamera, channels: int) -> np.ndarray:
         values = np.asarray(response.image_data_float, np.float32)
