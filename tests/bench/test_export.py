@@ -16,10 +16,12 @@ from airseg.models.feature_flow import DeepFeatureFlow, FeatureNetwork
 from airseg.models.flow import FlowNetS
 from airseg.models.memory_attention import MAResNet
 from airseg.models.mix_transformer import MixTransformer
+from airseg.models.past_attention import PastAttentionSegFormer
 from airseg.models.resnet import ResNet
 from airseg.models.resnet_vd import ResNetVd
+from airseg.models.tdnet import TemporallyDistributed
 from airseg.models.temporal_memory import ContextMemory
-from airseg.models.tv3s import TV3S, TemporalDecoder
+from airseg.models.tv3s import TV3S, MlpDecoder, TemporalDecoder
 
 SIZE = (64, 64)
 
@@ -48,6 +50,16 @@ def l1b():
     return ESPNetConvLSTM(5, "l1b", 3, 1, 1, state_size=SIZE)
 
 
+def tdnet():
+    return TemporallyDistributed([fanet(0), fanet(0)], 5, size=SIZE)
+
+
+def sta():
+    channels = (8, 16, 20, 32)
+    decoder = MlpDecoder(channels, 5, 16)
+    return PastAttentionSegFormer(MixTransformer(channels, (1, 1, 1, 1)), decoder)
+
+
 MODELS = {
     "fanet": (lambda: fanet(0), 1),
     "fanet-sum": (lambda: fanet(1), 2),
@@ -56,8 +68,10 @@ MODELS = {
     "ma": (ma_resnet, 2),
     "l1b": (l1b, 2),
     "tv3s": (tv3s, 2),
+    "tdnet": (tdnet, 3),  # the first frame alone, then two that take turns
+    "sta": (sta, 3),
 }
-SLOW = {"tv3s", "ma", "fanet", "fanet-sum", "fanet-decay"}
+SLOW = {"tdnet", "sta", "tv3s", "ma", "fanet", "fanet-sum", "fanet-decay"}
 each = pytest.mark.parametrize(
     "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in MODELS]
 )

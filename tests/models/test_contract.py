@@ -196,10 +196,10 @@ SYSTEMS = {
     "ssp-exact": System(lambda: Guided(ssp(alignment="exact")), learning_rate=1e-2, exact=False),
     "tdnet": System(lambda: tdnet(2), steps=120),
     "tdnet-3": System(lambda: tdnet(3, stride=2, norm="channel", auxiliary=True), steps=180),
-    "eomt": System(lambda: mask_queries(temporal=False), steps=300, learning_rate=2e-3),
-    "videomt": System(mask_queries, steps=300, learning_rate=2e-3, exact=False),
+    "eomt": System(lambda: mask_queries(temporal=False), steps=150, learning_rate=2e-3),
+    "videomt": System(mask_queries, steps=150, learning_rate=2e-3, exact=False),
     "videomt-hungarian": System(
-        lambda: mask_queries(matching="hungarian"), steps=300, learning_rate=2e-3, exact=False
+        lambda: mask_queries(matching="hungarian"), steps=200, learning_rate=2e-3, exact=False
     ),
     "sta": System(lambda: sta(), exact=False),
     "sta-sum-single": System(lambda: sta(combine="sum", context="single", stages=(2, 4))),

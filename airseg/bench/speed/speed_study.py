@@ -151,7 +151,7 @@ class SpeedBench:
             return Measurement(**fields, problem=str(cause))
         except torch.cuda.OutOfMemoryError:
             return Measurement(**fields, problem="out of GPU memory")
-        has_keys = self._model.period > 1
+        has_keys = self._model.period > 1 and not self._model.rotates
         return Measurement(
             **fields,
             milliseconds=timing.percentiles(),

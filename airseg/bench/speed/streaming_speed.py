@@ -77,7 +77,7 @@ def measure_speed(
     reset_peak_memory(device)
     labels = measured("labels")
     peak, busy = peak_memory_bytes(device), others.share()
-    has_keys = model.period > 1
+    has_keys = model.period > 1 and not model.rotates
     return Speed(
         logits_ms=logits.percentiles(),
         labelmap_ms=labels.percentiles(),
