@@ -10,6 +10,7 @@ from small_simulator import HEIGHT, WIDTH, small_plan, small_settings
 from airseg.errors import RecordingError, SimulatorError
 from airseg.recording.flying.mesh_ids import Palette
 from airseg.recording.flying.recorder import Recorder, RecordOptions, finished_recording
+from airseg.recording.stored.folder_lock import folder_lock
 from airseg.recording.stored.storage import KINDS, Recording, frame_file
 from airseg.simulators.client import SimulatorClient
 from airseg.simulators.embedded.sensing.segmentation_ids import palette
@@ -169,6 +170,7 @@ class Faulty:
         self._client, self._fault, self._frame = client, fault, frame
         self._taken = 0
         self._kept = None
+        self.stays = False
 
     def __getattr__(self, name):
         return getattr(self._client, name)
@@ -178,7 +180,7 @@ class Faulty:
         if len(requests) < 3:
             return answers
         self._taken += 1
-        if self._taken == self._frame:
+        if self._taken == self._frame or (self.stays and self._taken > self._frame):
             self._fault(answers, self._kept)
         self._kept = answers
         return answers
@@ -205,6 +207,19 @@ def mixed_moments(now, before):
     now[1].time_stamp += 1_000_000
 
 
+def pose_without_numbers(now, before):
+    now[0].camera_position.x_val = float("nan")
+
+
+def depth_without_numbers(now, before):
+    now[2].image_data_float = np.full(WIDTH * HEIGHT, np.nan, np.float32)
+
+
+def elsewhere(now, before):
+    for answer in now:
+        answer.camera_position.y_val += 0.002
+
+
 def strange_colour(now, before):
     now[1].image_data_uint8 = bytes([1, 2, 3]) * (WIDTH * HEIGHT)
 
@@ -217,6 +232,7 @@ def strange_colour(now, before):
         (repeated_frame, "the camera moved but the picture is the one before"),
         (time_jump, "simulator time went from"),
         (mixed_moments, "different moments, 1.0 ms apart"),
+        (depth_without_numbers, "3072 depths are no numbers"),
         (strange_colour, r"colours that belong to no id, most of them \(3, 2, 1\)"),
     ],
 )
@@ -234,6 +250,58 @@ def test_each_fault_of_a_simulator_stops_the_recording_and_keeps_the_frames(
     assert json.loads((folder / "recording.json").read_text())["reason"]
     record(client, plan, folder)
     assert Recording.open(folder).info.status == "complete"
+
+
+def test_poses_that_stay_without_numbers_are_refused_at_the_frame(client, tmp_path):
+    faulty = Faulty(client, pose_without_numbers, 5)
+    faulty.stays = True
+    with pytest.raises(SimulatorError, match="frame 3: the camera's pose is no position and unit"):
+        record(faulty, small_plan(), tmp_path / "walk")
+    assert len(Recording.open(tmp_path / "walk")) == 3
+
+
+def test_an_image_that_shows_another_place_is_taken_again(client, tmp_path):
+    """One late tick: the images are 2 mm off the plan, which allows 1 mm; the next ones are not."""
+    done = record(Faulty(client, elsewhere, 5), small_plan(), tmp_path / "walk", max_frames=6)
+    assert done.frames == 6
+    assert done.notes["largest_pose_error_mm"] < 1
+
+
+def test_the_lock_comes_before_anything_is_done_to_the_simulator(client, tmp_path):
+    """A second recorder that measures colours first would change the ids of the first one."""
+
+    class Untouched:
+        def __getattr__(self, name):
+            raise AssertionError(f"{name} was called")
+
+    with (
+        folder_lock(tmp_path / "walk"),
+        pytest.raises(RecordingError, match="another recorder is writing here"),
+    ):
+        record(Untouched(), small_plan(), tmp_path / "walk", overwrite=True)
+
+
+def test_a_refused_recording_leaves_the_simulator_running_and_no_folder(client, tmp_path):
+    plan = small_plan(camera={"width": 320, "height": 240})
+    client.simPause(False)
+    with pytest.raises(SimulatorError, match="the plan wants 320x240"):
+        record(client, plan, tmp_path / "walk")
+    assert client.simIsPause() is False
+    plan = small_plan(companions={"Nobody": {}})
+    with pytest.raises(SimulatorError, match="no companion Nobody"):
+        record(client, plan, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_finished_recording_of_another_mode_or_world_is_told(client, tmp_path):
+    plan, simulator = small_plan(), {"world": "neighborhood", "seed": 0}
+    record(client, plan, tmp_path / "walk", max_frames=3, simulator=simulator)
+    for options, told in (
+        ({"mode": "step"}, "mode differs"),
+        ({"simulator": {"world": "neighborhood", "seed": 4}}, "seed differs"),
+    ):
+        with pytest.raises(RecordingError, match=told):
+            finished_recording(tmp_path / "walk", plan, RecordOptions(max_frames=3, **options))
 
 
 def test_a_flight_by_dynamics_that_was_interrupted_continues_to_the_same_bytes(client, tmp_path):

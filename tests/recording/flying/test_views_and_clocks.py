@@ -136,6 +136,24 @@ def test_a_simulator_that_is_lost_again_and_again_is_waited_for(world, tmp_path)
     assert (np.diff(recording.frames["timestamp_ns"]) == 40_000_000).all()
 
 
+def test_overwriting_begins_anew_once_and_keeps_what_a_lost_simulator_leaves(world, tmp_path):
+    plan = small_plan(waypoints=[{"position": (2, 0, -3)}])
+    with serve(world, tmp_path, plan, fault="disconnect", fault_every=12) as server:
+        for _ in range(2):
+            record_flights(
+                [Assignment("walk", plan)],
+                tmp_path,
+                lambda: connect(server),
+                options(max_frames=14, overwrite=True),
+                5.0,
+                quiet,
+                lambda name, done: None,
+            )
+    recording = Recording.open(tmp_path / "walk")
+    assert len(recording) == 14
+    assert len(recording.info.segments) >= 2
+
+
 def test_without_waiting_a_lost_simulator_ends_the_recording(world, tmp_path):
     with (
         serve(world, tmp_path, fault="disconnect", fault_every=3) as server,
