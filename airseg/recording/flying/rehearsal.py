@@ -13,7 +13,7 @@ from airseg.geometry import IDENTITY
 from airseg.recording.flying.flights import PoseFlight, sim_mode
 from airseg.recording.flying.instant import Capturer
 from airseg.recording.flying.pose_check import PoseCheck
-from airseg.recording.flying.views import find_views
+from airseg.recording.flying.views import find_views, mount
 
 _VEHICLES = {"Car": "car", "ComputerVision": "camera"}
 _ADVANCE_M = 0.1
@@ -66,6 +66,8 @@ def rehearse(client: Any, steps: int) -> Rehearsal:
     capturer.warm_up()
     client.reset()
     client.simPause(True)
+    for view in views.all:
+        mount(client, view)
     check = PoseCheck(client, views.all, None, {})
     flight = PoseFlight(client, plan, {views.first: _straight(steps + 1, down, plan)}, views)
     flight.begin()

@@ -218,6 +218,26 @@ def test_the_old_order_of_calls_is_refused(simulators, tmp_path, monkeypatch):
         assert client.simIsPause() is False
 
 
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_where_vehicles_cannot_be_put_their_cameras_are(simulators, tmp_path, clock):
+    plan = small_plan(speed_mps=5, camera={**SMALL, "pitch_deg": -20, "position_m": (0.4, 0, -0.2)})
+    client = simulators.connect(clock, settings_text([("plan", plan)]))
+
+    class Immovable:
+        def __getattr__(self, name):
+            return getattr(client, name)
+
+        def simSetVehiclePose(self, *where):
+            """Do nothing."""
+
+        simSetKinematics = simSetVehiclePose
+
+    recording = record(Immovable(), plan, tmp_path / "walk")
+    assert recording.info.notes["placement"] == "camera pose"
+    assert off_the_path_m(recording, plan).max() < 1e-3
+    assert verify_recording(recording.path).is_sound
+
+
 class Scripted:
     """A clock that does with each step what it is told to, and counts the calls."""
 
