@@ -131,7 +131,7 @@ def _float_of(typing_context: object, bits: object) -> tuple:
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def _power_of_two(x: float) -> float:
+def _power_of_two(x):
     """Return 2 ** x for x up to 0, to 7e-8 of it; what is below the smallest float is that."""
     x = max(x, np.float32(-126))
     whole = (x + _ROUND) - _ROUND
@@ -144,11 +144,12 @@ def _power_of_two(x: float) -> float:
     power = power * x + _TAYLOR[2]
     power = power * x + _TAYLOR[1]
     power = power * x + _TAYLOR[0]
-    return power * _float_of((np.int32(whole) + np.int32(127)) << np.int32(23))
+    exponent = (np.int32(whole) + np.int32(127)) << np.int32(23)
+    return power * _float_of(exponent)  # type: ignore[call-arg]
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def _forward(u, dt, a, b, c, state, starts, gap, y, end, kept, keep, first, last):  # type: ignore[no-untyped-def]
+def _forward(u, dt, a, b, c, state, starts, gap, y, end, kept, keep, first, last):
     """Run tasks first to last; a is (N, D), for powers of two."""
     states, width = a.shape
     sequences, blocks = len(starts) - 1, -(-width // _CHANNELS)
@@ -190,7 +191,7 @@ def _forward(u, dt, a, b, c, state, starts, gap, y, end, kept, keep, first, last
 # Sums over channels may be added up in any order, or they would not fill registers. And no loop
 # writes to so many arrays that the compiler gives up asking whether they overlap.
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
-def _token_back(inputs, outputs, a, decay, enter, leave, before, g, da, db, dc, spare):  # type: ignore[no-untyped-def]
+def _token_back(inputs, outputs, a, decay, enter, leave, before, g, da, db, dc, spare):
     """Go back over one token of some channels; g, the gradient of the state after it, moves on."""
     states, wide = before.shape
     u, dt, dy, du, ddt = inputs[0], inputs[1], inputs[2], outputs[0], outputs[1]
@@ -225,7 +226,7 @@ def _token_back(inputs, outputs, a, decay, enter, leave, before, g, da, db, dc, 
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def _token_on(inputs, decay, enter, x, come):  # type: ignore[no-untyped-def]
+def _token_on(inputs, decay, enter, x, come):
     """Advance the states of some channels by one token."""
     states, wide = x.shape
     u, dt = inputs[0], inputs[1]
@@ -238,14 +239,14 @@ def _token_on(inputs, decay, enter, x, come):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _copy(source, target):  # type: ignore[no-untyped-def]
+def _copy(source, target):
     for n in range(source.shape[0]):
         for d in range(source.shape[1]):
             target[n, d] = source[n, d]
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def _backward(  # type: ignore[no-untyped-def]
+def _backward(
     dy, dend, u, dt, a, decay, b, c, starts, gap, kept, du, ddt, da, db, dc, dstate, first, last
 ):
     """Run tasks first to last; a is (D, N), decay the same as (N, D), for powers of two."""

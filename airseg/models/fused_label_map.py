@@ -21,7 +21,7 @@ _PIXELS = 256
 
 
 @triton.jit
-def _blend(first_at, second_at, weight, inside):  # type: ignore[no-untyped-def]
+def _blend(first_at, second_at, weight, inside):
     """Return the mean of two logits by the second's weight; 0 leaves out an infinite one."""
     first = tl.load(first_at, mask=inside, other=0.0).to(tl.float32)
     second = tl.load(second_at, mask=inside, other=0.0).to(tl.float32)
@@ -29,7 +29,7 @@ def _blend(first_at, second_at, weight, inside):  # type: ignore[no-untyped-def]
 
 
 @triton.jit
-def _label(  # type: ignore[no-untyped-def]  # type: ignore[no-untyped-def]
+def _label(  # type: ignore[no-untyped-def]
     logits_at, out_at, classes, h, w, height, width,
     scale_y, shift_y, offset_y, scale_x, shift_x, offset_x,
     frame_step, class_step, row_step, column_step,

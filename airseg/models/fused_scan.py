@@ -30,13 +30,13 @@ _WARPS = 2
 
 
 @triton.jit
-def _join(keep, come, keep_next, come_next):  # type: ignore[no-untyped-def]
+def _join(keep, come, keep_next, come_next):
     """Return two steps x' = keep x + come as one."""
     return keep * keep_next, come * keep_next + come_next
 
 
 @triton.jit
-def _rows(at, row, column, width, valid, inside):  # type: ignore[no-untyped-def]
+def _rows(at, row, column, width, valid, inside):
     """Return rows of a matrix, 0 where there is none."""
     mask = valid[:, None] & inside[None, :]
     return tl.load(at + row[:, None] * width + column[None, :], mask=mask, other=0.0)

@@ -119,7 +119,8 @@ def _backward_on_cpu(*given: Any) -> tuple[Tensor, ...]:
     from airseg.models.cpu_scan import scan_backward
 
     *tensors, gap, kept = given
-    found = scan_backward(*(t.detach().numpy() for t in tensors), gap, kept.numpy())
+    dy, dend, u, dt, a, b, c, starts = (t.detach().numpy() for t in tensors)
+    found = scan_backward(dy, dend, u, dt, a, b, c, starts, gap, kept.numpy())
     return tuple(torch.from_numpy(array) for array in found)
 
 
@@ -197,12 +198,12 @@ def _scan_runs(
     first = row = 0
     for number, length in sequences.runs:
         here = slice(row, row + number * (length + gap))
-        tokens = [
+        own_u, own_dt, own_b, own_c = (
             t[:, here].unflatten(1, (number, -1))[:, :, :length].flatten(0, 1)
             for t in (u, dt, b, c)
-        ]
+        )
         begin = states[:, first : first + number].flatten(0, 1)
-        y, end = _scan_chunks(*tokens[:2], a, *tokens[2:], begin, chunk, recompute=recompute)
+        y, end = _scan_chunks(own_u, own_dt, a, own_b, own_c, begin, chunk, recompute=recompute)
         y = functional.pad(y, (0, 0, 0, gap)).unflatten(0, (batch, number)).flatten(1, 2)
         outputs.append(y)
         ends.append(end.unflatten(0, (batch, number)))
