@@ -94,6 +94,7 @@ def check_several(port):
     check("object poses are global", abs(apart[1] - 4) < 1.5, apart)
     check("each has cameras", client.simGetImage("0", 0, "Drone3")[:4] == b"\x89PNG")
     check("nobody hit anything", not client.simGetCollisionInfo("Drone1").has_collided)
+    client.reset()
 
 
 if __name__ == "__main__":
