@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from airseg.simulators.embedded.kernels import njit
+from airseg.simulators.embedded.rendering.coloring import color_run
 from airseg.simulators.embedded.rendering.light import (
     EXPOSURE,
     LEAF_COVER,
@@ -22,7 +23,6 @@ from airseg.simulators.embedded.rendering.materials import (
     TILES,
     WATER,
     cell_noise,
-    color_run,
     fade,
     smooth_noise,
 )
