@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
+from airseg.bench.aside import write_aside
 from airseg.bench.environment import inspect_environment
 from airseg.bench.frames import FrameStore
 from airseg.bench.recipes.recipe import Recipe, Row, rows, with_weights_hash
@@ -28,7 +29,6 @@ from airseg.bench.results.result import (
     load_result,
     number,
     save_result,
-    write_aside,
 )
 from airseg.bench.scoring.evaluate import (
     choose_samples,
@@ -185,7 +185,7 @@ class _Workshop:
                 raise RecipeError("--select val: the dataset has no sequence in its val split.")
             if rank() == 0:
                 content = {"made_of": made_of, "validation": kept.model_dump(mode="json")}
-                write_aside(path, json.dumps(content, indent=1) + "\n")
+                write_aside(path, (json.dumps(content, indent=1) + "\n").encode())
         return kept.mean_iou
 
     def _train(self, row: Row, folder: Path) -> tuple[Trained, Protocol]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from airseg import __version__
+from airseg.bench.aside import write_aside
 from airseg.bench.recipes.recipe import fingerprint_of as recipe_hash
 from airseg.documents import StrictModel
 from airseg.errors import RecipeError
@@ -253,18 +253,8 @@ def save_result(folder: Path, result: Result) -> Path:
     """Write a result into a folder under its run's name, aside first."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{result.run}.json"
-    write_aside(path, json.dumps(result.model_dump(mode="json"), indent=1) + "\n")
+    write_aside(path, (json.dumps(result.model_dump(mode="json"), indent=1) + "\n").encode())
     return path
-
-
-def write_aside(path: Path, text: str) -> None:
-    """Write a file beside its place and move it there, so that a kill leaves the old or the new."""
-    beside = path.with_name(path.name + ".part")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
 
 
 def load_result(path: Path) -> Result:

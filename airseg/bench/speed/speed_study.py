@@ -14,6 +14,7 @@ import torch
 from pydantic import Field, ValidationError
 
 from airseg import __version__
+from airseg.bench.aside import write_aside
 from airseg.bench.results.result import SPEED_ENDING
 from airseg.bench.speed.machine import (
     describe_machine,
@@ -278,9 +279,7 @@ def load_studies(inputs: Sequence[Path]) -> list[SpeedStudy]:
 def save_study(path: Path, study: SpeedStudy) -> None:
     """Write a study aside, then into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(path.suffix + ".part")
-    beside.write_text(json.dumps(study.model_dump(mode="json"), indent=1) + "\n", encoding="utf-8")
-    beside.replace(path)
+    write_aside(path, (json.dumps(study.model_dump(mode="json"), indent=1) + "\n").encode())
 
 
 def check_choices(values: Sequence[str], known: Sequence[str], option: str) -> list[str]:

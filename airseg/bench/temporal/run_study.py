@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from airseg.bench.aside import write_aside
 from airseg.bench.results.result import load_result
 from airseg.bench.temporal.conditions import CONDITIONS
 from airseg.bench.temporal.findings import Finding, find, headlines
@@ -137,6 +138,4 @@ def _training(row: Row) -> str:
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+    write_aside(path, text.encode())

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from airseg.bench.aside import write_aside
 from airseg.bench.frames import resize_frame, to_model
 from airseg.bench.metrics import ConfusionMatrix
 from airseg.bench.metrics.motion import Motion, focal_length
@@ -147,10 +148,8 @@ class _Store:
             for key, by in self.measured.items()
         }
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self._path.with_suffix(".part")
         content = {"fingerprint": self._fingerprint, "measured": measured}
-        beside.write_text(json.dumps(content), encoding="utf-8")
-        beside.replace(self._path)
+        write_aside(self._path, json.dumps(content).encode())
 
 
 def _jobs(

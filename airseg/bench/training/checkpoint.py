@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from airseg.bench.aside import write_aside
 from airseg.errors import RecipeError, first_line
 
 Points = list[tuple[int, float]]
@@ -36,13 +37,15 @@ class TrainingState:
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint; `state` holds tensors, numbers, text, and containers of them."""
-    beside = path.with_name(path.name + ".part")
-    with beside.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    """Write a checkpoint; `state` holds tensors, numbers, text, and containers of them.
+
+    Raises:
+        RecipeError: it cannot be written, such as on a full disk; the one before it is kept.
+    """
+    # Into memory first: torch's writer turns what goes wrong with a file into errors of its own.
+    content = io.BytesIO()
+    torch.save(state, content)
+    write_aside(path, content.getbuffer())
 
 
 def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:

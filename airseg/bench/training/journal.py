@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from airseg.bench.aside import write_aside
 from airseg.errors import RecipeError
 
 COLUMNS = ("step", "kind", "value", "learning_rate", "seconds", "supervised_frames")
@@ -46,9 +47,7 @@ class Journal:
                 # A kill may leave half a line.
                 if line.count(",") == len(COLUMNS) - 1 and first.isdigit() and int(first) <= step:
                     lines.append(line)
-        beside = self._path.with_name(self._path.name + ".part")
-        beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        beside.replace(self._path)
+        write_aside(self._path, ("\n".join(lines) + "\n").encode())
         if self._folder is not None:
             from torch.utils.tensorboard import SummaryWriter
 
