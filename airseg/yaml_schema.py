@@ -46,14 +46,14 @@ for _tag, _pattern, _firsts in _CORE_SCHEMA:
 
 def _read_int(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
     text = str(loader.construct_scalar(node))
+    if len(text) > 300:
+        raise _mistake("a number of more than 300 digits", node)
     if _LEADING_ZERO.fullmatch(text):
         raise _mistake(
             f"the number {text} begins with a zero, which versions of YAML read differently; write "
             f"{int(text)}, or put it in quotes if it is a text",
             node,
         )
-    if len(text) > 300:
-        raise _mistake("a number of more than 300 digits", node)
     return int(text, 0)
 
 

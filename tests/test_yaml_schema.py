@@ -121,3 +121,11 @@ def test_a_label_map_s_ids_are_decimal(tmp_path, capsys):
     code, _, err = run(capsys, "labels", "check", path)
     assert code == 2
     assert "m.yaml:4: not valid YAML: the number 010" in said(err)
+
+
+@pytest.mark.parametrize("text", ["a: 0" + "1" * 5000, "a: " + "1" * 5000, "a: 0o" + "1" * 5000])
+def test_numbers_without_end_are_told_in_one_line(tmp_path, capsys, text):
+    (tmp_path / "map.yaml").write_text(text)
+    code, _, err = run(capsys, "labels", "check", str(tmp_path / "map.yaml"))
+    assert code == 2
+    assert "more than 300 digits" in said(err)

@@ -16,7 +16,7 @@ from airseg.labels.label_map import LabelMap, base_name
 from airseg.labels.patterns import NamePattern
 
 _PLAIN = re.compile(r"[\w #-]+")
-_OPEN_END = re.compile(r"(\(_\.\*\)\?|_?\.\*|\\d\*|s\?)+$")
+_OPEN_ENDS = ("(_.*)?", "_.*", ".*", r"\d*", "s?")
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,16 @@ def _shadowed(label_map: LabelMap) -> list[str]:
 def _plain_words(pattern: str) -> list[str]:
     """Return the alternatives of an expression that are plain words, open ends cut off."""
     alternatives = _split_alternatives(pattern)
-    words = [_OPEN_END.sub("", text) for text in alternatives]
+    words = [_without_open_end(text) for text in alternatives]
     return [word for word in words if word and _PLAIN.fullmatch(word)]
+
+
+def _without_open_end(text: str) -> str:
+    """Return an alternative without what lets a name go on behind it."""
+    end = len(text)
+    while taken := next((len(o) for o in _OPEN_ENDS if text.endswith(o, 0, end)), 0):
+        end -= taken
+    return text[:end]
 
 
 def _split_alternatives(pattern: str) -> list[str]:

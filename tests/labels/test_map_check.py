@@ -149,3 +149,13 @@ def test_binary_name_list_is_one_line(capsys, tmp_path):
     code, _, err = run(capsys, "labels", "check", "blocks", "--names", tmp_path / "n.txt")
     assert code == 2
     assert "one mesh name a line" in said(err)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("end", ["_.*", ".*", r"\d*", "s?", "(_.*)?", "_.*.*", r"s?\d*.*"])
+def test_expressions_with_many_open_ends_are_looked_through_at_once(end):
+    plain = f"  - {{class: house, names: 'oak{end * 40}'}}\n"
+    hostile = f"  - {{class: tree, names: 'oak{end * 40}!'}}\n"
+    assert check_map(parse_label_map(HEAD + plain + hostile, "x")).problems == []
+    shadowed = f"  - {{class: road, names: 'oak.*'}}\n{plain}"
+    assert "'oak' never wins" in check_map(parse_label_map(HEAD + shadowed, "x")).problems[0]

@@ -9,7 +9,6 @@ What is missing is told before anything is scored.
 from __future__ import annotations
 
 import hashlib
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,12 +18,12 @@ import hdf5plugin  # noqa: F401  # registers the filters of files that airseg wr
 import numpy as np
 
 from airseg.dataset.format.label_images import read_labels
+from airseg.dataset.packing.frame_names import last_number
 from airseg.dataset.reading.reader import Dataset, SequenceView
 from airseg.errors import DatasetError, RecipeError, did_you_mean
 
 SUFFIXES = (".png", ".npy")
 _CHUNK = 8
-_LAST_NUMBER = re.compile(r"(\d+)(?!.*\d)")
 
 
 class Submission(ABC):
@@ -255,7 +254,7 @@ def _by_number(folder: Path) -> dict[int, Path]:
     """Return a folder's images by the last number in their names."""
     found: dict[int, Path] = {}
     for path in _images(folder):
-        match = _LAST_NUMBER.search(path.stem)
+        match = last_number(path.stem)
         if match is None:
             raise RecipeError(f"{path}: its name has no frame number. Expected 000000.png.")
         number = int(match[1])

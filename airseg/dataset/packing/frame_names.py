@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -12,7 +13,6 @@ import numpy as np
 from airseg.errors import DatasetError
 
 _DIGITS = re.compile(r"([0-9]+)")
-_LAST_NUMBER = re.compile(r"([0-9]+)(?!.*[0-9])")
 _LARGEST_GAP = 100_000
 
 
@@ -78,6 +78,11 @@ def frame_times(
     return times, [f"{count} gaps in its frame numbers ({gap}) are gaps in its time stamps"]
 
 
+def last_number(text: str) -> re.Match[str] | None:
+    """Return where the last number of a text stands; looking ahead for it takes cubic time."""
+    return next(iter(deque(_DIGITS.finditer(text), maxlen=1)), None)
+
+
 def _key(path: Path) -> list[tuple[int, int, str]]:
     return [
         (0, int(part), "") if part.isdigit() else (1, 0, part)
@@ -90,7 +95,7 @@ def _numbers(paths: Iterable[Path]) -> np.ndarray:
     """Return the last number of each name; nothing where names differ in more than that."""
     found, around = [], set()
     for path in paths:
-        match = _LAST_NUMBER.search(path.stem)
+        match = last_number(path.stem)
         if not match or len(match[1]) > 18:
             return np.zeros(0, np.int64)
         found.append(int(match[1]))

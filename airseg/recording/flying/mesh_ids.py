@@ -24,7 +24,7 @@ from airseg.text_files import decode_text
 _MAX_ID = 255
 _POLLS = 25
 _FEWEST_PIXELS = 30
-_NUMBERS = re.compile(r"(_*\d+)+$")
+_DIGITS = "0123456789"
 _UNNAMED = "(numbers)"
 
 CaptureColors = Callable[[], np.ndarray]
@@ -51,7 +51,9 @@ class Palette:
 
 def family(mesh: str) -> str:
     """Return a mesh's name without its trailing numbers."""
-    return _NUMBERS.sub("", mesh) or _UNNAMED
+    # No expression: one that repeats what repeats takes years on some names.
+    is_numbered = mesh.endswith(tuple(_DIGITS))
+    return (mesh.rstrip(_DIGITS + "_") if is_numbered else mesh) or _UNNAMED
 
 
 def group_meshes(meshes: list[str]) -> list[tuple[str, tuple[str, ...]]]:
@@ -84,7 +86,7 @@ def _common(a: str, b: str) -> int:
 def family_pattern(group: str) -> str:
     """Return the expression that matches all meshes of a group and no others."""
     return "|".join(
-        r"[_\d]+" if name == _UNNAMED else re.escape(name) + r"(_*\d+)*"
+        r"[_\d]+" if name == _UNNAMED else re.escape(name) + r"([_\d]*\d)?"
         for name in group.split("+")
     )
 

@@ -220,3 +220,12 @@ def test_image_names_that_are_paths_are_refused(here, capsys, name):
     rows[0][2][0] = name
     write_log(here / "rec", rows)
     assert "airsim_rec.txt:2:" in refusal(capsys)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", ["img_" + "_1_a" * 20_000, "img" + "_1" * 20_000, "x" * 80_000])
+def test_endless_image_names_are_refused_in_one_short_line(here, capsys, name):
+    recording(here / "rec")
+    log = here / "rec" / "airsim_rec.txt"
+    log.write_text(re.sub(r"img_\S+", lambda _: name, log.read_text(), count=1))
+    assert len(refusal(capsys)) < 400

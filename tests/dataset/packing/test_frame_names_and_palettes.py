@@ -15,6 +15,7 @@ from foreign_folders import HEIGHT, IDS_MAP, PALETTE, WIDTH, palette_file, save_
 from PIL import Image
 from published_datasets import cityscapes, vspw
 
+from airseg.dataset.packing.frame_names import last_number
 from airseg.dataset.reading.reader import Dataset
 
 
@@ -313,3 +314,19 @@ def test_cityscapes_ids_in_grey_palettes_are_refused(here, capsys):
     told = refusal(capsys, "dataset", "import", "cityscapes", "c")
     assert path.name in told
     assert "is shown as grey" in told
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("a12b034", "034"),
+        ("7_left", "7"),
+        ("left", None),
+        ("1" * 20_000 + "a1", "1"),
+        ("1a" * 20_000, "1"),
+    ],
+)
+def test_the_last_number_of_a_name_is_found_in_no_time(text, number):
+    found = last_number(text)
+    assert (found and found[0]) == number

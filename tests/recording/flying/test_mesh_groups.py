@@ -78,3 +78,28 @@ def test_a_palette_with_one_colour_twice_is_refused(tmp_path):
     path.write_text("1\t[1, 2, 3]\n2\t[1, 2, 3]\n")
     with pytest.raises(SimulatorError, match="share a colour"):
         read_palette(path)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("Car_21", "Car"),
+        ("Car__2_31", "Car"),
+        ("Car_", "Car_"),
+        ("Car_2_", "Car_2_"),
+        ("13_26", "(numbers)"),
+        ("1" * 5000 + "x", "1" * 5000 + "x"),
+        ("_1" * 5000 + "_", "_1" * 5000 + "_"),
+        ("Oak" + "_1" * 5000, "Oak"),
+    ],
+)
+def test_trailing_numbers_are_cut_off_in_no_time_whatever_the_name(name, kept):
+    assert family(name) == kept
+
+
+@pytest.mark.timeout(10)
+def test_the_expression_of_a_family_takes_its_meshes_and_ends_on_any_other():
+    found = re.compile(family_pattern("Car"))
+    assert all(found.fullmatch(n) for n in ("Car", "Car_2", "Car12", "Car__1_2"))
+    assert not any(found.fullmatch(n) for n in ("Car_", "Cart", "Car_" + "1" * 5000 + "x"))
