@@ -14,8 +14,9 @@ from airseg.bench.frames import FrameStore
 from airseg.bench.recipes.recipe import Recipe, Row, apply_settings
 from airseg.bench.run import choose_rows, finished
 from airseg.bench.training.batches import Batches
-from airseg.bench.training.engine import train, training_lengths
+from airseg.bench.training.engine import train
 from airseg.bench.training.fabric import pick_device
+from airseg.bench.training.optimization import training_lengths
 from airseg.bench.training.training_protocol import protocol_of
 from airseg.dataset.reading.reader import Dataset
 from airseg.models.base import VideoSegmenter

@@ -19,12 +19,11 @@ from airseg.bench.leaderboard.badges import Badge, badges
 from airseg.bench.leaderboard.comparison import comparison
 from airseg.bench.leaderboard.figures import paper_figures
 from airseg.bench.leaderboard.pictures import collect_moments
+from airseg.bench.leaderboard.published_table import published_cells, published_columns
 from airseg.bench.leaderboard.table import (
     Column,
     columns,
     machines,
-    published_cells,
-    published_columns,
     shown,
     split_text,
 )

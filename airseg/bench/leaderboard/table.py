@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,6 @@ import pandas as pd
 
 from airseg.bench.leaderboard.badges import FAIR, UNTRAINED, badges, budget
 from airseg.bench.results.certainty import certainty, differences, letters
-from airseg.bench.results.published import PublishedNumbers, PublishedRow
 from airseg.bench.results.result import Result, SpeedResult
 from airseg.bench.results.seeds import MeanResult
 from airseg.errors import RecipeError
@@ -111,13 +110,16 @@ def check_comparable(results: Sequence[Result], content_hash: str | None = None)
 def markdown(results: Sequence[Result]) -> str:
     """Return the leaderboard and its class table in Markdown."""
     chosen, classes = [c for c in columns(results) if c.brief], class_table(results)
-    lines = [_row(c.title for c in chosen)]
-    lines.append(_row("---" if c.digits is None else "---:" for c in chosen))
-    lines += [_row(shown(c.value(r), c.digits) for c in chosen) for r in results]
+    lines = [markdown_row(c.title for c in chosen)]
+    lines.append(markdown_row("---" if c.digits is None else "---:" for c in chosen))
+    lines += [markdown_row(shown(c.value(r), c.digits) for c in chosen) for r in results]
     lines += ["", f"Class IoU %, {split_text(results[0])}:", ""]
-    lines += [_row(["system", *classes.columns]), _row(["---"] + ["---:"] * len(classes.columns))]
+    lines += [
+        markdown_row(["system", *classes.columns]),
+        markdown_row(["---"] + ["---:"] * len(classes.columns)),
+    ]
     for label, values in zip(classes.index, classes.to_numpy(), strict=True):
-        lines.append(_row([shown(label, None), *(shown(float(v), 1) for v in values)]))
+        lines.append(markdown_row([shown(label, None), *(shown(float(v), 1) for v in values)]))
     known = machines(results)
     if known:
         named = known if len(known) == 1 else [f"{_letter(i)}: {m}" for i, m in enumerate(known)]
@@ -125,72 +127,6 @@ def markdown(results: Sequence[Result]) -> str:
     for found in dict.fromkeys(b for b in badges(results).values() if b not in (FAIR, UNTRAINED)):
         lines += ["", f"Rows marked **{found.name}**: {found.meaning}."]
     return "\n".join(lines).rstrip() + "\n"
-
-
-def published_columns(numbers: PublishedNumbers) -> list[tuple[str, str, int | None]]:
-    """Return title, meaning and digits of the columns of `published_cells`."""
-    fixed = [
-        ("system", "as its paper calls it", None),
-        ("paper", "who reports it", None),
-        ("scored on", "dataset and split", None),
-        ("size", "height x width of frames", None),
-        ("mIoU %", "as printed", 1),
-        ("Eq. 1-2 %", "the founding paper's 'mIoU' on its test windows", 1),
-        ("accuracy %", "share of pixels that are right", 1),
-        ("mVC8 %", "VSPW's script, which never looks at the label", 1),
-        ("mVC16 %", "the same over 16 frames", 1),
-        ("Cons %", "share of pixels whose prediction agrees with the next frame's", 1),
-        ("ConsW %", "the share that agrees and is wrong", 1),
-        ("params M", "millions", 2),
-        ("GMAC", "multiply-adds of a frame, 1e9; most papers print them as FLOPs", 1),
-    ]
-    speeds = [(f"FPS, {m}", "as that paper timed it", 1) for m in numbers.machines]
-    return [*fixed, *speeds, ("remark", "what to know before quoting it", None)]
-
-
-def published_cells(numbers: PublishedNumbers, row: PublishedRow) -> list[float | str]:
-    """Return one row's values in the order of `published_columns`."""
-    values = (
-        row.mean_iou,
-        row.paper_jaccard.get("test"),
-        *(row.accuracy, row.mvc8, row.mvc16, row.cons, row.consw, row.params_m, row.gmacs),
-        *(row.fps if row.gpu == m else None for m in numbers.machines),
-    )
-    remarks = [row.table, row.note, "" if row.verified else "not verified"]
-    cells = [_NAN if v is None else v for v in values]
-    paper = numbers.papers[row.paper].name
-    remark = "; ".join(r for r in remarks if r)
-    return [row.system, paper, row.dataset, row.size, *cells, remark]
-
-
-def published_markdown(numbers: PublishedNumbers) -> str:
-    """Return the published rows as a Markdown table of their own."""
-    heads = published_columns(numbers)
-    lines = ["Published by the papers, on their own data and machines:", ""]
-    lines += [_row(h[0] for h in heads)]
-    lines += [_row("---" if h[2] is None else "---:" for h in heads)]
-    for row in numbers.rows:
-        cells = zip(published_cells(numbers, row), heads, strict=True)
-        lines.append(_row(shown(v, h[2]) for v, h in cells))
-    return "\n".join(lines) + "\n"
-
-
-def csv_table(results: Sequence[Result], numbers: PublishedNumbers | None) -> pd.DataFrame:
-    """Return all rows as one table for programs: ours, then the published ones, marked by kind."""
-    ours = table(results)
-    ours.insert(1, "kind", [r.kind for r in results])
-    ours["machine"] = [r.speed.machine if r.speed else "" for r in results]
-    ours["command"] = [r.command for r in results]
-    ours["recipe"] = [r.recipe_hash for r in results]
-    ours["scored on"] = [f"{r.dataset.content_hash[:12]} {r.dataset.split}" for r in results]
-    if numbers is None:
-        return ours
-    titles = [c[0] for c in published_columns(numbers)]
-    theirs = pd.DataFrame([published_cells(numbers, r) for r in numbers.rows], columns=titles)
-    theirs.insert(1, "kind", "published")
-    theirs["protocol"] = ["leaks" if r.leaks else "" for r in numbers.rows]
-    # Frames a second of other machines have columns of their own already; concat keeps them apart.
-    return pd.concat([ours, theirs.dropna(axis=1, how="all")], ignore_index=True)
 
 
 def splice(path: Path, text: str) -> None:
@@ -443,8 +379,9 @@ def _letter(index: int) -> str:
     return chr(ord("A") + index)
 
 
-def _row(cells: object) -> str:
-    return "| " + " | ".join(str(c) for c in cells) + " |"  # type: ignore[attr-defined]
+def markdown_row(cells: Iterable[object]) -> str:
+    """Return a row of a Markdown table."""
+    return "| " + " | ".join(str(c) for c in cells) + " |"
 
 
 def _is_missing(value: object) -> bool:

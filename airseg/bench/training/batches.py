@@ -13,6 +13,8 @@ from torch import Tensor
 
 from airseg.bench.frames import FrameSource
 from airseg.bench.recipes.recipe import DataRecipe
+from airseg.bench.recipes.recipe_parts import AugmentRecipe
+from airseg.dataset.reading.augmentation import AugmentOptions
 from airseg.dataset.reading.clips import Clip, ClipSampler
 
 
@@ -162,3 +164,8 @@ def _augment(
 def _mirrored(flow: np.ndarray) -> np.ndarray:
     """Return the flow (T, 2, h, w) of a clip whose right is left."""
     return np.ascontiguousarray(flow[..., ::-1] * np.array([[[-1]], [[1]]], np.float32))
+
+
+def augmentation_of(recipe: AugmentRecipe | None) -> AugmentOptions | None:
+    """Return how clips are changed where the network computes, or None."""
+    return None if recipe is None else AugmentOptions(**recipe.model_dump())

@@ -20,8 +20,7 @@ from torch import Tensor
 
 from airseg.bench.frames import FrameStore
 from airseg.bench.recipes.recipe import Recipe
-from airseg.bench.recipes.recipe_parts import AugmentRecipe
-from airseg.bench.training.batches import Batch, Batches
+from airseg.bench.training.batches import Batch, Batches, augmentation_of
 from airseg.bench.training.checkpoint import Points, TrainingState, load_checkpoint, save_checkpoint
 from airseg.bench.training.clip_loss import (
     Outputs,
@@ -39,12 +38,12 @@ from airseg.bench.training.failures import (
     what_would_fit,
 )
 from airseg.bench.training.journal import Journal
-from airseg.bench.training.learner import Learner, build, running_average
+from airseg.bench.training.learner import Learner, build, needs_flow, running_average
 from airseg.bench.training.normalization import share_batch_norm
-from airseg.bench.training.optimization import build_optimizer, learning_rate
+from airseg.bench.training.optimization import build_optimizer, learning_rate, training_lengths
 from airseg.bench.training.training_protocol import Protocol, protocol_of
 from airseg.classes import IGNORE_INDEX
-from airseg.dataset.reading.augmentation import AugmentOptions, augment, draw_changes
+from airseg.dataset.reading.augmentation import augment, draw_changes
 from airseg.dataset.reading.reader import Dataset
 from airseg.errors import RecipeError
 from airseg.models.base import VideoSegmenter
@@ -156,11 +155,11 @@ class _Training:
             world_size=self._fabric.world_size,
             fixed=protocol.leaks,  # the founding paper's notebook deals its batches out once
             ahead=_BATCHES_AHEAD if self._device.type == "cuda" else 0,
-            with_flow=_needs_flow(recipe, self._model),
+            with_flow=needs_flow(recipe, self._model),
         )
         self._steps, self._validate_every = training_lengths(recipe, len(self._batches))
         self._weights = class_weights(recipe.loss, dataset.num_classes, protocol.class_counts)
-        self._augment = _augmentation(recipe.data.augment)
+        self._augment = augmentation_of(recipe.data.augment)
         self._optimizer = build_optimizer(recipe.train, self._model)
         self._average = running_average(self._model, recipe.train.ema)
         learner: Any = Learner(self._model, channels_last=recipe.train.channels_last)
@@ -405,35 +404,3 @@ class _Training:
         part = next(batch.parts(self._train.accumulate))
         advice = what_would_fit(batch, part, attempt, self._fabric.world_size)
         return RecipeError(f"{self._recipe.name}: {advice}")
-
-
-def _augmentation(recipe: AugmentRecipe | None) -> AugmentOptions | None:
-    return None if recipe is None else AugmentOptions(**recipe.model_dump())
-
-
-def _needs_flow(recipe: Recipe, model: VideoSegmenter) -> bool:
-    """Return whether clips need exact flow.
-
-    Raises:
-        RecipeError: they do, and augmentation would move the frames and not the flow.
-    """
-    needed = model.wants_flow or (recipe.loss.motion > 0 and recipe.loss.motion_flow == "exact")
-    change = recipe.data.augment
-    if needed and change is not None and (change.crop is not None or change.scale != (1.0, 1.0)):
-        raise RecipeError(
-            f"{recipe.name}: exact flow goes with no scale and crop of data.augment. Leave them "
-            "out, or set loss.motion_flow: classical."
-        )
-    return needed
-
-
-def training_lengths(recipe: Recipe, epoch: int) -> tuple[int, int]:
-    """Return how many steps to take, and after how many to validate."""
-    train = recipe.train
-    steps = train.steps if train.epochs is None else max(round(train.epochs * epoch), 1)
-    if train.warmup_steps >= steps and train.warmup_steps:
-        raise RecipeError(
-            f"{recipe.name}: train.warmup_steps is {train.warmup_steps}, and there are only "
-            f"{steps} steps: train.epochs {train.epochs} of {epoch}."
-        )
-    return steps, epoch if train.validate_every == "epoch" else train.validate_every

@@ -12,6 +12,7 @@ from airseg.bench.recipes.recipe import Recipe
 from airseg.bench.training.clip_loss import Outputs
 from airseg.bench.training.normalization import remove_batch_norm
 from airseg.bench.training.weights import load_weights
+from airseg.errors import RecipeError
 from airseg.models import build_model
 from airseg.models.base import VideoSegmenter
 
@@ -83,3 +84,19 @@ def running_average(model: VideoSegmenter, decay: float) -> AveragedModel | None
                 old.copy_(value)
 
     return AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+
+
+def needs_flow(recipe: Recipe, model: VideoSegmenter) -> bool:
+    """Return whether clips need exact flow.
+
+    Raises:
+        RecipeError: they do, and augmentation would move the frames and not the flow.
+    """
+    needed = model.wants_flow or (recipe.loss.motion > 0 and recipe.loss.motion_flow == "exact")
+    change = recipe.data.augment
+    if needed and change is not None and (change.crop is not None or change.scale != (1.0, 1.0)):
+        raise RecipeError(
+            f"{recipe.name}: exact flow goes with no scale and crop of data.augment. Leave them "
+            "out, or set loss.motion_flow: classical."
+        )
+    return needed

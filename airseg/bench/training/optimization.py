@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from airseg.bench.recipes.recipe import TrainRecipe
+from airseg.bench.recipes.recipe import Recipe, TrainRecipe
+from airseg.errors import RecipeError
 from airseg.models.base import VideoSegmenter
 
 _WARM_UP_FROM = 1e-5
@@ -72,3 +73,15 @@ def learning_rate(train: TrainRecipe, step: int, steps: int | None = None) -> fl
     if train.schedule == "cosine":
         return train.learning_rate * (0.5 + 0.5 * math.cos(math.pi * min(done, 1.0)) + 1e-4)
     return train.learning_rate
+
+
+def training_lengths(recipe: Recipe, epoch: int) -> tuple[int, int]:
+    """Return how many steps to take, and after how many to validate."""
+    train = recipe.train
+    steps = train.steps if train.epochs is None else max(round(train.epochs * epoch), 1)
+    if train.warmup_steps >= steps and train.warmup_steps:
+        raise RecipeError(
+            f"{recipe.name}: train.warmup_steps is {train.warmup_steps}, and there are only "
+            f"{steps} steps: train.epochs {train.epochs} of {epoch}."
+        )
+    return steps, epoch if train.validate_every == "epoch" else train.validate_every

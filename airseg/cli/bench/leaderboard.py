@@ -50,6 +50,7 @@ def leaderboard(
     Example:
       airseg bench leaderboard results --out results --splice README.md
     """
+    from airseg.bench.leaderboard import published_table as papers_table
     from airseg.bench.leaderboard import table as board
     from airseg.bench.leaderboard.comparison import difference_table
     from airseg.bench.leaderboard.figures import paper_figures
@@ -66,8 +67,8 @@ def leaderboard(
     papers = None if published == "none" else load_published(published)
     out.mkdir(parents=True, exist_ok=True)
     text = board.markdown(only)
-    theirs = "\n" + board.published_markdown(papers) if papers else ""
-    board.csv_table(only, papers).to_csv(out / "leaderboard.csv", index=False)
+    theirs = "\n" + papers_table.published_markdown(papers) if papers else ""
+    papers_table.csv_table(only, papers).to_csv(out / "leaderboard.csv", index=False)
     difference_table(only).to_csv(out / "differences.csv", index=False)
     (out / "leaderboard.md").write_text(text + theirs, encoding="utf-8")
     (out / "leaderboard.html").write_text(

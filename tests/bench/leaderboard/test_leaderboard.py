@@ -6,6 +6,7 @@ import scipy.stats
 from made_results import flown, made_result, write_results
 
 from airseg.bench.leaderboard import table as board
+from airseg.bench.leaderboard.published_table import csv_table, published_markdown
 from airseg.bench.results.published import PublishedNumbers, load_published
 from airseg.bench.results.result import load_result, load_results
 from airseg.bench.results.seeds import merge_seeds
@@ -115,7 +116,7 @@ def test_a_result_whose_recipe_was_edited_is_refused(tmp_path):
 def test_published_rows_stand_apart_and_name_their_paper():
     numbers = load_published()
     assert {"FANet-18", "TV3S B5", "DFF R101, l=5"} <= {r.system for r in numbers.rows}
-    text = board.published_markdown(numbers)
+    text = published_markdown(numbers)
     (line,) = (x for x in text.splitlines() if x.startswith("| FANet-18 TCA N=6 |"))
     assert "| founding paper | AirSim, random windows |" in line
     assert "| 72.9 |" in line
@@ -124,7 +125,7 @@ def test_published_rows_stand_apart_and_name_their_paper():
 
 def test_the_csv_marks_published_rows_and_keeps_their_speeds_apart():
     numbers = load_published()
-    frame = board.csv_table([made_result("a")], numbers)
+    frame = csv_table([made_result("a")], numbers)
     assert frame["kind"].tolist() == ["model"] + ["published"] * len(numbers.rows)
     assert frame["FPS"].notna().tolist() == [True] + [False] * len(numbers.rows)
     row = frame[frame["system"] == "DFF R101, l=5"].iloc[0]
