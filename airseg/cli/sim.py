@@ -60,6 +60,11 @@ import click
     metavar="NAME",
     help="Be kinder than AirSim: immediate-poses, full-reset, keep-nan or first-vehicle.",
 )
+@click.option(
+    "--files",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder where clients may write files; without it they may write none.",
+)
 @click.option("--exit-with-stdin", is_flag=True, help="Stop when standard input closes.")
 def command(
     world: str,
@@ -74,6 +79,7 @@ def command(
     fault_every: int,
     clock: str,
     ideal: tuple[str, ...],
+    files: Path | None,
     exit_with_stdin: bool,
 ) -> None:
     """Run the embedded simulator, which speaks AirSim's RPC.
@@ -96,7 +102,18 @@ def command(
         click.echo(support_markdown(), nl=False)
         return
     options = EmbeddedOptions(
-        world, seed, host, port, settings, sim_mode, dialect, fault, fault_every, clock, ideal
+        world=world,
+        seed=seed,
+        host=host,
+        port=port,
+        settings=settings,
+        sim_mode=sim_mode,
+        dialect=dialect,
+        fault=fault,
+        fault_every=fault_every,
+        clock=clock,
+        ideal=ideal,
+        files=files,
     )
     server = EmbeddedServer(options)
     if not are_compiled():

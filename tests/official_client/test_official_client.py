@@ -77,7 +77,9 @@ def serve(world, called, tmp_path_factory):
             folder = tmp_path_factory.mktemp(mode)
             path = folder / "settings.json"
             path.write_text(json.dumps(settings_text(mode, folder, **more)))
-            options = EmbeddedOptions(port=0, settings=path, dialect=dialect, ideal=("full-reset",))
+            options = EmbeddedOptions(
+                port=0, settings=path, dialect=dialect, ideal=("full-reset",), files=folder
+            )
             server = EmbeddedServer(options, world)
             _note_calls(server, called)
             server.start()

@@ -11,6 +11,7 @@ import numpy as np
 
 from airseg.errors import SettingsError, did_you_mean
 from airseg.simulators.embedded import kernels
+from airseg.simulators.embedded.client_files import ClientFiles
 from airseg.simulators.embedded.faults import with_fault
 from airseg.simulators.embedded.rendering.renderer import CameraView, Renderer
 from airseg.simulators.embedded.rpc.dialects import DIALECTS
@@ -34,6 +35,8 @@ class EmbeddedOptions:
         dialect: of the RPC, ``airsim`` (1.8) or ``cosys`` (Cosys-AirSim 3).
         fault, fault_every: what goes wrong at every how many captures; see `faults`.
         clock, ideal: see `Behaviour`; the clock's chance has the world's seed.
+        files: the folder where clients may write, made if it is missing; None lets them name no
+            file at all.
     """
 
     world: str = "neighborhood"
@@ -47,6 +50,7 @@ class EmbeddedOptions:
     fault_every: int = 10
     clock: str = "simulated"
     ideal: tuple[str, ...] = ()
+    files: Path | None = None
 
 
 class EmbeddedServer:
@@ -57,7 +61,7 @@ class EmbeddedServer:
         world: a world built before, to share between servers of one process.
 
     Raises:
-        SettingsError: unknown world, or unusable settings.
+        SettingsError: unknown world, or unusable settings, or a folder that cannot be made.
         SimulatorError: the port is taken.
     """
 
@@ -70,7 +74,10 @@ class EmbeddedServer:
             hint = did_you_mean(options.dialect, DIALECTS) or f" Dialects: {', '.join(DIALECTS)}."
             raise SettingsError(f"there is no dialect '{options.dialect}'.{hint}")
         behaviour = _behaviour(options)
-        self.simulation = Simulation(world, Renderer(world), settings, options.dialect, behaviour)
+        files = _client_files(options.files)
+        self.simulation = Simulation(
+            world, Renderer(world), settings, options.dialect, behaviour, files
+        )
         methods = all_methods(self.simulation)
         if options.fault:
             methods = with_fault(methods, options.fault, options.fault_every)
@@ -127,6 +134,17 @@ def resolve_settings(options: EmbeddedOptions) -> Settings:
     if options.port is not None:
         settings = replace(settings, port=options.port)
     return settings
+
+
+def _client_files(folder: Path | None) -> ClientFiles:
+    """Make the folder where clients may write."""
+    if folder is not None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as cause:
+            reason = cause.strerror or cause
+            raise SettingsError(f"{folder}: cannot be the clients' folder ({reason}).") from None
+    return ClientFiles(folder)
 
 
 def _behaviour(options: EmbeddedOptions) -> Behaviour:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from airseg.errors import SettingsError, did_you_mean
+from airseg.simulators.embedded.client_files import is_plain_name
 from airseg.simulators.embedded.leaving_out import LARGEST_SIDE, leave_out
 from airseg.simulators.protocol import DEFAULT_HOST, DEFAULT_PORT, ImageType
 
@@ -310,6 +311,7 @@ def parse_settings(text: str, source: str = "settings") -> Settings:
             f"{source}: Unknown SimMode: {mode}, failed to set default vehicle settings. "
             f"Modes: {', '.join(SIM_MODES)}."
         )
+    _check_names(file, source)
     if file.ClockType not in ("", "SteppableClock", "ScalableClock"):
         raise SettingsError(
             f"{source}: clock_type {file.ClockType} is not recognized. Take SteppableClock or "
@@ -333,6 +335,19 @@ def parse_settings(text: str, source: str = "settings") -> Settings:
         told=tuple(told),
         annotations=tuple(file.Annotation),
     )
+
+
+def _check_names(file: _File, source: str) -> None:
+    """Refuse names of vehicles and cameras that would become others as parts of files' names."""
+    recorded = [c for c in file.Recording.Cameras or [] if c.CameraName]
+    named = [("Vehicles", name) for name in file.Vehicles]
+    named += [("Recording.Cameras: CameraName", camera.CameraName) for camera in recorded]
+    for place, name in named:
+        if not is_plain_name(name):
+            raise SettingsError(
+                f"{source}: {place}: {name[:100]!r} cannot be part of a file's name. Take a name "
+                "of up to 100 letters, digits, spaces, - and _."
+            )
 
 
 def default_settings(sim_mode: str = "Multirotor") -> Settings:

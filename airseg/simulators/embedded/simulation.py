@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from airseg.simulators.embedded.client_files import ClientFiles
 from airseg.simulators.embedded.clock import Clock, SimulatedClock
 from airseg.simulators.embedded.rendering.renderer import AFTERNOON_SUN, Atmosphere, Renderer
 from airseg.simulators.embedded.rendering.stage import Placement
@@ -92,6 +93,7 @@ class Simulation:
         settings: vehicles, cameras and mode.
         dialect: ``airsim`` or ``cosys``; the latter has instance segmentation.
         behaviour: its clock, and where it is kinder than AirSim.
+        client_files: where clients may write; nowhere unless said.
     """
 
     def __init__(
@@ -101,9 +103,11 @@ class Simulation:
         settings: Settings,
         dialect: str = "airsim",
         behaviour: Behaviour | None = None,
+        client_files: ClientFiles | None = None,
     ) -> None:
         self.dialect = dialect
         self.behaviour = behaviour or Behaviour()
+        self.client_files = client_files or ClientFiles()
         self.world, self.renderer, self.settings = world, renderer, settings
         self.lock = threading.RLock()
         self.clock = self._build_clock()

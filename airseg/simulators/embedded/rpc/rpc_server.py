@@ -1,8 +1,9 @@
 """A msgpack-RPC server that behaves as AirSim's rpclib does.
 
 Messages are bare msgpack arrays: ``[0, id, method, params]`` is a call, ``[2, method, params]`` a
-notification; answers are ``[1, id, error, result]``. rpclib tells the two apart by their length
-only, matches the number of parameters exactly, and answers errors as plain strings.
+notification; answers are ``[1, id, error, result]``. The number of parameters must match exactly,
+and errors are plain strings. rpclib ignores what else a client sends; here it ends the connection,
+see `requests`.
 
 A connection's calls run in order, in its own thread. A call whose answer comes later, such as a
 move, returns a `Deferred` at once, so that other calls go on meanwhile.
@@ -26,10 +27,10 @@ import numpy as np
 
 from airseg.errors import SimulatorError
 from airseg.simulators.embedded.answers import Deferred, Disconnect, Double
+from airseg.simulators.embedded.rpc.requests import NoRequestError, Request, RequestStream
 from airseg.simulators.protocol import WireStruct
 
 _LOG = logging.getLogger(__name__)
-MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 _SEND_TIMEOUT_S = 20
 
 
@@ -237,21 +238,17 @@ class RpcServer:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        """Answer one connection until it closes or says something that is not msgpack."""
+        """Answer one connection until it closes or says something that is no request."""
         peer = _Peer(connection)
-        unpacker = msgpack.Unpacker(
-            raw=True, strict_map_key=False, max_buffer_size=MAX_MESSAGE_BYTES
-        )
+        requests = RequestStream()
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             _limit_sending(connection)
             while data := connection.recv(1 << 18):
-                unpacker.feed(data)
-                for message in unpacker:
-                    self._handle(peer, message)
-        # TypeError: a map whose key is a map or a list, which msgpack allows and Python does not.
-        except (OSError, ValueError, TypeError, msgpack.UnpackException, RecursionError) as cause:
+                for request in requests.feed(data):
+                    self._handle(peer, request)
+        except (OSError, NoRequestError) as cause:
             if not self._closing.is_set():
                 _LOG.debug("connection closed: %s", cause)
         finally:
@@ -259,26 +256,19 @@ class RpcServer:
                 self._connections.discard(connection)
             _close(connection)
 
-    def _handle(self, peer: _Peer, message: Any) -> None:
-        if not isinstance(message, list):
+    def _handle(self, peer: _Peer, request: Request) -> None:
+        number, result = request.number, self._call(request.method, request.params)
+        if number is None:
             return
-        if len(message) == 4:
-            _, number, name, params = message
-            result = self._call(name, params)
-            if isinstance(result, Deferred):
-                result.then(lambda value: peer.answer_later(number, value))
-            elif isinstance(result, _Failed):
-                peer.answer(number, result.error, None)
-            else:
-                peer.answer(number, None, result)
-        elif len(message) == 3:
-            self._call(message[1], message[2])
+        if isinstance(result, Deferred):
+            result.then(lambda value: peer.answer_later(number, value))
+        elif isinstance(result, _Failed):
+            peer.answer(number, result.error, None)
+        else:
+            peer.answer(number, None, result)
 
-    def _call(self, name: Any, params: Any) -> Any:
+    def _call(self, text: str, params: list[Any]) -> Any:
         """Return a method's result, a `Deferred` of it, or what went wrong in rpclib's words."""
-        text = name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
-        if not isinstance(params, list):
-            params = []
         method = self._methods.get(text)
         count = len(params)
         if method is None:
@@ -321,14 +311,14 @@ class _Peer:
         self._lock = threading.Lock()
         self._late: deque[bytes] = deque()
 
-    def answer(self, number: Any, error: str | None, result: Any) -> None:
+    def answer(self, number: int, error: str | None, result: Any) -> None:
         """Send one answer; a peer that is gone or does not read is cut off."""
         data = _packed_answer(number, error, result)
         with self._lock:
             self._send_late()
             self._send(data)
 
-    def answer_later(self, number: Any, result: Any) -> None:
+    def answer_later(self, number: int, result: Any) -> None:
         """Send an answer without waiting.
 
         A move ends while time advances and the simulation is locked: were its answer sent there and
@@ -353,7 +343,7 @@ class _Peer:
             _close(self._connection)
 
 
-def _packed_answer(number: Any, error: str | None, result: Any) -> bytes:
+def _packed_answer(number: int, error: str | None, result: Any) -> bytes:
     return b"\x94\x01" + msgpack.packb(number) + msgpack.packb(error) + encode(result)
 
 

@@ -71,12 +71,6 @@ def test_a_notification_gets_no_answer(raw):
     assert raw.receive()[3] == 1
 
 
-def test_other_lengths_are_dropped_silently(raw):
-    for message in ([0, 1], [0, 1, "ping", [], 5], {"a": 1}, 7):
-        raw.socket.sendall(msgpack.packb(message))
-    assert raw.call("ping") is True
-
-
 def test_answers_come_as_they_are_ready_not_in_the_order_of_the_calls(raw):
     raw.call("reset")
     raw.call("enableApiControl", True, "")

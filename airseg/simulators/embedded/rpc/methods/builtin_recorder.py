@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import IO
 
@@ -20,7 +22,7 @@ from airseg.simulators.protocol import ImageRequest, ImageResponse
 
 _POSE = ["POS_X", "POS_Y", "POS_Z", "Q_W", "Q_X", "Q_Y", "Q_Z"]
 _CAR = ["Throttle", "Steering", "Brake", "Gear", "Handbrake", "RPM", "Speed"]
-_NOTE = "into Recording.Folder, or Documents/AirSim of the server's user"
+_NOTE = "into Recording.Folder, or the folder of --files, or Documents/AirSim of the server's user"
 
 
 class RecordingApi:
@@ -28,41 +30,59 @@ class RecordingApi:
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._running: tuple[threading.Thread, threading.Event] | None = None
         self._guard = threading.Lock()
 
     @rpc("startRecording", support=PARTLY, note=_NOTE)
     def start(self) -> None:
         """Begin to record, every RecordInterval seconds of simulator time; end what was before."""
-        self.stop()
         with self._guard:
-            folder = Path(
-                self._simulation.settings.recording.Folder or Path.home() / "Documents" / "AirSim"
+            self._end()
+            folder = self._new_folder()
+            stopping = threading.Event()
+            thread = threading.Thread(
+                target=self._run, args=(folder, stopping), name="airsim-recorder", daemon=True
             )
-            folder = folder / datetime.now().strftime("%Y-%m-%d-%H-%M-%S")
-            (folder / "images").mkdir(parents=True, exist_ok=True)
-            self._stopping.clear()
-            self._thread = threading.Thread(
-                target=self._run, args=(folder,), name="airsim-recorder", daemon=True
-            )
-            self._thread.start()
+            self._running = thread, stopping
+            thread.start()
 
     @rpc("stopRecording")
     def stop(self) -> None:
         """End the recording."""
         with self._guard:
-            thread, self._thread = self._thread, None
-        self._stopping.set()
-        if thread is not None:
-            thread.join(10)
+            self._end()
 
     @rpc("isRecording")
     def is_recording(self) -> bool:
         """Tell whether a recording is going on."""
-        return self._thread is not None
+        return self._running is not None
 
-    def _run(self, folder: Path) -> None:
+    def _end(self) -> None:
+        """Wait for the recording to end, if there is one; `_guard` is held."""
+        if self._running is not None:
+            thread, stopping = self._running
+            stopping.set()
+            thread.join(10)
+            self._running = None
+
+    def _new_folder(self) -> Path:
+        """Make a folder named after the second as AirSim's are, with a number if that is taken."""
+        simulation = self._simulation
+        parent = Path(
+            simulation.settings.recording.Folder
+            or simulation.client_files.folder
+            or Path.home() / "Documents" / "AirSim"
+        )
+        second = datetime.now().strftime("%Y-%m-%d-%H-%M-%S")
+        for number in count(1):
+            folder = parent / (second if number == 1 else f"{second}-{number}")
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir(parents=True)
+                break
+        (folder / "images").mkdir()
+        return folder
+
+    def _run(self, folder: Path, stopping: threading.Event) -> None:
         simulation = self._simulation
         interval_ns = round(simulation.settings.recording.RecordInterval * 1e9)
         is_car = simulation.mode == "Car"
@@ -70,9 +90,9 @@ class RecordingApi:
         capturing = Capturing(simulation, red_first=False)
         last_ns = -interval_ns
         poses: dict[str, np.ndarray] = {}
-        with (folder / "airsim_rec.txt").open("w", encoding="utf-8") as table:
+        with (folder / "airsim_rec.txt").open("x", encoding="utf-8") as table:
             table.write("\t".join(columns) + "\n")
-            while not self._stopping.is_set():
+            while not stopping.is_set():
                 now_ns = simulation.clock.now_ns
                 if 0 <= now_ns - last_ns <= interval_ns:
                     time.sleep(0.002)

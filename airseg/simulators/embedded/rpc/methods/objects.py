@@ -5,6 +5,7 @@ from __future__ import annotations
 import colorsys
 import math
 import re
+import warnings
 import zlib
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from airseg.simulators.embedded.rpc.rpc_server import PARTLY, rpc
 from airseg.simulators.embedded.scene.world import NEAR, srgb
@@ -24,6 +26,9 @@ from airseg.simulators.protocol import Pose, Quaternionr, Vector3r
 _MARKERS = "accepted; markers are never drawn into images"
 _ONE_COLOR = "paints the whole object in one colour"
 _LARGEST_GRID = 64_000_000
+_LARGEST_TEXTURE_BYTES = 64_000_000
+_LARGEST_TEXTURE_PIXELS = 64_000_000
+_BINVOX = b"#binvox 1"
 
 
 class ObjectApi:
@@ -129,12 +134,7 @@ class ObjectApi:
         """Paint an object in the mean colour of an image file of the server's machine."""
         if self._simulation.object_index(name) is None:
             return False
-        data = Path(texture).read_bytes()
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        if image is None:
-            raise ValueError(f"{texture} is no image that can be read")
-        blue, green, red = image.reshape(-1, 3).mean(0) / 255.0
-        return self._paint([name], srgb(red, green, blue)) == [name]
+        return self._paint([name], srgb(*_mean_color(Path(texture)))) == [name]
 
     @rpc(
         "simSwapTextures",
@@ -229,12 +229,13 @@ class ObjectApi:
         float,
         str,
         support=PARTLY,
-        note="solid things as boxes, and the ground",
+        note="solid things as boxes, and the ground; into the folder of --files",
     )
     def voxels(
         self, centre: Vector3r, x: int, y: int, z: int, resolution: float, file: str
     ) -> bool:
-        """Write which cells of a grid are solid, as a binvox file on the server's machine."""
+        """Write which cells of a grid are solid, as a binvox file in the clients' folder."""
+        path = self._simulation.client_files.path(file)
         if min(x, y, z) <= 0 or not resolution > 0:
             raise ValueError("a voxel grid needs sizes and a resolution above 0")
         shape = tuple(max(round(side / resolution), 1) for side in (x, y, z))
@@ -250,7 +251,7 @@ class ObjectApi:
                 solid[first[0] : last[0], first[1] : last[1], first[2] : last[2]] = True
         depth = low[2] + (np.arange(shape[2]) + 0.5) * resolution
         solid[:, :, depth > 0] = True
-        _write_binvox(Path(file), solid[:, :, ::-1], low, resolution)
+        _write_binvox(path, solid[:, :, ::-1], low, resolution)
         return True
 
     @rpc("simFlushPersistentMarkers", support=PARTLY, note=_MARKERS)
@@ -331,6 +332,31 @@ def _free_name(wished: str, names: list[str]) -> str:
     return f"{wished}{max(numbers, default=0) + 1}"
 
 
+def _mean_color(path: Path) -> tuple[float, float, float]:
+    """Return the mean red, green and blue of an image file, 0 to 1.
+
+    Raises:
+        ValueError: it is no image of a sensible size. A device or a pipe has no end, and a file of
+            a few bytes may have any number of pixels, so both are asked before they are read.
+    """
+    if not path.is_file() or path.stat().st_size > _LARGEST_TEXTURE_BYTES:
+        raise ValueError(f"{path} is no file of at most {_LARGEST_TEXTURE_BYTES} bytes")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                width, height = image.size
+    except (OSError, ValueError, Image.DecompressionBombError):
+        width, height = 0, 0
+    if not 0 < width * height <= _LARGEST_TEXTURE_PIXELS:
+        raise ValueError(f"{path} is no image of at most {_LARGEST_TEXTURE_PIXELS} pixels")
+    pixels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise ValueError(f"{path} is no image that can be read")
+    blue, green, red = pixels.reshape(-1, 3).mean(0) / 255.0
+    return float(red), float(green), float(blue)
+
+
 def _checked_scale(scale: Vector3r) -> np.ndarray:
     factors = scale.to_array()
     if not np.isfinite(factors).all() or not (np.abs(factors) > 1e-4).all():
@@ -357,7 +383,13 @@ def _color_of(name: str) -> tuple[float, float, float]:
 
 
 def _write_binvox(path: Path, solid: np.ndarray, low: np.ndarray, resolution: float) -> None:
-    """Write an (x, y, z up) grid in the run-length form of binvox (Min 2004)."""
+    """Write an (x, y, z up) grid in the run-length form of binvox (Min 2004).
+
+    Raises:
+        FileExistsError: what is there is no binvox file, so that nothing else can be overwritten.
+    """
+    if path.exists() and not (path.is_file() and _starts_with(path, _BINVOX)):
+        raise FileExistsError(f"{path} exists and is no binvox file; it stays as it is")
     # binvox walks x slowest, then z, then y fastest.
     cells = solid.transpose(0, 2, 1).ravel()
     edges = np.flatnonzero(np.diff(cells)) + 1
@@ -369,6 +401,11 @@ def _write_binvox(path: Path, solid: np.ndarray, low: np.ndarray, resolution: fl
             runs += bytes([value, min(length, 255)])
             length -= 255
     x, y, z = solid.shape
-    header = f"#binvox 1\ndim {x} {z} {y}\ntranslate {low[0]} {low[1]} {low[2]}\n"
+    header = f"\ndim {x} {z} {y}\ntranslate {low[0]} {low[1]} {low[2]}\n"
     header += f"scale {max(solid.shape) * resolution}\ndata\n"
-    path.write_bytes(header.encode() + bytes(runs))
+    path.write_bytes(_BINVOX + header.encode() + bytes(runs))
+
+
+def _starts_with(path: Path, start: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(start)) == start

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from airseg.geometry import euler_from_quaternion
+from airseg.simulators.embedded.client_files import is_plain_name
 from airseg.simulators.embedded.leaving_out import VEHICLE_TYPES
 from airseg.simulators.embedded.rpc.rpc_server import PARTLY, rpc
 from airseg.simulators.embedded.settings import VehicleSetting
@@ -53,6 +54,8 @@ class VehicleApi:
         check_finite("the pose", *position, *orientation)
         if not name:
             return False
+        if not is_plain_name(name):
+            raise ValueError(f"{name[:100]!r} cannot be part of a file's name")
         with simulation.lock:
             if name in simulation.vehicles or kind.lower() not in VEHICLE_TYPES[simulation.mode]:
                 return False
