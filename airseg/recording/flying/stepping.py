@@ -14,6 +14,7 @@ from airseg.errors import SimulatorError
 
 _GRAIN_NS = 3_000_000
 _NEAR_NS = 1_500_000
+_ASKED_LESS_NS = 1_000_000  # a step too few is made up for, a step too many is not
 _MOST_STEPS = 12
 _PROVEN = 5
 _SETTLE_POLLS = 400
@@ -49,6 +50,7 @@ class Stepper:
         self._origin: tuple[int, int] | None = None
         self._now_ns: int | None = None
         self._exact = 0
+        self._is_coarse = False
 
     @property
     def is_exact(self) -> bool:
@@ -91,13 +93,14 @@ class Stepper:
         least = min(_GRAIN_NS, self._step_ns)
         rest = self._step_ns if place is None or now is None else max(place - now, least)
         for _ in range(_MOST_STEPS):
-            self._continue(rest)
+            self._continue(max(rest - _ASKED_LESS_NS, least) if self._is_coarse else rest)
             now = place if self.is_exact or place is None else self.now_ns()
             self._now_ns = now
             if now is None or place is None or self.is_exact:
                 return
             rest = place - now
             self._exact = self._exact + 1 if rest == 0 else 0
+            self._is_coarse |= rest != 0
             if rest < min(_NEAR_NS, self._step_ns // 2):
                 return
             rest = max(rest, least)
