@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from airseg.documents import StrictModel, load_document
 from airseg.errors import PlanError
+from airseg.path_names import PATH_NAMES, is_path_name
 from airseg.resources import find_resource
 
 FORMAT_VERSION = 1
@@ -279,4 +280,6 @@ def load_plan(name: str) -> tuple[str, FlightPlan]:
         PlanError: there is no such plan, or it is wrong; the message names file, line and field.
     """
     path: Path = find_resource("flight plan", name, PlanError)
+    if not is_path_name(path.stem):
+        raise PlanError(f"{path}: {path.stem[:60]!a} cannot name a sequence: {PATH_NAMES}.")
     return path.stem, load_document(path, FlightPlan, PlanError)

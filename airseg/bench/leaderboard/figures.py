@@ -19,7 +19,9 @@ from airseg.bench.results.seeds import MeanResult
 
 _COLORS = {0: "#3b82c4", 2: "#d9722e", 4: "#3f9e6b", 6: "#9b6bd3"}
 _OTHER = "#6b7785"
-_NAME = re.compile(r"^(paper-table2|fair-table2|paper-fig7|paper-fig8|paper-fig9)(.*)$")
+# What follows becomes part of file names.
+_ENDING = r"([A-Za-z0-9_.-]*)"
+_NAME = re.compile(rf"(paper-table2|fair-table2|paper-fig7|paper-fig8|paper-fig9){_ENDING}")
 _SPLITS = ("train", "val", "test")
 
 
@@ -62,7 +64,7 @@ def paper_figures(results: Sequence[Result], published: PublishedNumbers | None)
     """
     groups: dict[tuple[str, str], list[Result]] = {}
     for result in results:
-        found = _NAME.match(str(result.recipe.get("name", "")))
+        found = _NAME.fullmatch(str(result.recipe.get("name", "")))
         if found and result.kind == "model":
             groups.setdefault((found[1], found[2]), []).append(result)
     theirs = {r.depth: r for r in published.rows if r.depth is not None} if published else {}

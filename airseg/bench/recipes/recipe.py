@@ -26,7 +26,11 @@ from airseg.bench.recipes.recipe_parts import (
 )
 from airseg.documents import StrictModel, load_document
 from airseg.errors import RecipeError, did_you_mean
+from airseg.path_names import PATH_NAMES, is_path_name
 from airseg.resources import find_resource
+
+RUN_NAME = r"^\.*[A-Za-z0-9_-][A-Za-z0-9_.-]*$"
+"""Names of rows, of their files and folders: not of dots alone."""
 
 
 class Variant(StrictModel):
@@ -52,7 +56,7 @@ class Recipe(StrictModel):
     """
 
     format: Literal[1] = 1
-    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    name: str = Field(pattern=RUN_NAME)
     description: str = ""
     protocol: Literal["fair", "paper"] = "fair"
     dataset: str = ""
@@ -187,6 +191,11 @@ def rows(recipe: Recipe) -> list[Row]:
                 for seed in recipe.seeds
             ] or [Row(label, run, changed, variant.label, several)]
     names = [row.run for row in found]
+    if endless := [name for name in names if not is_path_name(name)]:
+        raise RecipeError(
+            f"{recipe.name}: row {endless[0][:60]!a} cannot name a file: {PATH_NAMES}. Shorten its "
+            "label."
+        )
     for row in found:
         if names.count(row.run) > 1:
             raise RecipeError(

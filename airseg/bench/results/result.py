@@ -6,15 +6,17 @@ import json
 import math
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from airseg import __version__
 from airseg.bench.aside import write_aside
+from airseg.bench.recipes.recipe import RUN_NAME
 from airseg.bench.recipes.recipe import fingerprint_of as recipe_hash
 from airseg.documents import StrictModel
 from airseg.errors import RecipeError
+from airseg.path_names import PATH_NAMES, is_path_name
 from airseg.text_files import decode_text
 
 FORMAT_VERSION = 1
@@ -202,6 +204,12 @@ class DatasetResult(StrictModel):
     sequences: dict[str, int]
 
 
+def _path_name(name: str) -> str:
+    if not is_path_name(name):
+        raise ValueError(f"{name[:60]!a} cannot name a sequence: {PATH_NAMES}")
+    return name
+
+
 class Result(StrictModel):
     """A row of the leaderboard.
 
@@ -223,7 +231,7 @@ class Result(StrictModel):
     """
 
     format: Literal[1] = 1
-    run: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    run: str = Field(pattern=RUN_NAME)
     label: str
     kind: Literal["model", "baseline", "submission"] = "model"
     protocol: str
@@ -243,7 +251,7 @@ class Result(StrictModel):
     swept: list[str] = []
     selection: SelectionResult | None = None
     environment: EnvironmentResult | None = None
-    samples: list[tuple[str, int]] = []
+    samples: list[tuple[Annotated[str, AfterValidator(_path_name)], int]] = []
     command: str = ""
     airseg_version: str = __version__
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))

@@ -15,6 +15,7 @@ import numpy as np
 
 from airseg.dataset.format.schema import DETAIL_ATTRIBUTES
 from airseg.errors import DatasetError
+from airseg.path_names import PATH_NAMES, is_path_name
 
 PACK_AGAIN = "Pack it again with 'airseg relabel'."
 DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, AttributeError)
@@ -151,14 +152,5 @@ def check_sequence_name(name: str, place: object) -> None:
     Raises:
         DatasetError: the name is empty, too long, a path, or cannot be printed.
     """
-    is_name = (
-        0 < len(name.encode(errors="replace")) <= 200
-        and name not in (".", "..")
-        and not set(name) & set("/\\\0")
-        and is_printable(name)
-    )
-    if not is_name:
-        raise DatasetError(
-            f"{place}: {name[:_SHOWN]!a} cannot name a sequence: names are one printable line of "
-            "at most 200 bytes without slashes."
-        )
+    if not is_path_name(name):
+        raise DatasetError(f"{place}: {name[:_SHOWN]!a} cannot name a sequence: {PATH_NAMES}.")

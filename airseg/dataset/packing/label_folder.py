@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from airseg.classes import IGNORE_INDEX
+from airseg.dataset.format.attributes import check_sequence_name
 from airseg.dataset.packing.writer import PackItem, Progress
 from airseg.errors import DatasetError
 from airseg.labels.boundaries import EdgeOptions, leave_out_edges
@@ -71,9 +72,12 @@ def write_labels(
     """Write ``folder/<sequence>/000000.npy`` and so on, several sequences at a time.
 
     Raises:
-        DatasetError: the folder holds labels of another map, or cannot be written.
+        DatasetError: the folder holds labels of another map, or cannot be written, or a sequence's
+            name is a path.
         LabelMapError: a seen mesh has no class.
     """
+    for item in items:
+        check_sequence_name(item.source.name, item.source.location)
     _claim(folder, items, label_map, options)
     ticker = _Ticker(sum(item.source.length for item in items), progress)
     if options.jobs == 1 or len(items) == 1:

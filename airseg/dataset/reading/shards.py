@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from airseg.dataset.format.attributes import check_sequence_name
 from airseg.dataset.format.files import Location, RemoteFile, locate
 from airseg.dataset.format.schema import dataset_hash
 from airseg.dataset.format.structure import SequenceFacts, Structure
@@ -122,6 +123,8 @@ def read_index(location: Location) -> ShardIndex:
 def check_index(location: Location, index: ShardIndex) -> None:
     """Raise DatasetError where an index contradicts itself."""
     names = [sequence.name for shard in index.shards for sequence in shard.sequences]
+    for name in names:
+        check_sequence_name(name, location)
     if twice := [name for name in names if names.count(name) > 1]:
         raise DatasetError(f"{location}: sequence {twice[0]} is in two files. {MAKE_AGAIN}")
     if shards_hash(index.classes, index.shards) != index.content_hash:

@@ -28,6 +28,7 @@ import numpy as np
 import pandas as pd
 
 from airseg.errors import RecordingError
+from airseg.path_names import PATH_NAMES, is_path_name
 from airseg.recording.stored.frame_table import COLUMNS, FLOW_COLUMNS, read_frames
 
 FORMAT_VERSION = 2
@@ -144,6 +145,11 @@ class RecordingInfo:
                 raise RecordingError(
                     f"{source}: it was changed since it was written: its checksum differs. Restore "
                     "it. If the change was meant, set its format to 1 and take its checksum out."
+                )
+            if not is_path_name(data["sequence"]):
+                raise RecordingError(
+                    f"{source}: sequence: {str(data['sequence'])[:60]!a} cannot name a sequence: "
+                    f"{PATH_NAMES}."
                 )
             table = tuple(
                 ObjectGroup(int(g["id"]), str(g["group"]), tuple(g["meshes"]), tuple(g["color"]))

@@ -311,3 +311,23 @@ def test_subsets_are_cut_out_of_an_index(whole, index, tmp_path, capsys):
     code, _, _ = run(capsys, "dataset", "merge", index, "--out", tmp_path / "m.h5")
     assert code == 0
     assert Dataset(tmp_path / "m.h5").content_hash == Dataset(whole).content_hash
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "C:x", "..", "a\0b", "x" * 300])
+def test_a_sequence_of_an_index_that_names_a_path_is_refused(index, capsys, name):
+    content = json.loads(index.read_text())
+    content["shards"][0]["sequences"][0]["name"] = name
+    index.write_text(json.dumps(content))
+    code, _, err = run(capsys, "dataset", "export", "vspw", index, "--out", index.parent / "o")
+    assert code == 2
+    assert "cannot name a sequence" in said(err)
+    assert not (index.parent / "o").exists()
+
+
+@pytest.mark.parametrize("file", ["a\0b", "", "x" * 300 + ".h5", "."])
+def test_a_file_of_an_index_that_cannot_be_one_is_told_in_one_line(index, file):
+    content = json.loads(index.read_text())
+    content["shards"][0]["file"] = file
+    index.write_text(json.dumps(content))
+    with pytest.raises(DatasetError):
+        list(Dataset(index).sequence(content["shards"][0]["sequences"][0]["name"]).rgb(0, 1))
