@@ -16,6 +16,7 @@ from airseg.bench.leaderboard.table import machines, shown
 from airseg.bench.results.published import PublishedNumbers, PublishedRow
 from airseg.bench.results.result import Result
 from airseg.bench.results.seeds import MeanResult
+from airseg.markdown import escaped
 
 _COLORS = {0: "#3b82c4", 2: "#d9722e", 4: "#3f9e6b", 6: "#9b6bd3"}
 _OTHER = "#6b7785"
@@ -45,12 +46,14 @@ class Figure:
 
     def markdown(self) -> str:
         """Return title, text and table in Markdown."""
-        lines = [f"**{self.title}.** {self.text}", ""]
+        lines = [f"**{escaped(self.title)}.** {self.text}", ""]
         if self.heads:
             marked = [
-                h + (" *(leaks)*" if i in self.leaks else "") for i, h in enumerate(self.heads)
+                escaped(h) + (" *(leaks)*" if i in self.leaks else "")
+                for i, h in enumerate(self.heads)
             ]
-            cells = [marked, ["---", *["---:"] * (len(self.heads) - 1)], *self.rows]
+            rows = [[escaped(cell) for cell in row] for row in self.rows]
+            cells = [marked, ["---", *["---:"] * (len(self.heads) - 1)], *rows]
             lines += ["| " + " | ".join(row) + " |" for row in cells]
         return "\n".join(lines) + "\n"
 

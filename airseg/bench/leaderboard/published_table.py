@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from airseg.bench.leaderboard.table import markdown_row, shown, table
+from airseg.bench.leaderboard.table import markdown_cell, markdown_row, table
 from airseg.bench.results.published import PublishedNumbers, PublishedRow
 from airseg.bench.results.result import Result
+from airseg.markdown import escaped
 
 _NAN = float("nan")
 
@@ -53,11 +54,11 @@ def published_markdown(numbers: PublishedNumbers) -> str:
     """Return the published rows as a Markdown table of their own."""
     heads = published_columns(numbers)
     lines = ["Published by the papers, on their own data and machines:", ""]
-    lines += [markdown_row(h[0] for h in heads)]
+    lines += [markdown_row(escaped(h[0]) for h in heads)]
     lines += [markdown_row("---" if h[2] is None else "---:" for h in heads)]
     for row in numbers.rows:
         cells = zip(published_cells(numbers, row), heads, strict=True)
-        lines.append(markdown_row(shown(v, h[2]) for v, h in cells))
+        lines.append(markdown_row(markdown_cell(v, h[2]) for v, h in cells))
     return "\n".join(lines) + "\n"
 
 

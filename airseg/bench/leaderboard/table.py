@@ -14,6 +14,7 @@ from airseg.bench.results.certainty import certainty, differences, letters
 from airseg.bench.results.result import Result, SpeedResult
 from airseg.bench.results.seeds import MeanResult
 from airseg.errors import RecipeError
+from airseg.markdown import escaped
 from airseg.text_files import decode_text
 
 BEGIN, END = "<!-- leaderboard:begin -->", "<!-- leaderboard:end -->"
@@ -112,15 +113,15 @@ def markdown(results: Sequence[Result]) -> str:
     chosen, classes = [c for c in columns(results) if c.brief], class_table(results)
     lines = [markdown_row(c.title for c in chosen)]
     lines.append(markdown_row("---" if c.digits is None else "---:" for c in chosen))
-    lines += [markdown_row(shown(c.value(r), c.digits) for c in chosen) for r in results]
-    lines += ["", f"Class IoU %, {split_text(results[0])}:", ""]
+    lines += [markdown_row(markdown_cell(c.value(r), c.digits) for c in chosen) for r in results]
+    lines += ["", f"Class IoU %, {escaped(split_text(results[0]))}:", ""]
     lines += [
-        markdown_row(["system", *classes.columns]),
+        markdown_row(["system", *map(escaped, classes.columns)]),
         markdown_row(["---"] + ["---:"] * len(classes.columns)),
     ]
     for label, values in zip(classes.index, classes.to_numpy(), strict=True):
-        lines.append(markdown_row([shown(label, None), *(shown(float(v), 1) for v in values)]))
-    known = machines(results)
+        lines.append(markdown_row([escaped(label), *(shown(float(v), 1) for v in values)]))
+    known = [escaped(machine) for machine in machines(results)]
     if known:
         named = known if len(known) == 1 else [f"{_letter(i)}: {m}" for i, m in enumerate(known)]
         lines += ["", f"Speed: {'; '.join(named)}."]
@@ -149,7 +150,7 @@ def splice(path: Path, text: str) -> None:
 def shown(value: object, digits: int | None) -> str:
     """Return a cell as people read it: digits after the point, a dash where there is nothing."""
     if digits is None:
-        return str(value).replace("|", "/")
+        return str(value)
     return "-" if _is_missing(value) else f"{float(value):.{digits}f}"  # type: ignore[arg-type]
 
 
@@ -382,6 +383,11 @@ def _letter(index: int) -> str:
 def markdown_row(cells: Iterable[object]) -> str:
     """Return a row of a Markdown table."""
     return "| " + " | ".join(str(c) for c in cells) + " |"
+
+
+def markdown_cell(value: object, digits: int | None) -> str:
+    """Return a cell of a Markdown table; texts of results and of papers are shown as they are."""
+    return escaped(str(value)) if digits is None else shown(value, digits)
 
 
 def _is_missing(value: object) -> bool:

@@ -186,7 +186,9 @@ def _write_readme(
     listed = "".join(
         f"  - split: {names.get(split, split)}\n    path: data/{split}-*\n" for split in files
     )
-    classes = ", ".join(f"{n} {name}" for n, name in enumerate(facts.label_map.class_names))
+    classes = ", ".join(
+        f"{n} {escaped(name)}" for n, name in enumerate(facts.label_map.class_names)
+    )
     lossy = f"JPEG, quality {options.jpeg_quality}"
     (folder / "README.md").write_text(
         _README.format(

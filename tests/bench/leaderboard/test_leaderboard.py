@@ -1,11 +1,16 @@
 """The leaderboard: comparable rows only, one machine a column, and the papers' rows apart."""
 
+import html
+import re
+
 import numpy as np
 import pytest
 import scipy.stats
 from made_results import flown, made_result, write_results
+from markdown_it import MarkdownIt
 
 from airseg.bench.leaderboard import table as board
+from airseg.bench.leaderboard.figures import Figure
 from airseg.bench.leaderboard.published_table import csv_table, published_markdown
 from airseg.bench.results.published import PublishedNumbers, load_published
 from airseg.bench.results.result import load_result, load_results
@@ -201,7 +206,41 @@ def test_parts_of_the_pixels_are_means_over_seeds_too(tmp_path):
 
 def test_a_label_with_a_bar_stays_one_cell():
     lines = board.markdown([made_result("a", label="a|b")]).splitlines()
-    assert sum(line.startswith("| a/b |") for line in lines) == 2
+    assert sum(line.startswith(r"| a\|b |") for line in lines) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[free](javascript:alert(1))",
+        "<img src=x onerror=alert(1)>",
+        "![x](http://example.org/x.png)",
+        "<!-- leaderboard:end -->",
+        "a | b",
+        "two\nlines",
+        "**best**",
+    ],
+)
+def test_texts_of_results_are_shown_as_they_are(text):
+    row = made_result("a", label=text, machine=text, scores={"class_iou": {text: 0.5}})
+    written = board.markdown([row])
+    assert board.END not in written
+    page = MarkdownIt("commonmark").enable("table").render(written)
+    cells = [html.unescape(c) for c in re.findall("<t[dh].*?>(.*?)</t[dh]>", page, re.DOTALL)]
+    assert cells.count(" ".join(text.split())) == 3
+    assert not re.search("<(a|img|script|strong|!)", page)
+
+
+@pytest.mark.parametrize("text", ["[x](javascript:1)", "a | b", "<b>x</b>"])
+def test_texts_of_papers_and_in_figures_are_shown_as_they_are(text):
+    figure = Figure("f", text, "", heads=("N", text), rows=(("0", text),))
+    page = MarkdownIt("commonmark").enable("table").render(figure.markdown())
+    assert html.unescape(page).count(text) == 3
+    content = load_published().model_dump()
+    content["rows"][0] |= {"system": text, "note": text}
+    page = published_markdown(PublishedNumbers.model_validate(content))
+    shown = html.unescape(MarkdownIt("commonmark").enable("table").render(page))
+    assert shown.count(text) >= 2
 
 
 def test_rows_of_one_label_that_differ_by_more_than_the_seed_stay_apart(tmp_path):
