@@ -17,7 +17,7 @@ import h5py
 import hdf5plugin  # noqa: F401  # registers the filters of files that airseg wrote
 import numpy as np
 
-from airseg.dataset.format.label_images import read_labels
+from airseg.dataset.format.label_images import image_size, read_labels
 from airseg.dataset.packing.frame_names import last_number
 from airseg.dataset.reading.reader import Dataset, SequenceView
 from airseg.errors import DatasetError, RecipeError, did_you_mean
@@ -80,12 +80,7 @@ class Submission(ABC):
         self, view: SequenceView, index: int, image: np.ndarray, label: np.ndarray
     ) -> None:
         where = self.place(view, index)
-        if image.shape != label.shape:
-            raise RecipeError(
-                f"{where}: is {image.shape[1]}x{image.shape[0]}, the labels are "
-                f"{view.width}x{view.height}. Upsample the network's logits to that size before "
-                "taking the class."
-            )
+        _check_size(where, image.shape, view)
         data = view.dataset
         wrong = (image < 0) | (image >= data.num_classes)
         wrong &= label != data.ignore_index
@@ -177,6 +172,7 @@ class _Folder(Submission):
         for index in range(start, stop):
             path = self._files[view.name][index]
             try:
+                _check_size(str(path), image_size(path), view)
                 image = read_labels(path)
             except DatasetError as cause:
                 raise RecipeError(str(cause)) from None
@@ -244,6 +240,15 @@ class _File(Submission):
                 f"{self.path}: {view.name}: frames {start} to {stop - 1} cannot be read "
                 f"({str(cause).strip().splitlines()[0]})."
             ) from None
+
+
+def _check_size(where: str, size: tuple[int, ...] | None, view: SequenceView) -> None:
+    """Refuse a size, of a header before anything is decoded, or of what was decoded."""
+    if size is not None and size != (view.height, view.width):
+        raise RecipeError(
+            f"{where}: is {size[1]}x{size[0]}, the labels are {view.width}x{view.height}. Upsample "
+            "the network's logits to that size before taking the class."
+        )
 
 
 def _images(folder: Path) -> list[Path]:

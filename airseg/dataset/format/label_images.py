@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import warnings
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from airseg.errors import DatasetError
+from airseg.recording.stored.png import png_size
 
 _PNG_BIT_DEPTH, _PNG_COLOR_TYPE = 24, 25
 _PNG_GREY, _PNG_PALETTE = 0, 3
@@ -28,6 +30,8 @@ _SPACE = rb"(?:\s|#[^\n]*\n)+"
 _NETPBM = re.compile(rb"P([1-6])" + _SPACE + rb"\d+" + _SPACE + rb"\d+" + _SPACE + rb"(\d*)")
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _NPY_MAGIC = b"\x93NUMPY"
+_MOST_PIXELS = 1 << 26  # twice an 8K picture; decoders make room for what a header promises
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # refused here
 
 
 def read_color(path: Path) -> np.ndarray:
@@ -106,6 +110,30 @@ def read_depth(path: Path) -> np.ndarray:
         count = int((~np.isfinite(depth)).sum())
         raise DatasetError(f"{path}: {count:,} pixels of depth are no numbers (NaN or infinite).")
     return np.clip(depth, 0, np.finfo(np.float16).max).astype(np.float16)
+
+
+def image_size(path: Path) -> tuple[int, int] | None:
+    """Return the height and width that a picture's header promises; None where it says nothing.
+
+    Raises:
+        DatasetError: more pixels than airseg reads.
+    """
+    try:
+        with Image.open(path) as image:
+            _refuse_bomb((image.height, image.width), path)
+            return image.height, image.width
+    except Image.DecompressionBombError as cause:
+        raise DatasetError(f"{path}: is larger than airseg reads ({cause}).") from None
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError):
+        return None  # whoever decodes it says what is wrong
+
+
+def _refuse_bomb(size: tuple[int, int], path: Path) -> None:
+    if math.prod(size) > _MOST_PIXELS:
+        raise DatasetError(
+            f"{path}: is larger than airseg reads: its header says {size[1]}x{size[0]} pixels, at "
+            f"most {_MOST_PIXELS:,} are read."
+        )
 
 
 def color_table(colors: Mapping[int, tuple[int, int, int]]) -> np.ndarray:
@@ -268,6 +296,7 @@ def _palette_indices(data: bytes, path: Path) -> np.ndarray:
 def _pillow_image(data: bytes, path: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(io.BytesIO(data)) as image:
+            _refuse_bomb((image.height, image.width), path)
             yield image
     except Image.DecompressionBombError as cause:
         raise DatasetError(f"{path}: is larger than airseg reads ({cause}).") from None
@@ -278,6 +307,8 @@ def _pillow_image(data: bytes, path: Path) -> Iterator[Image.Image]:
 def _decode(data: bytes, path: Path) -> np.ndarray:
     if data.startswith(_PNG_MAGIC):
         _check_png(data, path)
+    if size := _promised_size(data):
+        _refuse_bomb(size, path)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     except cv2.error:  # such as more pixels than OpenCV believes in
@@ -286,6 +317,19 @@ def _decode(data: bytes, path: Path) -> np.ndarray:
         what = "is no image, or damaged" if data else "is empty"
         raise DatasetError(f"{path}: {what}. Copy or record it again.")
     return image
+
+
+def _promised_size(data: bytes) -> tuple[int, int] | None:
+    """Return the height and width that a header promises, fast for the usual format."""
+    if size := png_size(data):
+        return size
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.height, image.width
+    except Image.DecompressionBombError:
+        return _MOST_PIXELS, 2
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError):
+        return None
 
 
 def _check_png(data: bytes, path: Path) -> None:

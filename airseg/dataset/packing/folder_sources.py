@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from airseg.dataset.format.label_images import (
     color_table,
     decode_colors,
     image_header,
+    image_size,
     pack_colors,
     read_color,
     read_depth,
@@ -171,11 +171,6 @@ class FolderSource:
         if path is None:
             return np.zeros((self.height, self.width), np.uint8)
         labels = self._read_labels(path)
-        if labels.shape[:2] != (self.height, self.width):
-            raise DatasetError(
-                f"{path}: labels are {labels.shape[1]}x{labels.shape[0]}, but the frames of "
-                f"{self.name} are {self.width}x{self.height}. Labels must not be resized."
-            )
         is_color = labels.ndim == 3
         if is_color != self._has_colors:
             found, expected = ("colours", "ids") if is_color else ("ids", "colours")
@@ -188,12 +183,12 @@ class FolderSource:
     def read(self, index: int, *, with_depth: bool) -> RawFrame:
         """Return everything of one frame."""
         files = self._frames[index]
-        rgb = read_color(files.rgb) if isinstance(files.rgb, Path) else files.rgb.read()
-        if rgb.shape[:2] != (self.height, self.width):
-            raise DatasetError(
-                f"{files.rgb}: is {rgb.shape[1]}x{rgb.shape[0]}, but the first frame of "
-                f"{self.name} is {self.width}x{self.height}. Frames of a sequence share one size."
-            )
+        if isinstance(files.rgb, Path):
+            self._check_size(files.rgb, image_size(files.rgb))
+            rgb = read_color(files.rgb)
+        else:
+            rgb = files.rgb.read()
+        self._check_size(files.rgb, rgb.shape[:2])
         depth = read_depth(files.depth) if with_depth and files.depth else None
         return RawFrame(rgb, self.read_ids(index), depth)
 
@@ -204,7 +199,25 @@ class FolderSource:
 
     def _read_labels(self, path: Path) -> np.ndarray:
         """Return ids or colours; where a palette says what colours mean, labels are colours."""
-        return read_labels(path, as_colors=self._palette is not None)
+        self._check_label_size(path, image_size(path))
+        labels = read_labels(path, as_colors=self._palette is not None)
+        self._check_label_size(path, labels.shape[:2])
+        return labels
+
+    def _check_label_size(self, path: Path, size: tuple[int, ...] | None) -> None:
+        """Refuse a size, of a header before anything is decoded, or of what was decoded."""
+        if size is not None and size != (self.height, self.width):
+            raise DatasetError(
+                f"{path}: labels are {size[1]}x{size[0]}, but the frames of {self.name} are "
+                f"{self.width}x{self.height}. Labels must not be resized."
+            )
+
+    def _check_size(self, picture: Path | Picture, size: tuple[int, ...] | None) -> None:
+        if size is not None and size != (self.height, self.width):
+            raise DatasetError(
+                f"{picture}: is {size[1]}x{size[0]}, but the first frame of {self.name} is "
+                f"{self.width}x{self.height}. Frames of a sequence share one size."
+            )
 
     @cached_property
     def _table(self) -> np.ndarray:
@@ -267,11 +280,5 @@ def _first_bytes(path: Path) -> bytes:
 def _size_of(rgb: Path | Picture) -> tuple[int, int]:
     """Return height and width, of a file from its first bytes alone."""
     if isinstance(rgb, Path):
-        try:
-            with Image.open(rgb) as image:
-                return image.height, image.width
-        except Image.DecompressionBombError as cause:
-            raise DatasetError(f"{rgb}: is larger than airseg reads ({cause}).") from None
-        except (OSError, UnidentifiedImageError, ValueError, SyntaxError):
-            return read_color(rgb).shape[:2]  # says what is wrong with it
+        return image_size(rgb) or read_color(rgb).shape[:2]  # which says what is wrong with it
     return rgb.read().shape[:2]

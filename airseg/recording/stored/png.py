@@ -14,6 +14,7 @@ import numpy as np
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _RGB = 0, 2
 _SUB = 1
+_SIZE_ENDS = 24
 
 
 def encode_png(image: np.ndarray, level: int = 1) -> bytes:
@@ -49,3 +50,14 @@ def _filtered(image: np.ndarray) -> np.ndarray:
 def _chunk(kind: bytes, data: bytes) -> tuple[bytes, ...]:
     checksum = deflate.crc32(data, deflate.crc32(kind))
     return struct.pack(">I", len(data)), kind, data, struct.pack(">I", checksum)
+
+
+def png_size(data: bytes) -> tuple[int, int] | None:
+    """Return the height and width that a PNG's header promises; None for what is no PNG.
+
+    A few bytes can promise gigabytes of pixels, which decoders make room for before they look.
+    """
+    if not data.startswith(_SIGNATURE) or len(data) < _SIZE_ENDS:
+        return None
+    width, height = struct.unpack_from(">II", data, _SIZE_ENDS - 8)
+    return height, width

@@ -30,10 +30,12 @@ import pandas as pd
 from airseg.errors import RecordingError
 from airseg.path_names import PATH_NAMES, is_path_name
 from airseg.recording.stored.frame_table import COLUMNS, FLOW_COLUMNS, read_frames
+from airseg.recording.stored.png import png_size
 
 FORMAT_VERSION = 2
 _READABLE_FORMATS = (1, 2)  # 1 has no checksums of its text files, and no segments
 KINDS = ("rgb", "seg", "depth")
+_MOST_PIXELS = 1 << 26
 ALL_KINDS = (*KINDS, "flow")
 _CHECKSUM = re.compile(r'(?<="checksum": ")[0-9a-f]{8}(?=")')
 
@@ -151,6 +153,7 @@ class RecordingInfo:
                     f"{source}: sequence: {str(data['sequence'])[:60]!a} cannot name a sequence: "
                     f"{PATH_NAMES}."
                 )
+            _check_camera(data["camera"], source)
             table = tuple(
                 ObjectGroup(int(g["id"]), str(g["group"]), tuple(g["meshes"]), tuple(g["color"]))
                 for g in data.pop("object_table")
@@ -159,6 +162,17 @@ class RecordingInfo:
             return cls(object_table=table, segments=segments, **data)
         except (ValueError, KeyError, TypeError, AttributeError) as cause:
             raise RecordingError(f"{source}: not a recording's description ({cause}).") from None
+
+
+def _check_camera(camera: dict[str, Any], source: Path) -> None:
+    """Refuse frames of no size, or of more pixels than anybody records: room is made for them."""
+    width, height = camera["width"], camera["height"]
+    are_sizes = all(type(size) is int and size > 0 for size in (width, height))
+    if not are_sizes or width * height > _MOST_PIXELS:
+        raise RecordingError(
+            f"{source}: camera: a frame of {str(width)[:20]}x{str(height)[:20]} pixels; expected "
+            f"whole numbers, and at most {_MOST_PIXELS:,} pixels."
+        )
 
 
 def _checksum(text: str) -> str:
@@ -238,11 +252,20 @@ class Recording:
                 f"{path}: frame {index} is damaged: its checksum differs from frames.csv. "
                 "Restore the file, or record the sequence again."
             )
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
         camera = self.info.camera
         shape = (camera["height"], camera["width"])
         flow = (shape[0], 2 * shape[1])
         wanted = {"rgb": (*shape, 3), "seg": shape, "depth": shape, "flow": flow}[kind]
+        promised = png_size(data)
+        if promised is not None and promised != wanted[:2]:
+            raise RecordingError(
+                f"{path}: expected an image of shape {wanted}, found a header that says "
+                f"{promised[1]}x{promised[0]} pixels. Record the sequence again."
+            )
+        try:
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if promised else None
+        except cv2.error:  # such as more pixels than OpenCV believes in
+            image = None
         if image is None or image.shape != wanted:
             found = "no image" if image is None else f"shape {image.shape}"
             raise RecordingError(f"{path}: expected an image of shape {wanted}, found {found}.")

@@ -33,7 +33,9 @@ def encoded(kind):
     return buffer.getvalue()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None
+)
 @given(
     kind=st.sampled_from(["npy", "npz", "png", "palette.png"]),
     flips=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=4),
