@@ -3,7 +3,7 @@
 #   make test   set everything up, then: the test suite
 # `make setup-demo` and `make setup` prepare .venv alone, without and with what development needs;
 # `make test-all` runs the slow tests too; `make lint` checks style, floors and types; `make fix`
-# formats; `make clean` removes what was made.
+# formats; `make fuzz` spoils inputs for five minutes; `make clean` removes what was made.
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,7 +13,7 @@ AIRSEG := $(BIN)/airseg
 UV := uv==0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo demo places study study-pilot study-data study-report test test-all lint fix clean constraints
+.PHONY: help setup setup-demo demo places study study-pilot study-data study-report test test-all lint fix fuzz clean constraints
 .DELETE_ON_ERROR:
 
 help:
@@ -115,10 +115,14 @@ fix: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# What is not read, nor refused in one line, is kept in fuzzed/. Without --minutes: 300 of each kind.
+fuzz: setup
+	$(BIN)/python benchmark/input_fuzzer.py --each 1000000 --minutes 5 --seed $$(date +%s)
+
 # The exact versions behind `setup`, for every Python and system; run after editing pyproject.toml.
 constraints: setup
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-header \
 	  --no-annotate pyproject.toml --upgrade --output-file constraints.txt
 
 clean:
-	rm -rf $(VENV) .venv-airsim .venv-cosys demo build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-airsim .venv-cosys demo fuzzed build dist .pytest_cache .ruff_cache .hypothesis
