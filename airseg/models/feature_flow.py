@@ -219,7 +219,7 @@ class DeepFeatureFlow(VideoSegmenter):
         first = (
             {"conv1.weight": state["conv1.weight"] / deviation} if "conv1.weight" in state else {}
         )
-        load_backbone(self.backbone, {**state, **first})
+        load_backbone(self.backbone, {**state, **first}, own=("feat_conv_3x3.",))
 
     def _advance(self, frame: Tensor, memory: KeyMemory | None) -> tuple[Tensor, KeyMemory | None]:
         """Return the features of one more mean-subtracted frame of each stream, and the memory."""

@@ -246,7 +246,8 @@ def image_header(data: bytes) -> ImageHeader:
     if kind == _PNG_PALETTE:
         start = data.find(b"PLTE")
         length = int.from_bytes(data[start - 4 : start], "big") if start > 0 else 0
-        colors = data[start + 4 :][: min(length, 768) // 3 * 3]
+        colors = data[start + 4 :][: min(length, 768)]
+        colors = colors[: len(colors) // 3 * 3]  # of a file that was cut off, whole ones
         return ImageHeader(True, np.frombuffer(colors, np.uint8).reshape(-1, 3), 1)
     is_narrow = kind == _PNG_GREY and bits in (1, 2, 4)
     return ImageHeader(False, nothing, 255 // (2**bits - 1) if is_narrow else 1)

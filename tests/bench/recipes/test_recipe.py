@@ -27,7 +27,7 @@ def test_every_shipped_recipe_and_variant_builds_its_network(name):
         with torch.device("meta"):
             model = build_model(row.recipe.model.name, 11, **row.recipe.model.options)
         if recipe.protocol == "fair":
-            assert model.memory_depth <= row.recipe.data.max_context
+            assert model.training_context <= row.recipe.data.max_context
         if row.recipe.model.weights == "imagenet":
             assert model.imagenet_name
 
