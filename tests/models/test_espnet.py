@@ -206,7 +206,7 @@ def test_the_second_stage_starts_from_espnet_alone_and_trains_the_cell(tmp_path)
 
 def test_a_strange_checkpoint_is_refused(tmp_path):
     torch.save({"weight": torch.zeros(2)}, tmp_path / "strange.pth")
-    with pytest.raises(RecipeError, match="1 are not the network's"):
+    with pytest.raises(RecipeError, match=r"1 \(weight\) left over"):
         load_weights(ESPNetConvLSTM(5, state_size=None), str(tmp_path / "strange.pth"))
 
 
