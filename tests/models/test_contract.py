@@ -162,7 +162,7 @@ SYSTEMS = {
         lambda: Guided(MajorityVote(fanet(), 4, warp="exact")), steps=30, exact=False, rare=1e-3
     ),
     "fanet-exact": System(lambda: Guided(fanet(2, "motion"))),
-    "fanet-sum": System(lambda: fanet(2, auxiliary=True), steps=40, quick=True),
+    "fanet-sum": System(lambda: fanet(2, auxiliary=True), steps=40),
     "fanet-mean": System(lambda: fanet(3, "mean")),
     "fanet-learned": System(lambda: fanet(2, "learned")),
     "fanet-decay": System(lambda: fanet(2, "decay")),
@@ -179,9 +179,7 @@ SYSTEMS = {
     "dff-classical": System(lambda: feature_flow(3, ClassicalFlow()), exact=False),
     "dff-adaptive": System(lambda: feature_flow(4, None, 0.33), exact=False),
     "r50-plain": System(lambda: ma_resnet("deeplabv3plus", 0)),
-    "ma-deeplab": System(
-        lambda: ma_resnet("deeplabv3plus"), steps=50, quick=True, learning_rate=1e-2
-    ),
+    "ma-deeplab": System(lambda: ma_resnet("deeplabv3plus"), steps=50, learning_rate=1e-2),
     "ma-deeplab-T3": System(lambda: ma_resnet("deeplabv3plus", 3, judge=True), exact=False),
     "ma-pspnet": System(lambda: ma_resnet("pspnet", 2, stages=4)),
     "ma-sfnet": System(lambda: ma_resnet("sfnet")),
@@ -204,17 +202,15 @@ SYSTEMS = {
     "sta": System(lambda: sta(), exact=False),
     "sta-sum-single": System(lambda: sta(combine="sum", context="single", stages=(2, 4))),
     "sta-mean-learned": System(lambda: sta(combine="mean", learned=True), exact=False),
-    "tv3s": System(tv3s, steps=30, quick=True, learning_rate=1e-2),
+    "tv3s": System(tv3s, steps=30, learning_rate=1e-2),
     "tv3s-one-window": System(lambda: tv3s(2, 12)),
-    "espnet": System(lambda: ESPNet(CLASSES), steps=70, quick=True, learning_rate=1e-2),
+    "espnet": System(lambda: ESPNet(CLASSES), steps=70, learning_rate=1e-2),
     "espnet-l1a": System(lambda: espnet_convlstm("l1a", state_size=None)),
-    "espnet-l1b": System(lambda: espnet_convlstm("l1b"), steps=40, quick=True, learning_rate=1e-2),
+    "espnet-l1b": System(lambda: espnet_convlstm("l1b"), steps=40, learning_rate=1e-2),
     "espnet-l1c-tanh": System(lambda: espnet_convlstm("l1c", activation="tanh")),
     "espnet-l1d": System(lambda: espnet_convlstm("l1d")),
     "ssnet": System(lambda: SSNet(CLASSES)),
-    "vssnet": System(
-        lambda: SSNet(CLASSES, recurrent=True), steps=70, quick=True, learning_rate=2e-2
-    ),
+    "vssnet": System(lambda: SSNet(CLASSES, recurrent=True), steps=70, learning_rate=2e-2),
 }
 
 

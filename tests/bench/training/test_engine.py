@@ -127,10 +127,10 @@ def test_a_gradient_that_is_no_number_stops_the_training(recipe, dataset, tmp_pa
 def test_too_little_memory_is_told_with_what_would_fit(recipe, dataset, tmp_path, monkeypatch):
     forward = Learner.forward
 
-    def small_machine(self, frames):
+    def small_machine(self, frames, flow=None):
         if len(frames) > 3:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return forward(self, frames)
+        return forward(self, frames, flow)
 
     monkeypatch.setattr(Learner, "forward", small_machine)
     large = apply_settings(
@@ -149,9 +149,9 @@ def test_what_did_not_fit_is_given_back_before_looking_for_what_does(
 ):
     forward, held = Learner.forward, []
 
-    def small_machine(self, frames):
+    def small_machine(self, frames, flow=None):
         held.append((len(frames), any(alive() is not None for _, alive in kept)))
-        activations = forward(self, frames)
+        activations = forward(self, frames, flow)
         kept.append((len(frames), weakref.ref(activations[0][1])))
         if len(frames) > 3:
             raise torch.OutOfMemoryError("CUDA out of memory")
