@@ -131,7 +131,7 @@ def _doubles(label_map: LabelMap) -> list[str]:
 def _shadowed(label_map: LabelMap) -> list[str]:
     """Return expressions of plain words that an earlier rule takes whole."""
     problems = []
-    earlier: list[tuple[str, str, re.Pattern[str]]] = []
+    earlier: list[tuple[str, str, NamePattern]] = []
     for rule in label_map.rules:
         for text in rule.names:
             for word in _plain_words(text):

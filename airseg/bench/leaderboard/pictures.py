@@ -12,6 +12,7 @@ import numpy as np
 
 from airseg.bench.results.result import Result
 from airseg.classes import IGNORE_INDEX, class_palette
+from airseg.dataset.format.label_images import image_size
 
 _WIDTH_PX = 480
 _BUDGET_BYTES = 24_000_000
@@ -64,7 +65,9 @@ def collect_moments(rows: Sequence[tuple[Path, Result]]) -> dict[str, list[Momen
 def _read_moment(index: int, runs: list[tuple[str, Path]], palette: np.ndarray) -> Moment | None:
     moment: Moment | None = None
     for run, stem in runs:
-        if not Path(f"{stem}-prediction.png").exists():
+        places = [Path(f"{stem}-{kind}.png") for kind in ("frame", "label", "prediction")]
+        # Sizes of headers, before anything is decoded; one that promises too much is refused.
+        if not all(map(image_size, places)):
             continue
         frame = cv2.imread(f"{stem}-frame.png")
         label = cv2.imread(f"{stem}-label.png", cv2.IMREAD_GRAYSCALE)

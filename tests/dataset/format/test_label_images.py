@@ -7,7 +7,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -41,6 +41,7 @@ def encoded(kind):
     flips=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=4),
     length=st.integers(0, 400),
 )
+@example(kind="palette.png", flips=[(162, 177)], length=162)
 def test_damaged_bytes_give_labels_or_one_line(tmp_path, kind, flips, length):
     data = bytearray(encoded(kind)[:length] if length < 300 else encoded(kind))
     for place, value in flips:

@@ -12,8 +12,11 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from made_results import made_result
 from recording_folders import write_recording
 
+from airseg.bench.leaderboard.pictures import collect_moments
+from airseg.bench.results.result import load_result, save_result
 from airseg.dataset.format.label_images import image_size, read_color, read_labels
 from airseg.errors import DatasetError, RecordingError
 from airseg.recording.stored.storage import Recording
@@ -115,8 +118,9 @@ sys.exit(main(sys.argv[1:]))
 
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="sets a limit of Linux")
-@pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("file", ["rgb", "label"])
+@pytest.mark.parametrize(
+    ("command", "file"), [("relabel", "rgb"), ("relabel", "label"), ("files", "label")]
+)
 def test_the_commands_refuse_them_within_a_gigabyte(tmp_path, command, file):
     for name, value in {"rgb": 7, "label": 1}.items():
         (tmp_path / "t" / name).mkdir(parents=True)
@@ -134,10 +138,17 @@ def test_the_commands_refuse_them_within_a_gigabyte(tmp_path, command, file):
         check=False,
     )
     assert child.returncode == 2, child.stderr
-    told = [
-        line
-        for line in child.stderr.splitlines()
-        if f"{file}/000001.png: is larger than airseg reads" in line
-    ]
+    wanted = f"{file}/000001.png: is larger than airseg reads"
+    told = [line for line in child.stderr.splitlines() if wanted in line]
     assert len(told) == 1, child.stderr
     assert "Traceback" not in child.stderr
+
+
+def test_pictures_of_results(tmp_path, undecoded, monkeypatch):
+    monkeypatch.setattr(cv2, "imread", cv2.imdecode)
+    path = save_result(tmp_path, made_result("one", samples=[("d", 0)]))
+    (tmp_path / "one").mkdir()
+    for kind in ("frame", "label", "prediction"):
+        (tmp_path / "one" / f"d-000000-{kind}.png").write_bytes(promising())
+    with pytest.raises(DatasetError, match="larger than airseg reads"):
+        collect_moments([(path, load_result(path))])
