@@ -78,11 +78,11 @@ def _is_writable(folder: Path) -> bool:
 
 
 # Both: worker processes inherit the variable, and numba may have been imported before.
-os.environ["NUMBA_CACHE_DIR"] = numba.config.CACHE_DIR = _cache_folder()
+os.environ["NUMBA_CACHE_DIR"] = numba.config.CACHE_DIR = _cache_folder()  # type: ignore[attr-defined]
 
 
 def njit(**options: Any) -> Callable[[Any], Any]:
     """Return numba's decorator; nothing is cached where nothing can be written."""
     return numba.njit(
-        **options | {"cache": bool(options.get("cache")) and bool(numba.config.CACHE_DIR)}
+        **options | {"cache": bool(options.get("cache")) and bool(numba.config.CACHE_DIR)}  # type: ignore[attr-defined]
     )

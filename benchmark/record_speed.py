@@ -30,11 +30,12 @@ from unittest.mock import patch
 
 from airseg.flight.plan import FlightPlan, load_plan
 from airseg.recording.embedded_process import EmbeddedProcess
+from airseg.recording.flying.assignment import RecordOptions
 from airseg.recording.flying.flights import PoseFlight
 from airseg.recording.flying.mesh_ids import Palette
 from airseg.recording.flying.placement import Poses, as_pose
 from airseg.recording.flying.pose_check import PoseCheck
-from airseg.recording.flying.recorder import Recorder, RecordOptions
+from airseg.recording.flying.recorder import Recorder
 from airseg.recording.flying.stepping import Stepper
 from airseg.recording.stored import frame_writer as writer_module
 from airseg.recording.stored.storage import Recording

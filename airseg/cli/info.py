@@ -128,8 +128,8 @@ def _print_tables(rows: list[dict[str, Any]]) -> None:
         what.add_column(head, justify="left" if head in heads[:1] else "right")
     seen = Table(box=None, header_style="bold")
     classes = list(dict.fromkeys(name for row in rows for name in row["classes"]))
-    for head in as_written(["% of pixels", *classes]):
-        seen.add_column(head, justify="right" if seen.columns else "left")
+    for name in as_written(["% of pixels", *classes]):
+        seen.add_column(name, justify="right" if seen.columns else "left")
     for row in rows:
         what.add_row(*as_written(_cells(row)))
         shares = row["classes"]

@@ -101,8 +101,8 @@ def command(
         return
     if ray:
         raise click.UsageError("--ray runs a fleet; give it with --fleet.")
+    from airseg.recording.flying.assignment import RecordOptions
     from airseg.recording.flying.mesh_ids import read_palette
-    from airseg.recording.flying.recorder import RecordOptions
 
     if embedded and simulator:
         raise click.UsageError("--embedded starts a simulator of its own; leave out --simulator.")
@@ -128,7 +128,7 @@ def command(
 def _flights(plans: tuple[str, ...], source: Path | None) -> list[Any]:
     """Return what to record."""
     from airseg.flight.plan import load_plan
-    from airseg.recording.flying.recorder import Assignment
+    from airseg.recording.flying.assignment import Assignment
 
     loaded = [load_plan(name) for name in plans]
     if source is None:
@@ -145,7 +145,7 @@ def _flights(plans: tuple[str, ...], source: Path | None) -> list[Any]:
 
 
 def _unfinished(flights: list[Any], out: Path, options: Any) -> list[Any]:
-    from airseg.recording.flying.recorder import finished_recording
+    from airseg.recording.flying.assignment import finished_recording
 
     todo = []
     for flight in flights:

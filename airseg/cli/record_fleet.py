@@ -30,7 +30,7 @@ def record_fleet(
     from airseg.documents import load_document
     from airseg.errors import RecordingError
     from airseg.flight.plan import load_plan
-    from airseg.recording.flying.recorder import erase_recording
+    from airseg.recording.flying.flight_folders import erase_recording
     from airseg.recording.simulator_fleet import Fleet, local_processes, ray_cluster, run_fleet
 
     fleet = load_document(file, Fleet, RecordingError)

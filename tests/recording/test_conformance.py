@@ -8,8 +8,9 @@ from small_simulator import client, simulator, small_plan, small_settings, world
 
 from airseg.errors import SimulatorError
 from airseg.recording.conformance import FAIL, PASS, UNSUPPORTED, examine
+from airseg.recording.flying.assignment import RecordOptions
 from airseg.recording.flying.mesh_ids import Palette
-from airseg.recording.flying.recorder import Recorder, RecordOptions
+from airseg.recording.flying.recorder import Recorder
 from airseg.recording.stored.storage import Recording
 from airseg.simulators.client import SimulatorClient
 from airseg.simulators.embedded.faults import FAULTS

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from airseg import __version__
-from airseg.errors import AirsegError, LostSimulatorError, RecordingError, SimulatorError
+from airseg.errors import AirsegError, LostSimulatorError, SimulatorError
 from airseg.flight.plan import FlightPlan
 from airseg.flight.trajectory import Trajectory, plan_trajectory
 from airseg.labels.relabel import count_ids
+from airseg.recording.flying.assignment import Assignment, Progress, Recorded, RecordOptions
 from airseg.recording.flying.clocks import LatenessCheck, StepCheck
+from airseg.recording.flying.flight_folders import locked_folders, open_together
 from airseg.recording.flying.flights import Flight, PoseFlight, begin_flight, sim_mode
 from airseg.recording.flying.instant import Capturer, Instant
-from airseg.recording.flying.mesh_ids import IdDecoder, Palette
+from airseg.recording.flying.mesh_ids import IdDecoder
 from airseg.recording.flying.pipeline import Fetched, fetch_ahead
 from airseg.recording.flying.pose_check import PoseCheck
 from airseg.recording.flying.scene import SceneIds, prepare_world
@@ -32,110 +31,8 @@ from airseg.recording.flying.views import (
     intrinsics,
     views_of,
 )
-from airseg.recording.stored.continuing import first_suspect, refuse_another_flight
-from airseg.recording.stored.folder_lock import LOCK_NAME, folder_lock
-from airseg.recording.stored.frame_table import read_frames
 from airseg.recording.stored.frame_writer import Frame, RecordingWriter
-from airseg.recording.stored.storage import RecordingInfo, read_info
-
-_RECHECK_EVERY_S = 60
-
-Progress = Callable[[str, int, int | None], None]
-"""Told what is being done, how much of it is done, and how much there is."""
-
-
-@dataclass(frozen=True)
-class RecordOptions:
-    """How to record.
-
-    Attributes:
-        mode: ``pose``, ``step`` or ``realtime``; None takes the plan's.
-        max_frames: stop after this many, or None.
-        palette: colours of ids; None measures them.
-        simulator: what to write about the simulator (world, seed).
-        overwrite: begin anew where there is a recording.
-        recheck_every_s: seconds of simulator time between checks of the segmentation colours.
-    """
-
-    mode: str | None = None
-    max_frames: int | None = None
-    palette: Palette | None = None
-    simulator: dict[str, Any] = field(default_factory=dict)
-    overwrite: bool = False
-    recheck_every_s: float = _RECHECK_EVERY_S
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """One flight to record.
-
-    Attributes:
-        name: of the sequence.
-        plan: what to fly.
-        path: where, frame by frame; None takes the plan's trajectory.
-        fingerprint: what tells it from other flights.
-        source: the recording whose poses are flown again, or an empty text.
-    """
-
-    name: str
-    plan: FlightPlan
-    path: Trajectory | None = None
-    fingerprint: str = ""
-    source: str = ""
-
-    @property
-    def identity(self) -> str:
-        """What must not differ between a recording and the run that continues it."""
-        return self.fingerprint or self.plan.fingerprint()
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """What a recording came to: its folder, its frames, how many of them are new."""
-
-    folder: Path
-    frames: int
-    new_frames: int
-    notes: dict[str, Any] = field(default_factory=dict)
-
-
-def finished_recording(
-    folder: Path, flight: Assignment | FlightPlan, options: RecordOptions
-) -> int | None:
-    """Return the frame count of a folder that holds this flight as a whole, else None.
-
-    Raises:
-        RecordingError: it holds another flight, or this one in another mode or world.
-    """
-    if not (folder / "recording.json").exists():
-        return None
-    try:
-        info = read_info(folder)
-        frames = len(read_frames(folder))
-    except RecordingError:
-        return None
-    plan, identity = (
-        (flight, flight.fingerprint())
-        if isinstance(flight, FlightPlan)
-        else (flight.plan, flight.identity)
-    )
-    refuse_another_flight(
-        folder,
-        info,
-        replace(
-            info,
-            plan_fingerprint=identity,
-            mode=options.mode or plan.mode,
-            simulator={**info.simulator, **options.simulator},
-        ),
-    )
-    most, planned = options.max_frames, info.frames_planned
-    if info.status != "complete" or first_suspect(info) is not None:
-        return None
-    if most is None:
-        was_cut_short = info.notes.get("frames_asked") is not None
-        return None if was_cut_short and frames < (planned or frames + 1) else frames
-    return frames if frames >= min(most, planned or most) else None
+from airseg.recording.stored.storage import RecordingInfo
 
 
 class Recorder:
@@ -172,7 +69,7 @@ class Recorder:
                 continues after them.
         """
         overwrite = self._options.overwrite if overwrite is None else overwrite
-        with _locked_folders(folder, flight.plan, overwrite=overwrite) as folders:
+        with locked_folders(folder, flight.plan, overwrite=overwrite) as folders:
             return self._fly_locked(flight, folders)
 
     def _fly_locked(self, flight: Assignment, folders: list[Path]) -> Recorded:
@@ -205,7 +102,7 @@ class Recorder:
         self._places = self._ids.places()
         described = views_of(plan, folders[0].name, views.first)
         infos = [self._describe(flight, view, views.first, mode, path) for view in described]
-        with _open_together(folders, infos) as writers:
+        with open_together(folders, infos) as writers:
             before = writers[0].count
             for writer in writers:
                 writer.describe("recording")
@@ -307,11 +204,11 @@ class _Run:
         first, last, before = writer.count, writer.last, writer.info.notes
         is_realtime = mode == "realtime"
         if is_realtime:
-            self._clock = LatenessCheck(plan.step_ns, last, before)
+            self._clock = LatenessCheck(plan.step_ns, last, before)  # type: ignore[arg-type]
         else:
             # Poses are exact whatever the clock does; a vehicle that flies is where its time is.
             tolerance_ns = plan.time_tolerance_ns if mode == "step" else None
-            self._clock = StepCheck(plan.step_ns, last, before, tolerance_ns)
+            self._clock = StepCheck(plan.step_ns, last, before, tolerance_ns)  # type: ignore[arg-type]
         slot = round(last["plan_time_ns"] / plan.step_ns) if last else 0
         poses = self._go_to_start(flight, plan, first, slot, mode)
         every = 0 if is_realtime else round(self._options.recheck_every_s * plan.rate_hz)
@@ -420,56 +317,3 @@ class _Run:
             raise
         self._checked_from = frame
         self._seen[:] = 0
-
-
-@contextlib.contextmanager
-def _open_together(folders: list[Path], infos: list[RecordingInfo]) -> Any:
-    """Open the writers of all views, cut to the frames that all of them have."""
-    most: int | None = None
-    while True:
-        with contextlib.ExitStack() as stack:
-            writers = [
-                stack.enter_context(RecordingWriter(folder, info, most, is_locked=True))
-                for folder, info in zip(folders, infos, strict=True)
-            ]
-            counts = [writer.count for writer in writers]
-            if len(set(counts)) == 1:
-                yield writers
-                return
-        most = min(counts)
-
-
-def erase_recording(folder: Path, plan: FlightPlan) -> None:
-    """Remove what is recorded of a plan, all its views.
-
-    Raises:
-        RecordingError: a recorder is at work there, or it is no recording.
-    """
-    if folder.exists():
-        with _locked_folders(folder, plan, overwrite=True):
-            pass
-
-
-@contextlib.contextmanager
-def _locked_folders(folder: Path, plan: FlightPlan, *, overwrite: bool) -> Iterator[list[Path]]:
-    """Hold the locks of the folders of all views, emptied if they shall be overwritten."""
-    folders = [folder.with_name(view.sequence) for view in views_of(plan, folder.name)]
-    with contextlib.ExitStack() as locks:
-        for each in folders:
-            locks.enter_context(folder_lock(each))
-        if overwrite:
-            for each in folders:
-                _remove_recording(each)
-        yield folders
-
-
-def _remove_recording(folder: Path) -> None:
-    """Remove a recording whose lock is held, and nothing that is not one."""
-    files = [path for path in folder.iterdir() if path.name != LOCK_NAME]
-    if files and not (folder / "recording.json").exists():
-        raise RecordingError(f"{folder}: is no recording, so --overwrite leaves it alone.")
-    for path in files:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()

@@ -80,7 +80,7 @@ def rehearse(client: Any, steps: int) -> Rehearsal:
         flight.observe(frame, stamps[0])
         times.append(stamps[0])
         spread = max(spread, max(stamps) - min(stamps))
-        check.check(frame, flight.poses(frame), capturer.poses(answers) or [])
+        check.check(frame, flight.poses(frame), capturer.poses(answers) or [])  # type: ignore[arg-type]
     places = times[0] + plan.step_ns * np.arange(steps + 1)
     notes = check.notes()
     return Rehearsal(
@@ -102,4 +102,4 @@ def _straight(frames: int, down: float, plan: FlightPlan) -> Trajectory:
     position[:, 2] = down
     time_ns = np.arange(frames, dtype=np.int64) * plan.step_ns
     velocity = np.gradient(position, plan.step_ns / 1e9, axis=0)
-    return Trajectory(time_ns, position, velocity, np.tile(IDENTITY, (frames, 1)))
+    return Trajectory(time_ns, position, velocity, np.tile(IDENTITY, (frames, 1)))  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from airseg.geometry import (
     quaternion_multiply,
     rotate,
 )
-from airseg.recording.flying.recorder import Assignment
+from airseg.recording.flying.assignment import Assignment
 from airseg.recording.stored.frame_table import POSE_COLUMNS
 from airseg.recording.stored.storage import Recording
 

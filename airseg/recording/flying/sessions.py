@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from airseg.errors import LostSimulatorError
-from airseg.recording.flying.recorder import Assignment, Progress, Recorded, Recorder, RecordOptions
+from airseg.recording.flying.assignment import Assignment, Progress, Recorded, RecordOptions
+from airseg.recording.flying.recorder import Recorder
 from airseg.recording.stored.frame_table import read_sound_frames
 
 _PAUSE_S = 0.5

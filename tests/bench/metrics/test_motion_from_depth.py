@@ -14,8 +14,9 @@ from airseg.bench.metrics.motion import (
     motion_from_flow,
 )
 from airseg.geometry import quaternion_from_euler
+from airseg.recording.flying.assignment import RecordOptions
 from airseg.recording.flying.mesh_ids import Palette
-from airseg.recording.flying.recorder import Recorder, RecordOptions
+from airseg.recording.flying.recorder import Recorder
 from airseg.recording.stored.storage import Recording
 from airseg.simulators.client import SimulatorClient
 from airseg.simulators.embedded.sensing.segmentation_ids import palette

@@ -13,8 +13,9 @@ from test_recorder import DOCUMENTED
 
 from airseg.errors import SimulatorError
 from airseg.flight.trajectory import plan_trajectory
+from airseg.recording.flying.assignment import RecordOptions
 from airseg.recording.flying.flights import PoseFlight
-from airseg.recording.flying.recorder import Recorder, RecordOptions
+from airseg.recording.flying.recorder import Recorder
 from airseg.recording.flying.replay import replay
 from airseg.recording.flying.stepping import Stepper
 from airseg.recording.simulator_settings import settings_text

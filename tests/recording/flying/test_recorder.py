@@ -8,8 +8,9 @@ import pytest
 from small_simulator import HEIGHT, WIDTH, small_plan, small_settings
 
 from airseg.errors import RecordingError, SimulatorError
+from airseg.recording.flying.assignment import RecordOptions, finished_recording
 from airseg.recording.flying.mesh_ids import Palette
-from airseg.recording.flying.recorder import Recorder, RecordOptions, finished_recording
+from airseg.recording.flying.recorder import Recorder
 from airseg.recording.stored.folder_lock import folder_lock
 from airseg.recording.stored.storage import KINDS, Recording, frame_file
 from airseg.simulators.client import SimulatorClient

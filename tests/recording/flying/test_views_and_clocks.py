@@ -8,9 +8,10 @@ from small_simulator import HEIGHT, WIDTH, small_plan, small_settings
 
 from airseg.errors import LostSimulatorError, SimulatorError
 from airseg.flight.trajectory import plan_trajectory
+from airseg.recording.flying.assignment import Assignment, RecordOptions
 from airseg.recording.flying.clocks import StepCheck
 from airseg.recording.flying.mesh_ids import Palette
-from airseg.recording.flying.recorder import Assignment, Recorder, RecordOptions
+from airseg.recording.flying.recorder import Recorder
 from airseg.recording.flying.replay import replay
 from airseg.recording.flying.sessions import record_flights
 from airseg.recording.simulator_settings import settings_text
