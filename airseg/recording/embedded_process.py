@@ -17,6 +17,7 @@ from airseg.flight.plan import FlightPlan
 from airseg.recording.simulator_settings import settings_text
 from airseg.simulators.protocol import DEFAULT_HOST
 
+_ENDS = "airseg: "
 _START_TIMEOUT_S = 300
 
 
@@ -103,7 +104,8 @@ class EmbeddedProcess:
         for line in self._process.stderr or ():
             if said := line.strip():
                 self._said.append(said)
-                if self._told:
+                # What starts so is why it ends: the error that is raised then says it.
+                if self._told and not said.startswith(_ENDS):
                     self._told(said)
 
     def _wait_until_ready(self) -> int:
@@ -118,5 +120,5 @@ class EmbeddedProcess:
         finally:
             timer.cancel()
         self._listener.join()
-        last = self._said[-1] if self._said else "it said nothing"
+        last = self._said[-1].removeprefix(_ENDS) if self._said else "it said nothing"
         raise SimulatorError(f"the embedded simulator did not start: {last}")
