@@ -48,6 +48,7 @@ def rows(trained):
     return load_rows(trained, [load_result(p) for p in trained])
 
 
+@pytest.mark.slow
 def test_a_result_says_what_it_was_given_and_made_with(trained, dataset):
     result = load_result(trained[0])
     assert (result.steps, result.supervised_frames) == (3, 12)
@@ -240,6 +241,7 @@ def test_gains_are_differences_of_mean_iou_with_intervals_around_them(rows, data
     assert "area" in findings
 
 
+@pytest.mark.slow
 def test_the_command_trains_measures_and_makes_the_page(dataset, trained, tmp_path, capsys):
     recipe = tmp_path / "small.yaml"
     recipe.write_text(

@@ -302,6 +302,7 @@ def test_the_journal_says_each_thing_once_after_an_interruption(recipe, dataset,
     assert list((tmp_path / "tensorboard").glob("events*"))
 
 
+@pytest.mark.slow
 def test_a_network_learns_four_frames_by_heart(dataset):
     torch.manual_seed(0)
     view = dataset.sequence("a")

@@ -305,6 +305,7 @@ def test_a_finished_recording_of_another_mode_or_world_is_told(client, tmp_path)
             finished_recording(tmp_path / "walk", plan, RecordOptions(max_frames=3, **options))
 
 
+@pytest.mark.slow
 def test_a_flight_by_dynamics_that_was_interrupted_continues_to_the_same_bytes(client, tmp_path):
     plan = small_plan(mode="step", waypoints=[{"position": (5, 0, -3)}], speed_mps=4)
     whole = record(client, plan, tmp_path / "a" / "fly")

@@ -53,6 +53,7 @@ def test_there_are_three_worlds():
     assert len(WORLD_NAMES) >= 3
 
 
+@pytest.mark.slow
 def test_another_process_builds_the_same_bytes(world):
     command = [sys.executable, "-c", FINGERPRINT, world.name, "0"]
     told = subprocess.run(command, capture_output=True, text=True, check=True)
