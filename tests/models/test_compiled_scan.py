@@ -15,6 +15,7 @@ import torch
 from airseg.models.label_maps import label_map
 from airseg.models.scan_layout import Sequences
 from airseg.models.selective_scan import selective_scan
+from airseg.models.upsampling import place_of
 
 INTERPRETING = os.environ.get("TRITON_INTERPRET") == "1"
 HAS_TRITON = importlib.util.find_spec("triton") is not None
@@ -102,9 +103,16 @@ def test_triton_labels_as_a_cpu_does():
     from airseg.models.fused_label_map import fused_label_map
 
     logits = torch.randn(2, 5, 4, 6).to(memory_format=torch.channels_last)
-    assert torch.equal(fused_label_map(logits, 9, 14), label_map(logits[None], (9, 14))[0])
+    for aligned, seen in ((True, (9, 14)), (True, (5, 7)), (False, (9, 14))):
+        rows, columns = (
+            place_of(coarse, fine, frame, align_corners=aligned)
+            for coarse, fine, frame in zip(logits.shape[-2:], (9, 14), seen, strict=True)
+        )
+        expected = label_map(logits[None], (9, 14), align_corners=aligned, frame_size=seen)[0]
+        assert torch.equal(fused_label_map(logits, 9, 14, rows, columns), expected)
     logits[0, 3, 1, 1], logits[1, 2, 0, 0] = torch.inf, torch.nan
-    assert torch.equal(fused_label_map(logits, 4, 6), logits.argmax(1).byte())
+    same = [place_of(n, n, n, align_corners=True) for n in (4, 6)]
+    assert torch.equal(fused_label_map(logits, 4, 6, *same), logits.argmax(1).byte())
 
 
 @once
