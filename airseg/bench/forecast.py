@@ -105,12 +105,18 @@ def _measure(
         row.label,
         clips=len(clips),
         steps=steps,
-        supervised=steps * recipe.data.clips_per_batch * recipe.data.targets,
+        supervised=recipe.data.targets * _clips_dealt(steps, len(batches), len(clips), recipe),
         scored=protocol.scored_frames(model.memory_depth),
         step_s=times[-1] - times[-2],  # the first ones compile and allocate
         frame_s=_frame_seconds(model, recipe, dataset, device),
         disk_bytes=checkpoint.stat().st_size,
     )
+
+
+def _clips_dealt(steps: int, batches: int, clips: int, recipe: Recipe) -> int:
+    """Return how many clips some steps see; the last batch of an epoch has what is left."""
+    epochs, rest = divmod(steps, batches)
+    return epochs * clips + min(rest * recipe.data.clips_per_batch, clips)
 
 
 def _frame_seconds(

@@ -24,9 +24,10 @@ from functools import cache
 import numpy as np
 import torch
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from airseg.kernels import njit
 from airseg.models.scan_layout import CPU_CHUNK as CHUNK
 from airseg.models.scan_layout import slots
 
