@@ -9,6 +9,7 @@ import resource
 import socket
 import struct
 import threading
+import time
 import tracemalloc
 import zlib
 
@@ -256,15 +257,20 @@ def test_vehicles_have_names_that_can_be_part_of_a_files_name(client, name):
 
 def test_a_second_recording_within_a_second_leaves_the_firsts_table(client, folder):
     client.call("startRecording")
-    for _ in range(3):
+    (first,) = folder.glob("*/airsim_rec.txt")
+    for _ in range(200):  # rows are written beside the calls
         client.call("simContinueForTime", 0.06)
+        if len(first.read_text().splitlines()) > 1:
+            break
+        time.sleep(0.05)
+    for _ in range(3):
         client.call("startRecording")
     client.call("stopRecording")
     tables = [t.read_text().splitlines() for t in sorted(folder.glob("*/airsim_rec.txt"))]
     assert len(tables) == 4
     for table in tables:
         assert table[0].startswith("VehicleName\tTimeStamp\tPOS_X")
-    assert len(tables[0]) > 1
+    assert len(first.read_text().splitlines()) > 1
 
 
 def small_png_of(width, height):
