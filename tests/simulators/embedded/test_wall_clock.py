@@ -53,7 +53,6 @@ def test_forty_milliseconds_are_thirteen_or_fourteen_steps_and_the_seed_says_whi
 def test_no_time_at_all_is_one_tick_and_no_step():
     """No step in 60 of 60 calls, but one tick, and a frame's time of the wall."""
     watched = Watched()
-    time.perf_counter()
     assert [watched.stepped(0.0) for _ in range(6)] == [[None]] * 6
 
 
