@@ -23,7 +23,7 @@ from typing import Any
 import numba
 from numba import prange
 
-__all__ = ["njit", "prange"]
+__all__ = ["CACHE_FOLDER", "njit", "prange"]
 
 _MARK = b"kernels import"
 
@@ -77,8 +77,11 @@ def _is_writable(folder: Path) -> bool:
         return False
 
 
+CACHE_FOLDER = _cache_folder()
+"""Where compiled code is kept; empty where nothing can be written."""
+
 # Both: worker processes inherit the variable, and numba may have been imported before.
-os.environ["NUMBA_CACHE_DIR"] = numba.config.CACHE_DIR = _cache_folder()  # type: ignore[attr-defined]
+os.environ["NUMBA_CACHE_DIR"] = numba.config.CACHE_DIR = CACHE_FOLDER  # type: ignore[attr-defined]
 
 
 def njit(**options: Any) -> Callable[[Any], Any]:

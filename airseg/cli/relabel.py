@@ -109,16 +109,11 @@ def command(
     """
     from airseg.cli.display import progress_bar
     from airseg.dataset.packing.label_folder import FolderOptions, write_labels
+    from airseg.dataset.packing.pixel_counts import count_pixels, split_pixels
     from airseg.dataset.packing.preparation import check_labels, prepare
     from airseg.dataset.packing.shares import missing_classes, shares_of, to_csv
     from airseg.dataset.packing.workers import usable_jobs
-    from airseg.dataset.packing.writer import (
-        PackOptions,
-        check_options,
-        count_pixels,
-        pack,
-        split_pixels,
-    )
+    from airseg.dataset.packing.writer import PackOptions, check_options, pack
     from airseg.labels.boundaries import EdgeOptions
     from airseg.labels.label_map import load_label_map
     from airseg.labels.resolution import check_seen

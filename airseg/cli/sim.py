@@ -93,7 +93,7 @@ def command(
       airseg sim --settings ~/Documents/AirSim/settings.json --port 41452
       airseg sim --world harbor_town --dialect cosys
     """
-    from airseg.simulators.embedded.kernels import are_compiled
+    from airseg.simulators.embedded.first_compilation import are_compiled
     from airseg.simulators.embedded.server import EmbeddedOptions, EmbeddedServer
 
     if list_methods:

@@ -1,6 +1,7 @@
 """Fixtures of the simulator tests."""
 
 import pytest
+from paused_simulators import paused  # noqa: F401
 from raw_rpc import RawClient
 from small_simulator import client, simulator, world  # noqa: F401
 

@@ -21,7 +21,7 @@ class TrainingState:
 
     Attributes:
         step: how many are done; seconds: they took; frames: supervised in them.
-        loss, validation, validation_jaccard, training_jaccard: see `engine.Curves`.
+        loss, validation, validation_jaccard, training_jaccard: see `outcome.Curves`.
         recent: losses since the last point; jaccards: of the frames since the epoch began.
     """
 

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from torch import Tensor
 from airseg.bench.frames import FrameStore
 from airseg.bench.recipes.recipe import Recipe
 from airseg.bench.training.batches import Batch, Batches, augmentation_of
-from airseg.bench.training.checkpoint import Points, TrainingState, load_checkpoint, save_checkpoint
+from airseg.bench.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
 from airseg.bench.training.clip_loss import (
     Outputs,
     class_weights,
@@ -41,6 +41,7 @@ from airseg.bench.training.journal import Journal
 from airseg.bench.training.learner import Learner, build, needs_flow, running_average
 from airseg.bench.training.normalization import share_batch_norm
 from airseg.bench.training.optimization import build_optimizer, learning_rate, training_lengths
+from airseg.bench.training.outcome import Curves, Trained
 from airseg.bench.training.training_protocol import Protocol, protocol_of
 from airseg.classes import IGNORE_INDEX
 from airseg.dataset.reading.augmentation import augment, draw_changes
@@ -53,44 +54,6 @@ __all__ = ["Curves", "Trained", "build", "clip_loss", "learning_rate", "pick_dev
 Progress = Callable[[str, int, int | None], None]
 _CURVE_POINTS = 400
 _BATCHES_AHEAD = 4
-
-
-@dataclass(frozen=True)
-class Curves:
-    """What happened while training, as points (step, value).
-
-    Attributes:
-        loss: mean training loss since the point before.
-        validation: class-mean IoU on the validation frames.
-        validation_jaccard: the founding paper's metric on the same frames.
-        training_jaccard: the same of an epoch's training frames, as they were trained on; with
-            protocol ``paper`` only.
-        epoch_steps: steps of an epoch.
-    """
-
-    loss: Points = field(default_factory=list)
-    validation: Points = field(default_factory=list)
-    validation_jaccard: Points = field(default_factory=list)
-    training_jaccard: Points = field(default_factory=list)
-    epoch_steps: int = 0
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A trained network and how it got there.
-
-    Attributes:
-        model: in evaluation mode.
-        curves: of the whole training, earlier runs included.
-        seconds: wall time, earlier runs included; supervised_frames: how many were trained on, in
-            how many steps.
-    """
-
-    model: VideoSegmenter
-    curves: Curves
-    seconds: float
-    supervised_frames: int
-    steps: int = 0
 
 
 def train(

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from airseg.dataset.format.attributes import check_sequence_name
+from airseg.dataset.packing.parts import PackItem
+from airseg.dataset.packing.pixel_counts import count_pixels
 from airseg.dataset.packing.source import SequenceSource
 from airseg.dataset.packing.sources import open_sources, refuse_suspect_frames
 from airseg.dataset.packing.splits import choose_splits
-from airseg.dataset.packing.writer import PackItem, Progress, count_pixels
+from airseg.dataset.packing.ticker import Progress
 from airseg.errors import DatasetError
 from airseg.labels.label_map import LabelMap
 from airseg.labels.resolution import check_seen, resolve

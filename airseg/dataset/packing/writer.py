@@ -12,7 +12,6 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -42,19 +41,16 @@ from airseg.dataset.packing.file_assembly import (
     write_root,
 )
 from airseg.dataset.packing.parts import (
-    READERS,
     PackItem,
     PackOptions,
     Part,
     frame_check,
     frame_shapes,
-    has_labels,
     is_whole,
     join_part,
     open_parts_folder,
     parts_folder,
     plan_parts,
-    read_ahead,
     write_part,
 )
 from airseg.dataset.packing.ticker import Progress, Ticker
@@ -62,7 +58,6 @@ from airseg.dataset.packing.workers import Workers
 from airseg.dataset.reading.shards import check_file_name
 from airseg.errors import DatasetError, did_you_mean
 from airseg.labels.label_map import LabelMap
-from airseg.labels.relabel import count_ids, count_labels
 from airseg.labels.resolution import check_seen
 
 __all__ = [
@@ -71,9 +66,7 @@ __all__ = [
     "PackedDataset",
     "Progress",
     "check_options",
-    "count_pixels",
     "pack",
-    "split_pixels",
 ]
 
 _FRAMES_WORTH_A_PROCESS = 128
@@ -327,37 +320,6 @@ def _check_sequence(
 
     with open_quietly(unfinished) as file:
         return digest_sequence(file[f"{SEQUENCES_GROUP}/{name}"], tick, compare)
-
-
-def count_pixels(items: Sequence[PackItem], progress: Progress | None = None) -> list[np.ndarray]:
-    """Count how often each raw id is seen, reading nothing but raw ids.
-
-    Returns:
-        (256,) int64 pixels by raw id, for each item.
-    """
-    ticker = Ticker("counting", sum(item.source.length for item in items), progress)
-    counts: list[np.ndarray] = []
-    with ThreadPoolExecutor(READERS, thread_name_prefix="read") as pool:
-        for item in items:
-            pixels = np.zeros(256, np.int64)
-            ahead = read_ahead(item.source.read_ids, range(item.source.length), pool)
-            for index, ids in ahead:
-                if has_labels(item.source, index):
-                    pixels += count_ids(ids)
-                ticker.tick()
-            counts.append(pixels)
-    return counts
-
-
-def split_pixels(
-    items: Sequence[PackItem], id_pixels: Sequence[np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Return (256,) int64 pixels by label for each split, from those by raw id."""
-    totals: dict[str, np.ndarray] = {}
-    for item, pixels in zip(items, id_pixels, strict=True):
-        labels = count_labels(pixels, item.resolution.table)
-        totals[item.split] = totals.get(item.split, np.zeros(256, np.int64)) + labels
-    return totals
 
 
 def _root_attributes(label_map: LabelMap, options: PackOptions) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from typing import Self
 import numpy as np
 
 from airseg.errors import SettingsError, did_you_mean
-from airseg.simulators.embedded import kernels
 from airseg.simulators.embedded.client_files import ClientFiles
 from airseg.simulators.embedded.faults import with_fault
+from airseg.simulators.embedded.first_compilation import remember_compiled
 from airseg.simulators.embedded.rendering.renderer import CameraView, Renderer
 from airseg.simulators.embedded.rpc.dialects import DIALECTS
 from airseg.simulators.embedded.rpc.method_table import all_methods
@@ -103,7 +103,7 @@ class EmbeddedServer:
         """Compile the renderer, or load it from the cache, and draw the shadows."""
         place, level = np.array([0.0, 0.0, -2.0]), np.array([1.0, 0.0, 0.0, 0.0])
         self.simulation.renderer.render(CameraView(place, level, 90.0, 32, 24))
-        kernels.remember_compiled()
+        remember_compiled()
 
     def serve_forever(self) -> None:
         """Wait until `stop` is called."""

@@ -8,9 +8,8 @@ import math
 
 import numpy as np
 import pytest
-from raw_rpc import RawClient, pose, request
+from raw_rpc import pose, request
 
-from airseg.simulators.embedded.server import EmbeddedOptions, EmbeddedServer
 from airseg.simulators.embedded.settings import parse_settings
 
 NAN = float("nan")
@@ -55,29 +54,14 @@ MODES = {
 
 
 @pytest.fixture(scope="module")
-def serve(world, tmp_path_factory):
+def serve(paused):
     """Return a function that returns a paused client of a simulator of a mode."""
-    running = {}
 
     def start(mode="Multirotor", **more):
-        key = (mode, json.dumps(more))
-        if key not in running:
-            path = tmp_path_factory.mktemp(mode) / "settings.json"
-            text = {"SimMode": mode, "CameraDefaults": SMALL, "Vehicles": MODES[mode], **more}
-            path.write_text(json.dumps(text))
-            server = EmbeddedServer(EmbeddedOptions(port=0, settings=path), world)
-            server.warm_up()
-            server.start()
-            running[key] = server, RawClient(server.port)
-        client = running[key][1]
-        client.call("simPause", True)
-        client.call("reset")
-        return client
+        common = {"SimMode": mode, "CameraDefaults": SMALL, "Vehicles": MODES[mode]}
+        return paused.client({**common, **more})
 
-    yield start
-    for server, client in running.values():
-        client.close()
-        server.stop()
+    return start
 
 
 @pytest.fixture

@@ -3,13 +3,12 @@
 Held to what was measured on AirSim's own server code, and where that was not run, to its sources.
 """
 
-import json
 import math
 import time
 
 import pytest
-from raw_rpc import RawClient, pose, request
-from small_simulator import small_settings
+from raw_rpc import pose, request
+from small_simulator import small_content
 
 from airseg.errors import SettingsError
 from airseg.simulators.embedded.server import EmbeddedOptions, EmbeddedServer
@@ -18,27 +17,9 @@ NAN = float("nan")
 
 
 @pytest.fixture(scope="module")
-def serve(world, tmp_path_factory):
-    """Return a function that returns a paused client of a simulator, one for each kind."""
-    running = {}
-
-    def start(mode="Multirotor", **options):
-        key = (mode, json.dumps(options))
-        if key not in running:
-            settings = small_settings(tmp_path_factory.mktemp(mode) / "settings.json", mode)
-            server = EmbeddedServer(EmbeddedOptions(port=0, settings=settings, **options), world)
-            server.warm_up()
-            server.start()
-            running[key] = server, RawClient(server.port)
-        client = running[key][1]
-        client.call("simPause", True)
-        client.call("reset")
-        return client
-
-    yield start
-    for server, client in running.values():
-        client.close()
-        server.stop()
+def serve(paused):
+    """Return a function that returns a paused client of a simulator of a mode."""
+    return lambda mode="Multirotor", **options: paused.client(small_content(mode), **options)
 
 
 def seen(client):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from airseg.simulators.embedded.kernels import njit
+from airseg.kernels import njit
 
 TILE = 8
 """Pixels a side."""

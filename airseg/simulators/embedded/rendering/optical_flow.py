@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from airseg.simulators.embedded.kernels import njit
+from airseg.kernels import njit
 from airseg.simulators.embedded.rendering.stage import Placement, Stage
 from airseg.simulators.embedded.rendering.strips import in_strips
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from airseg.simulators.embedded.kernels import njit
+from airseg.kernels import njit
 from airseg.simulators.embedded.rendering.occlusion import TILE, forget_tiles, is_hidden
 
 NEAR_M = 0.05

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 
 from airseg.geometry import quaternion_from_euler, rotation_matrix
-from airseg.simulators.embedded.kernels import njit
+from airseg.kernels import njit
 from airseg.simulators.embedded.scene.world import Geometry, World, WorldObject
 
 _LEVEL = np.array([1.0, 0.0, 0.0, 0.0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from airseg.simulators.embedded.kernels import njit
+from airseg.kernels import njit
 from airseg.simulators.embedded.rendering.light import CLOUD_DRIFT
 from airseg.simulators.embedded.rendering.materials import smooth_noise
 from airseg.simulators.embedded.rendering.runs import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from airseg.simulators.embedded.kernels import njit
+from airseg.kernels import njit
 from airseg.simulators.embedded.rendering.light import HAZE_COLOR, LEAF_COVER, SNOW_COVER
 from airseg.simulators.embedded.rendering.light import WET as WET_GROUND
 from airseg.simulators.embedded.rendering.materials import (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from airseg.simulators.embedded.kernels import njit
+from airseg.kernels import njit
 from airseg.simulators.embedded.rendering.materials import (
     BARK,
     BIRCH_BARK,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from airseg.kernels import njit
 from airseg.simulators.embedded.clock import START_NS
-from airseg.simulators.embedded.kernels import njit
 from airseg.simulators.embedded.rendering.light import Atmosphere
 from airseg.simulators.embedded.rendering.materials import cell_noise
 

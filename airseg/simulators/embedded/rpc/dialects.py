@@ -131,7 +131,7 @@ def _own_methods(methods: dict[str, Method], simulation: Simulation) -> dict[str
         "simListInstanceSegmentationPoses": Method((bool, bool), poses),
         "simGetInstanceSegmentationColorMap": Method((), colors),
         "simListSceneObjectsTags": Method((str,), tags),
-        "simSetWorldLightIntensity": Method((str, float), objects.set_light),
+        "simSetWorldLightIntensity": methods["simSetLightIntensity"],
         "getLidarData": Method((str, str), lidar),
         "getEchoData": Method((str, str), sensors.echo),
         "getGPULidarData": Method((str, str), sensors.gpu_lidar),

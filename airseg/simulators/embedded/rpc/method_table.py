@@ -10,10 +10,14 @@ from airseg.simulators.embedded.rpc.methods.builtin_recorder import RecordingApi
 from airseg.simulators.embedded.rpc.methods.cameras import CameraApi
 from airseg.simulators.embedded.rpc.methods.car import CarApi
 from airseg.simulators.embedded.rpc.methods.detections import DetectionApi
+from airseg.simulators.embedded.rpc.methods.markers import MarkerApi
 from airseg.simulators.embedded.rpc.methods.objects import ObjectApi
+from airseg.simulators.embedded.rpc.methods.painting import PaintingApi
 from airseg.simulators.embedded.rpc.methods.sensors import SensorApi
+from airseg.simulators.embedded.rpc.methods.simulation_control import SimulationApi
 from airseg.simulators.embedded.rpc.methods.vehicles import VehicleApi
-from airseg.simulators.embedded.rpc.methods.weather_and_time import WorldApi
+from airseg.simulators.embedded.rpc.methods.weather_and_daylight import WeatherApi
+from airseg.simulators.embedded.rpc.methods.world_shape import WorldShapeApi
 from airseg.simulators.embedded.rpc.rpc_server import NO, Method, methods_of
 from airseg.simulators.embedded.simulation import Simulation
 
@@ -22,7 +26,18 @@ _VEHICLES: dict[str, type[VehicleApi]] = {
     "Car": CarApi,
     "ComputerVision": VehicleApi,
 }
-_SHARED = (WorldApi, CameraApi, ObjectApi, DetectionApi, SensorApi, RecordingApi)
+_SHARED = (
+    SimulationApi,
+    CameraApi,
+    DetectionApi,
+    MarkerApi,
+    ObjectApi,
+    PaintingApi,
+    RecordingApi,
+    SensorApi,
+    WeatherApi,
+    WorldShapeApi,
+)
 
 # Methods of AirSim 1.8.1 that are refused, with how many parameters they take.
 _LENSES = {

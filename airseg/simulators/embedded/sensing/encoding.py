@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from airseg.simulators.embedded.kernels import njit
+from airseg.kernels import njit
 from airseg.simulators.embedded.rendering.renderer import Render
 from airseg.simulators.embedded.rendering.shading import SKY_DEPTH_M
 from airseg.simulators.embedded.rendering.strips import in_strips

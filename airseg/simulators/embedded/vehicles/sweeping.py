@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airseg.simulators.embedded.kernels import njit
+from airseg.kernels import njit
 
 _SKIN_M = 1e-6
 

@@ -91,10 +91,8 @@ LEANING = {
 
 
 def timed_calls(duration):
-    for method, values in TIMED.items():
-        yield method, (*values, duration, FREE, NORTH, "")
-    for method, values in LEANING.items():
-        yield method, (*values, duration, "")
+    steered = [(method, (*v, duration, FREE, NORTH, "")) for method, v in TIMED.items()]
+    return steered + [(method, (*v, duration, "")) for method, v in LEANING.items()]
 
 
 @pytest.mark.parametrize(("method", "params"), timed_calls(0.5))

@@ -22,69 +22,44 @@ from airseg.simulators.embedded.vehicles.simple_flight.state import (
 )
 from airseg.simulators.protocol import RcData, Vector3r
 
+_ANGLE_ORDER = (float, float, float, float, float, str)
+AngleOrder = tuple[float, float, float, float, float, str]
+"""Roll, pitch, yaw, then height m or throttle 0 to 1, for how many seconds, vehicle."""
 _GAIN_KINDS = ([float], [float], [float], str)
 
 
 class AttitudeApi(MultirotorApi):
     """Orders below positions and velocities. Angles are radians of the body: right, up, right."""
 
-    @rpc("moveByRollPitchYawZ", float, float, float, float, float, str)
-    def roll_pitch_yaw_z(
-        self, roll: float, pitch: float, yaw: float, z: float, duration: float, name: str
-    ) -> Deferred:
+    @rpc("moveByRollPitchYawZ", *_ANGLE_ORDER)
+    def roll_pitch_yaw_z(self, *order: *AngleOrder) -> Deferred:
         """Hold angles at a height for a time."""
-        return self._lean(name, duration, roll, pitch, yaw, z, lift_is_height=True)
+        return self._lean(*order, lift_is_height=True)
 
-    @rpc("moveByRollPitchYawThrottle", float, float, float, float, float, str)
-    def roll_pitch_yaw_throttle(
-        self, roll: float, pitch: float, yaw: float, throttle: float, duration: float, name: str
-    ) -> Deferred:
+    @rpc("moveByRollPitchYawThrottle", *_ANGLE_ORDER)
+    def roll_pitch_yaw_throttle(self, *order: *AngleOrder) -> Deferred:
         """Hold angles with a throttle for a time."""
-        return self._lean(name, duration, roll, pitch, yaw, throttle)
+        return self._lean(*order)
 
-    @rpc("moveByRollPitchYawrateZ", float, float, float, float, float, str)
-    def roll_pitch_yaw_rate_z(
-        self, roll: float, pitch: float, yaw_rate: float, z: float, duration: float, name: str
-    ) -> Deferred:
+    @rpc("moveByRollPitchYawrateZ", *_ANGLE_ORDER)
+    def roll_pitch_yaw_rate_z(self, *order: *AngleOrder) -> Deferred:
         """Hold roll and pitch while turning, at a height, for a time."""
-        return self._lean(
-            name, duration, roll, pitch, yaw_rate, z, yaw_is_rate=True, lift_is_height=True
-        )
+        return self._lean(*order, yaw_is_rate=True, lift_is_height=True)
 
-    @rpc("moveByRollPitchYawrateThrottle", float, float, float, float, float, str)
-    def roll_pitch_yaw_rate_throttle(
-        self,
-        roll: float,
-        pitch: float,
-        yaw_rate: float,
-        throttle: float,
-        duration: float,
-        name: str,
-    ) -> Deferred:
+    @rpc("moveByRollPitchYawrateThrottle", *_ANGLE_ORDER)
+    def roll_pitch_yaw_rate_throttle(self, *order: *AngleOrder) -> Deferred:
         """Hold roll and pitch while turning, with a throttle, for a time."""
-        return self._lean(name, duration, roll, pitch, yaw_rate, throttle, yaw_is_rate=True)
+        return self._lean(*order, yaw_is_rate=True)
 
-    @rpc("moveByAngleRatesZ", float, float, float, float, float, str)
-    def angle_rates_z(
-        self, roll: float, pitch: float, yaw_rate: float, z: float, duration: float, name: str
-    ) -> Deferred:
+    @rpc("moveByAngleRatesZ", *_ANGLE_ORDER)
+    def angle_rates_z(self, *order: *AngleOrder) -> Deferred:
         """Turn about all three axes at a height for a time."""
-        return self._lean(
-            name, duration, roll, pitch, yaw_rate, z, are_rates=True, lift_is_height=True
-        )
+        return self._lean(*order, are_rates=True, lift_is_height=True)
 
-    @rpc("moveByAngleRatesThrottle", float, float, float, float, float, str)
-    def angle_rates_throttle(
-        self,
-        roll: float,
-        pitch: float,
-        yaw_rate: float,
-        throttle: float,
-        duration: float,
-        name: str,
-    ) -> Deferred:
+    @rpc("moveByAngleRatesThrottle", *_ANGLE_ORDER)
+    def angle_rates_throttle(self, *order: *AngleOrder) -> Deferred:
         """Turn about all three axes with a throttle for a time."""
-        return self._lean(name, duration, roll, pitch, yaw_rate, throttle, are_rates=True)
+        return self._lean(*order, are_rates=True)
 
     @rpc("moveByMotorPWMs", float, float, float, float, float, str)
     def motor_pwms(
@@ -170,12 +145,12 @@ class AttitudeApi(MultirotorApi):
 
     def _lean(
         self,
-        name: str,
-        duration: float,
         roll: float,
         pitch: float,
         yaw: float,
         lift: float,
+        duration: float,
+        name: str,
         **kinds: bool,
     ) -> Deferred:
         def order(pilot: Autopilot) -> None:

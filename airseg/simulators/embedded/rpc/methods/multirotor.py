@@ -20,6 +20,12 @@ from airseg.simulators.protocol import (
     YawMode,
 )
 
+# What calls have in common, after or instead of parameters of their own.
+_PATH_ORDER = (float, float, int, YawMode, float, float, str)
+PathOrder = tuple[float, float, int, YawMode, float, float, str]
+"""Velocity m/s, time-out s, drivetrain, yaw mode, lookahead m, adaptive lookahead, vehicle."""
+_VELOCITY_ORDER = (float, float, float, float, int, YawMode, str)
+
 _SLOW_MPS = 0.5
 _TAKEOFF_M = 2.0
 _STILL_MPS = 0.05
@@ -70,25 +76,16 @@ class MultirotorApi(VehicleApi):
         with self._simulation.lock:
             self._multirotor(name).aircraft.cancel()
 
-    @rpc("moveToPosition", float, float, float, float, float, int, YawMode, float, float, str)
+    @rpc("moveToPosition", float, float, float, *_PATH_ORDER)
     def move_to_position(
         self,
         x: float,
         y: float,
         z: float,
-        velocity: float,
-        timeout: float,
-        drivetrain: int,
-        yaw_mode: YawMode,
-        lookahead: float,
-        adaptive: float,
-        name: str,
+        *how: *PathOrder,
     ) -> Deferred | bool:
         """Fly straight to a place relative to the start."""
-        goal = [Vector3r(x, y, z)]
-        return self.move_on_path(
-            goal, velocity, timeout, drivetrain, yaw_mode, lookahead, adaptive, name
-        )
+        return self.move_on_path([Vector3r(x, y, z)], *how)
 
     @rpc("moveToZ", float, float, float, YawMode, float, float, str)
     def move_to_z(
@@ -109,7 +106,7 @@ class MultirotorApi(VehicleApi):
                 goal, velocity, timeout, 0, yaw_mode, lookahead, adaptive, name
             )
 
-    @rpc("moveOnPath", [Vector3r], float, float, int, YawMode, float, float, str)
+    @rpc("moveOnPath", [Vector3r], *_PATH_ORDER)
     def move_on_path(
         self,
         path: list[Vector3r],
@@ -135,7 +132,7 @@ class MultirotorApi(VehicleApi):
                 ),
             )
 
-    @rpc("moveByVelocity", float, float, float, float, int, YawMode, str)
+    @rpc("moveByVelocity", *_VELOCITY_ORDER)
     def move_by_velocity(
         self,
         vx: float,
@@ -151,7 +148,7 @@ class MultirotorApi(VehicleApi):
         yaw = moves.adjusted_yaw(np.array([vx, vy, 0.0]), drivetrain, yaw_mode)
         return self._repeat(name, lambda pilot: pilot.fly_at(velocity, yaw), duration)
 
-    @rpc("moveByVelocityBodyFrame", float, float, float, float, int, YawMode, str)
+    @rpc("moveByVelocityBodyFrame", *_VELOCITY_ORDER)
     def move_by_velocity_body(
         self,
         vx: float,
@@ -167,7 +164,7 @@ class MultirotorApi(VehicleApi):
             x, y = self._turned(vx, vy, name)
             return self.move_by_velocity(x, y, vz, duration, drivetrain, yaw_mode, name)
 
-    @rpc("moveByVelocityZ", float, float, float, float, int, YawMode, str)
+    @rpc("moveByVelocityZ", *_VELOCITY_ORDER)
     def move_by_velocity_z(
         self,
         vx: float,
@@ -184,7 +181,7 @@ class MultirotorApi(VehicleApi):
         yaw = moves.adjusted_yaw(np.array([vx, vy, 0.0]), drivetrain, yaw_mode)
         return self._repeat(name, lambda pilot: pilot.fly_at_height(vx, vy, z, yaw), duration)
 
-    @rpc("moveByVelocityZBodyFrame", float, float, float, float, int, YawMode, str)
+    @rpc("moveByVelocityZBodyFrame", *_VELOCITY_ORDER)
     def move_by_velocity_z_body(
         self,
         vx: float,
@@ -201,37 +198,23 @@ class MultirotorApi(VehicleApi):
             yaw = moves.adjusted_yaw(np.array([x, y, 0.0]), drivetrain, yaw_mode)
             return self._repeat(name, lambda pilot: pilot.fly_at_height(x, y, z, yaw), duration)
 
-    @rpc("moveToGPS", float, float, float, float, float, int, YawMode, float, float, str)
+    @rpc("moveToGPS", float, float, float, *_PATH_ORDER)
     def move_to_gps(
         self,
         latitude: float,
         longitude: float,
         altitude: float,
-        velocity: float,
-        timeout: float,
-        drivetrain: int,
-        yaw_mode: YawMode,
-        lookahead: float,
-        adaptive: float,
-        name: str,
+        *how: *PathOrder,
     ) -> Deferred | bool:
         """Fly to a place on the globe."""
         origin = self._simulation.settings.origin
         place = local_point(latitude, longitude, altitude, origin)
-        goal = Vector3r.from_array(place - self._multirotor(name).origin)
-        return self.move_on_path(
-            [goal], velocity, timeout, drivetrain, yaw_mode, lookahead, adaptive, name
-        )
+        goal = Vector3r.from_array(place - self._multirotor(how[-1]).origin)
+        return self.move_on_path([goal], *how)
 
     @rpc(
         "moveByManual",
-        float,
-        float,
-        float,
-        float,
-        int,
-        YawMode,
-        str,
+        *_VELOCITY_ORDER,
         support=PARTLY,
         note="follows the sticks that moveByRC set; there is no other remote control",
     )

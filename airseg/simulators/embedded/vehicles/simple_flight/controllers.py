@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from airseg.simulators.embedded.kernels import njit
+from airseg.kernels import njit
 from airseg.simulators.embedded.vehicles.simple_flight.rotations import euler_angles, to_body
 from airseg.simulators.embedded.vehicles.simple_flight.state import (
     ANGLE_LEVEL,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from airseg.simulators.embedded.kernels import njit
+from airseg.kernels import njit
 from airseg.simulators.embedded.vehicles.simple_flight.controllers import control
 from airseg.simulators.embedded.vehicles.simple_flight.state import (
     ANGLE_LEVEL,

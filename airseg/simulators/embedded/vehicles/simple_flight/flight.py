@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airseg.simulators.embedded.kernels import njit
+from airseg.kernels import njit
 from airseg.simulators.embedded.vehicles.simple_flight.firmware import decide
 from airseg.simulators.embedded.vehicles.simple_flight.physics import move
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from airseg.simulators.embedded.kernels import njit
+from airseg.kernels import njit
 from airseg.simulators.embedded.vehicles.simple_flight.rotations import (
     cross,
     euler_angles,

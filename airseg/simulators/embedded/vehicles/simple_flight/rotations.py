@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from airseg.simulators.embedded.kernels import njit
+from airseg.kernels import njit
 
 
 @njit(cache=True)
