@@ -138,7 +138,10 @@ class Stepper:
                 raise
             self.is_steppable = False
             return
-        # In Car mode AirSim answers before the time has passed.
+        # In Car mode AirSim answers before the time has passed; a clock that was exact so far does
+        # not, and the next image's own time would tell.
+        if self.is_exact:
+            return
         for _ in range(_SETTLE_POLLS):
             if self._client.simIsPause():
                 return
