@@ -68,7 +68,7 @@ study/dataset.h5: | setup
 
 study-pilot: study/dataset.h5
 	OMP_NUM_THREADS=1 nice $(AIRSEG) bench run $(STUDY)/pilot.yaml --dataset $< --out study/pilot \
-	  --device cpu --select val
+	  --device cpu
 
 study: study/dataset.h5
 	OMP_NUM_THREADS=1 nice $(AIRSEG) bench run $(STUDY)/main.yaml --dataset $< \
