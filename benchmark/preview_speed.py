@@ -26,9 +26,10 @@ import cv2
 import numpy as np
 from relabel_speed import record_frames
 
-from airseg.labels.label_map import load_label_map
+from airseg.labels.label_map import LabelMap, load_label_map
 from airseg.labels.resolution import resolve
 from airseg.recording.stored.preview import PreviewArtist, write_preview
+from airseg.recording.stored.shown_flight import shown_recording
 from airseg.recording.stored.storage import Recording
 
 _REPEATS = 3
@@ -53,7 +54,7 @@ def main() -> None:
             "laid over": _notebook(work, recording, palette, arguments.loop_frames, _lay_over),
             "flat": _notebook(work, recording, palette, arguments.loop_frames, _paint_flat),
         }
-        ours_s = min(_preview(work, recording, label_map, table, count) for _ in range(_REPEATS))
+        ours_s = min(_preview(work, recording, label_map, count) for _ in range(_REPEATS))
         camera = recording.info.camera
         print(
             f"{count} frames of {camera['width']}x{camera['height']}, {os.cpu_count()} cores, "
@@ -107,12 +108,10 @@ def _notebook(
     return (time.perf_counter() - began) / count
 
 
-def _preview(
-    work: Path, recording: Recording, label_map: object, table: np.ndarray, count: int
-) -> float:
+def _preview(work: Path, recording: Recording, label_map: LabelMap, count: int) -> float:
     """Return seconds a frame of `airseg preview`."""
     began = time.perf_counter()
-    artist = PreviewArtist(recording, table, label_map.class_names, label_map.palette())
+    artist = PreviewArtist(shown_recording(recording, label_map))
     write_preview(artist, range(count), Fraction(25), work / "p.mp4", lambda done, total: None)
     return (time.perf_counter() - began) / count
 

@@ -25,6 +25,7 @@ _COMMANDS = {
         "Check recordings and datasets frame by frame; repair recordings.",
     ),
     "preview": ("airseg.cli.preview", "Make an MP4 of a recording: frames beside labels."),
+    "view": ("airseg.cli.view", "Look at a recording or dataset in Rerun, or as a film."),
     "info": ("airseg.cli.info", "Say what is in recordings and datasets."),
     "relabel": ("airseg.cli.relabel", "Collapse mesh labels into classes and pack a dataset."),
     "labels": ("airseg.cli.labels", "Check label maps, audit recordings, suggest classes."),

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
 import click
-
-from airseg.errors import RecordingError
 
 
 @click.command("preview")
@@ -29,22 +26,16 @@ def command(
       airseg preview recordings --out films --every 2
     """
     from airseg.cli.display import progress_bar
-    from airseg.labels.label_map import load_label_map
-    from airseg.labels.resolution import resolve
-    from airseg.recording.stored.preview import PreviewArtist, write_preview
-    from airseg.recording.stored.storage import Recording, find_recordings
+    from airseg.cli.recorded_flights import open_flights
+    from airseg.recording.stored.preview import PreviewArtist, frame_rate, write_preview
+    from airseg.recording.stored.storage import find_recordings
 
     with progress_bar("frames") as update:
         for folder in find_recordings(recordings):
-            recording = Recording.open(folder)
-            if not len(recording):
-                raise RecordingError(f"{folder}: has no frames yet. Run `airseg record` first.")
-            label_map = load_label_map(map_name or recording.info.environment)
-            table = resolve(label_map, recording.object_table).table
-            artist = PreviewArtist(recording, table, label_map.class_names, label_map.palette())
+            (flight,) = open_flights([folder], map_name)
             target = (out or folder.parent) / f"{folder.name}.mp4"
             target.parent.mkdir(parents=True, exist_ok=True)
-            rate = Fraction(recording.info.rate_hz).limit_denominator(1000)
-            shown = range(0, len(recording), every)
-            write_preview(artist, shown, rate, target, partial(update, folder.name))
+            shown = range(0, len(flight), every)
+            told = partial(update, folder.name)
+            write_preview(PreviewArtist(flight), shown, frame_rate(flight), target, told)
             click.echo(f"{folder.name}: {len(shown)} frames in {target}")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from airseg.dataset.exporting.common import ExportOptions
 
 
 @click.command("export")
 @click.argument("format_name", metavar="FORMAT")
-@click.argument("dataset", type=click.Path(path_type=Path))
+@click.argument("source", metavar="DATASET", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write.")
 @click.option(
     "--jpeg",
@@ -18,21 +22,27 @@ import click
     metavar="QUALITY",
     help="Colour frames as JPEG of this quality.  [default: PNG, lossless]",
 )
+@click.option(
+    "--map", "map_name", help="Label map of recordings.  [default: that of their environment]"
+)
 @click.option("--title", default="", help="Name of the dataset.  [default: that of the file]")
 @click.option("--licence", default="", help="Its licence.  [default: that of imported data]")
 @click.option("--url", default="", help="Where it is told of.")
 @click.option("--overwrite", is_flag=True, help="Replace a folder that is already there.")
 def command(
     format_name: str,
-    dataset: Path,
+    source: Path,
     out: Path,
     jpeg_quality: int | None,
+    map_name: str | None,
     title: str,
     licence: str,
     url: str,
     overwrite: bool,
 ) -> None:
     """Write DATASET as FORMAT into a folder.
+
+    FORMAT mcap takes recordings, too: their folder, or a folder of them.
 
     \b
     FORMAT is one of
@@ -42,12 +52,14 @@ def command(
       parquet      Parquet files with pictures inside, README.md, croissant.json
       ffv1         a Matroska video for each sequence, colour and labels, lossless
       h264         the same with colour in H.264; labels stay lossless
+      mcap         an MCAP file for each sequence, for Foxglove, Rerun and FiftyOne
       croissant    croissant.json about the dataset file itself
 
     \b
     Examples:
       airseg dataset export parquet dataset.h5 --out for_the_hub --licence CC-BY-4.0
       airseg dataset export vspw dataset.h5 --jpeg 95 --out vspw
+      airseg dataset export mcap recordings/loop_walk --out to_look_at
     """
     from airseg.cli.display import progress_bar
     from airseg.dataset.exporting.common import ExportOptions
@@ -55,8 +67,27 @@ def command(
     from airseg.dataset.reading.reader import Dataset
 
     options = ExportOptions(jpeg_quality, title, licence, url, overwrite)
-    with Dataset(dataset, check=True) as opened, progress_bar("frames") as update:
-        export(format_name, opened, out, options, update)
+    if format_name == "mcap" and source.is_dir():
+        _export_recordings(source, map_name, out, options)
+    else:
+        if map_name is not None:
+            raise click.UsageError(
+                "--map is for recordings; a dataset has classes. Change them by 'airseg relabel'."
+            )
+        with Dataset(source, check=True) as opened, progress_bar("frames") as update:
+            export(format_name, opened, out, options, update)
     files = [path for path in out.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
     click.echo(f"wrote {len(files):,} files, {size / 1e6:.1f} MB, to {out}")
+
+
+def _export_recordings(
+    source: Path, map_name: str | None, out: Path, options: ExportOptions
+) -> None:
+    """Write an MCAP file of each recording in a folder."""
+    from airseg.cli.display import progress_bar
+    from airseg.cli.recorded_flights import open_flights
+    from airseg.dataset.exporting.mcap import export_flights
+
+    with progress_bar("frames") as update:
+        export_flights(open_flights([source], map_name), out, options, update)

@@ -18,6 +18,8 @@ from airseg.dataset.exporting.common import (
 )
 from airseg.dataset.exporting.croissant import export_croissant
 from airseg.dataset.exporting.folders import export_imagefolder, export_mmseg, export_vspw
+from airseg.dataset.exporting.mcap import BYTES_PER_PIXEL as MCAP_BYTES_PER_PIXEL
+from airseg.dataset.exporting.mcap import export_mcap
 from airseg.dataset.exporting.parquet import export_parquet
 from airseg.dataset.exporting.video import export_ffv1, export_h264
 from airseg.dataset.format.publishing import check_free_space
@@ -42,6 +44,7 @@ FORMATS: dict[str, Format] = {
     "parquet": Format(export_parquet, 1.5),
     "ffv1": Format(export_ffv1, 1.5),
     "h264": Format(export_h264, 0.2),
+    "mcap": Format(export_mcap, MCAP_BYTES_PER_PIXEL),
     "croissant": Format(export_croissant, 0.0),
 }
 

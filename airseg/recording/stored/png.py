@@ -12,25 +12,34 @@ import deflate
 import numpy as np
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_GREY, _RGB = 0, 2
+_GREY, _RGB, _PALETTE = 0, 2, 3
 _SUB = 1
 _SIZE_ENDS = 24
 
 
-def encode_png(image: np.ndarray, level: int = 1) -> bytes:
+def encode_png(image: np.ndarray, level: int = 1, *, palette: np.ndarray | None = None) -> bytes:
     """Return an image as a PNG file.
 
     Args:
         image: (H, W) uint8 or uint16, or (H, W, 3) uint8, red first.
         level: libdeflate's, 1 to 12.
+        palette: (256, 3) uint8, RGB by value of an (H, W) uint8 image: people see the colours, and
+            readers of palettes find the values (Pillow does; OpenCV gives the colours).
     """
     height, width = image.shape[:2]
     bits = 8 * image.itemsize
-    color = _RGB if image.ndim == 3 else _GREY
+    color = _RGB if image.ndim == 3 else _GREY if palette is None else _PALETTE
     header = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0)
     pixels = deflate.zlib_compress(_filtered(image), level)
+    colors = () if palette is None else _chunk(b"PLTE", palette.tobytes())
     return b"".join(
-        [_SIGNATURE, *_chunk(b"IHDR", header), *_chunk(b"IDAT", pixels), *_chunk(b"IEND", b"")]  # type: ignore[arg-type]
+        [
+            _SIGNATURE,
+            *_chunk(b"IHDR", header),
+            *colors,
+            *_chunk(b"IDAT", pixels),  # type: ignore[arg-type]
+            *_chunk(b"IEND", b""),
+        ]
     )
 
 

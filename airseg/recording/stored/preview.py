@@ -1,4 +1,4 @@
-"""A film of a recording: each frame beside its labels, with a legend, the time and the speed."""
+"""A film of a flight: each frame beside its labels, with a legend, the time and the speed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from airseg.errors import RecordingError
-from airseg.recording.stored.storage import Recording
+from airseg.recording.stored.shown_flight import ShownFlight
 
 _WORKERS = 3
 _AHEAD = 8
@@ -25,6 +25,7 @@ _PAPER = (28, 28, 32)
 _PANE_WIDTH = 640
 _LINE_HEIGHT = 26
 _CLOCK_WIDTH = 250
+_NOMINAL_HZ = 25
 
 
 class PreviewArtist:
@@ -34,51 +35,45 @@ class PreviewArtist:
     legend is converted once. Converting whole RGB pages took longer than encoding them.
 
     Args:
-        recording: whose frames are drawn.
-        table: (256,) uint8, the label of each raw id.
-        names: of the labels, in their order.
-        colors: (256, 3) uint8 RGB by label.
+        flight: whose frames are drawn.
 
     Attributes:
         width, height: of the pictures, even numbers.
     """
 
-    def __init__(
-        self, recording: Recording, table: np.ndarray, names: tuple[str, ...], colors: np.ndarray
-    ) -> None:
-        self._recording = recording
-        camera = recording.info.camera
+    def __init__(self, flight: ShownFlight) -> None:
+        self._flight = flight
         # Small frames are enlarged by whole numbers, so that pixels stay what they are.
-        self._scale = max(1, _PANE_WIDTH // int(camera["width"]))
-        self._pane = int(camera["width"]) * self._scale // 2 * 2
-        self._image_height = int(camera["height"]) * self._scale // 2 * 2
+        self._scale = max(1, _PANE_WIDTH // flight.width)
+        self._pane = flight.width * self._scale // 2 * 2
+        self._image_height = flight.height * self._scale // 2 * 2
         self.width = self._pane * 2
-        legend = _draw_legend(names, colors, self.width)
+        legend = _draw_legend(flight.class_names, flight.palette, self.width)
         self.height = self._image_height + len(legend) // 2 * 2
         page = np.full((self.height, self.width, 3), _PAPER, np.uint8)
         page[self._image_height :] = legend[: len(legend) // 2 * 2]
         self._page = cv2.cvtColor(page, cv2.COLOR_RGB2YUV_I420)
         # A patch of 2x2 pixels has one chroma, which is how the film will show the colour.
-        patches = np.broadcast_to(colors[table][None, :, None], (2, 256, 2, 3)).reshape(2, 512, 3)
-        luma, blue, red = _planes(cv2.cvtColor(patches, cv2.COLOR_RGB2YUV_I420))
+        patches = np.broadcast_to(flight.palette[None, :, None], (2, 256, 2, 3))
+        planes = cv2.cvtColor(patches.reshape(2, 512, 3), cv2.COLOR_RGB2YUV_I420)
+        luma, blue, red = _planes(planes)
         self._tables = (luma[0, ::2].copy(), blue[0].copy(), red[0].copy())
-        velocity = recording.frames[["vel_x", "vel_y", "vel_z"]].to_numpy()
-        self._speed_mps = np.linalg.norm(velocity, axis=1)
-        self._seconds = recording.frames["plan_time_ns"].to_numpy() / 1e9
 
     def draw(self, index: int) -> np.ndarray:
         """Return a frame's picture: (height * 3 / 2, width) uint8, the planes of I420."""
-        rgb = self._enlarged(self._recording.read_rgb(index))
-        ids = self._enlarged(self._recording.read_ids(index))
+        rgb = self._enlarged(self._flight.read_rgb(index))
+        labels = self._enlarged(self._flight.read_labels(index))
         picture = self._page.copy()
         frame = cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_I420)
         planes = zip(_planes(picture), _planes(frame), self._tables, strict=True)
         for number, (page, plane, table) in enumerate(planes):
             height, width = plane.shape
             page[:height, :width] = plane
-            painted = cv2.LUT(ids if number == 0 else ids[::2, ::2], table)
+            painted = cv2.LUT(labels if number == 0 else labels[::2, ::2], table)
             page[:height, width:] = cv2.addWeighted(painted, _OPAQUE, plane, 1 - _OPAQUE, 0.0)
-        text = f"{self._seconds[index]:6.2f} s   {self._speed_mps[index]:5.1f} m/s"
+        text = f"{self._flight.seconds[index]:6.2f} s"
+        if np.isfinite(self._flight.speeds_mps[index]):
+            text += f"   {self._flight.speeds_mps[index]:5.1f} m/s"
         at = (self.width - _CLOCK_WIDTH + 12, self._image_height + 19)
         luma = picture[: self.height]
         cv2.putText(luma, text, at, _FONT, 0.52, _INK_LUMA, 1, cv2.LINE_AA)
@@ -114,6 +109,11 @@ def _draw_legend(names: tuple[str, ...], colors: np.ndarray, width: int) -> np.n
         cv2.rectangle(strip, (x, top), (x + 16, top + 13), color, -1)
         cv2.putText(strip, name, (x + 22, top + 12), _FONT, 0.45, _INK, 1, cv2.LINE_AA)
     return strip
+
+
+def frame_rate(flight: ShownFlight) -> Fraction:
+    """Return pictures a second at which a film of a flight runs as fast as the flight did."""
+    return Fraction(flight.rate_hz or _NOMINAL_HZ).limit_denominator(1000)
 
 
 def write_preview(

@@ -239,7 +239,12 @@ class Recording:
         packed = self._read("flow", index, cv2.IMREAD_UNCHANGED).view(np.float16)
         return packed.reshape(camera["height"], camera["width"], 2)
 
-    def _read(self, kind: str, index: int, flags: int) -> np.ndarray:
+    def read_file(self, kind: str, index: int) -> bytes:
+        """Return a frame's file of a kind (``rgb``, ``seg``, ``depth``, ``flow``) as it is stored.
+
+        Raises:
+            RecordingError: it is missing, or differs from its checksum.
+        """
         path = frame_file(self.path, kind, index)
         try:
             data = path.read_bytes()
@@ -252,6 +257,10 @@ class Recording:
                 f"{path}: frame {index} is damaged: its checksum differs from frames.csv. "
                 "Restore the file, or record the sequence again."
             )
+        return data
+
+    def _read(self, kind: str, index: int, flags: int) -> np.ndarray:
+        path, data = frame_file(self.path, kind, index), self.read_file(kind, index)
         camera = self.info.camera
         shape = (camera["height"], camera["width"])
         flow = (shape[0], 2 * shape[1])
