@@ -1,6 +1,7 @@
 # The two commands of the README:
 #   make demo   set everything up, then: simulator -> record -> relabel -> bench -> leaderboard.html
 #   make test   set everything up, then: the test suite
+# `make docs` builds the documentation into build/docs, without a network;
 # `make setup-demo` and `make setup` prepare .venv alone, without and with what development needs;
 # `make test-all` runs the slow tests too; `make lint` checks style, floors and types; `make fix`
 # formats; `make fuzz` spoils inputs for five minutes; `make clean` removes what was made.
@@ -13,7 +14,7 @@ AIRSEG := $(BIN)/airseg
 UV := uv==0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo demo places study study-pilot study-data study-report test test-all lint fix fuzz clean constraints
+.PHONY: help setup setup-demo demo docs places study study-pilot study-data study-report test test-all lint fix fuzz clean constraints
 .DELETE_ON_ERROR:
 
 help:
@@ -104,6 +105,11 @@ OFFICIAL := .venv-airsim/bin/python -m pip install --quiet --disable-pip-version
 	.venv-cosys/bin/python -m pip install --quiet --disable-pip-version-check 'cosysairsim==3.5.0' \
 	  'rpc-msgpack==0.6.0' 'numpy<3' 'opencv-python-headless<6'
 	@touch $@
+
+# Warnings are errors: a link that leads nowhere is one.
+docs: setup
+	$(BIN)/sphinx-build -W --keep-going --quiet -b html docs build/docs
+	@echo "wrote build/docs/index.html"
 
 lint: setup
 	$(BIN)/ruff check .
