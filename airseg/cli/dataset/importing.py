@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
 @click.option(
-    "--map", "map_name", help="Label map.  [default: the published classes of the dataset]"
+    "--map",
+    "map_name",
+    help="Label map.  [default: the dataset's published classes, where it has classes of its own "
+    "that others compare on; else a map into the eleven]",
 )
 @click.option(
     "--before",
@@ -48,6 +51,14 @@ if TYPE_CHECKING:
     help="What label colours mean, for airsim and folders: AirSim's text form or a recording.json.",
 )
 @click.option(
+    "--camera",
+    default="",
+    help="Which camera of tartanair2 and tartanground, such as lcam_bottom.  [default: lcam_front]",
+)
+@click.option(
+    "--allow-unmapped", is_flag=True, help="Ignore pixels of objects that the map has no class for."
+)
+@click.option(
     "--codec",
     default="lz4",
     show_default=True,
@@ -69,6 +80,8 @@ def command(
     after: int,
     splits: tuple[str, ...],
     palette: Path | None,
+    camera: str,
+    allow_unmapped: bool,
     codec: str,
     jobs: int | None,
     strict: bool,
@@ -76,10 +89,22 @@ def command(
 ) -> None:
     """Make a dataset file of FOLDER, which holds LAYOUT as it was published.
 
-    LAYOUT is cityscapes, camvid, vspw, tartanair, airsim (its own recorder) or folders ('images'
-    and 'labels'). What the dataset's documentation promises is compared with what is there. Frames
-    without labels (the neighbours of Cityscapes' labelled frames, the film between CamVid's stills)
-    are kept as context: networks may remember them, and they are never supervised nor scored.
+    LAYOUT is one of those below. What the dataset's documentation promises is compared with what is
+    there. Frames without labels (the neighbours of Cityscapes' labelled frames, the film between
+    the stills of CamVid and UAVid) are kept as context: networks may remember them, and they are
+    never supervised nor scored. Splits go by whole sequences, those of the publication where it has
+    some.
+
+    \b
+    Layouts:
+      cityscapes, camvid, vspw  keep their own classes
+      uavid                     real flights; with images.mp4 the film between its stills
+      tartanair2, tartanground  depth, poses; seg_label_map.json or segfiles.zip beside the data
+      viper, midair             poses; Mid-Air has depth too, and needs its sensor_records.hdf5
+      kitti-step                panoptic maps beside the pictures of KITTI tracking
+      tartanair                 the first version
+      airsim                    what AirSim's own recorder writes (airsim_rec.txt)
+      folders                   'images' and 'labels' with files of the same names
 
     \b
     Examples:
@@ -87,6 +112,10 @@ def command(
       airseg dataset import cityscapes /data/cityscapes --map cityscapes20 --out city20.h5
       airseg dataset import camvid /data/CamVid --out camvid.h5
       airseg dataset import vspw /data/VSPW_480p --out vspw.h5
+      airseg dataset import uavid /data/uavid_v1.5_official_release --before 99 --out uavid.h5
+      airseg dataset import tartanair2 /data/tartanair --camera lcam_bottom --out down.h5
+      airseg dataset import midair /data/MidAir --split val=Kite_training-sunny-trajectory_0008 \
+          --out midair.h5
     """
     from airseg.cli.display import progress_bar
     from airseg.dataset.importing.found import ImportOptions
@@ -98,9 +127,11 @@ def command(
     from airseg.labels.label_map import load_label_map
 
     jobs = jobs or usable_jobs()
-    options = PackOptions(codec=codec, overwrite=overwrite, jobs=jobs)
+    options = PackOptions(
+        codec=codec, allow_unmapped=allow_unmapped, overwrite=overwrite, jobs=jobs
+    )
     check_options(out, options)
-    found = find(layout, folder, ImportOptions(before, after, palette))
+    found = find(layout, folder, ImportOptions(before, after, palette, camera))
     map_name = map_name or LAYOUTS[layout].publication.label_map
     if not map_name:
         raise DatasetError(
@@ -116,8 +147,10 @@ def command(
     for warning in (*found.notes, *_grouped(preparation.warnings)):
         click.echo(f"note: {warning}", err=True)
     with progress_bar("frames") as update:
-        check_labels(preparation.items, label_map, allow_unmapped=False, progress=update)
+        check_labels(preparation.items, label_map, allow_unmapped=allow_unmapped, progress=update)
         packed = pack(out, preparation.items, label_map, options, update)
+    for warning in packed.warnings:
+        click.echo(f"note: {warning}", err=True)
     _print_splits(preparation.items)
     click.echo(
         f"wrote {packed.frames:,} frames of {len(preparation.items):,} sequences, "

@@ -29,6 +29,8 @@ _PNG_GREY, _PNG_PALETTE = 0, 3
 _SPACE = rb"(?:\s|#[^\n]*\n)+"
 _NETPBM = re.compile(rb"P([1-6])" + _SPACE + rb"\d+" + _SPACE + rb"\d+" + _SPACE + rb"(\d*)")
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+_JPEG_MAGIC, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+_AFTER_END = 4096  # some cameras write a little after the end
 _NPY_MAGIC = b"\x93NUMPY"
 _MOST_PIXELS = 1 << 26  # twice an 8K picture; decoders make room for what a header promises
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # refused here
@@ -40,12 +42,21 @@ def read_color(path: Path) -> np.ndarray:
     Raises:
         DatasetError: missing, damaged or cut off, or no 8-bit picture.
     """
-    image = _decode(_bytes(path), path)
+    image = read_stored(path)
     if image.dtype != np.uint8:
-        raise DatasetError(f"{path}: expected an 8-bit colour picture, found {_describe(image)}.")
+        raise DatasetError(f"{path}: expected an 8-bit colour picture, found {describe(image)}.")
     if image.ndim == 2:
         return np.repeat(image[..., None], 3, axis=2)
     return np.ascontiguousarray(image[..., 2::-1])
+
+
+def read_stored(path: Path) -> np.ndarray:
+    """Return an image's values as they are stored: (H, W), or (H, W, C) in OpenCV's order BGR(A).
+
+    Raises:
+        DatasetError: missing, damaged or cut off, or no image.
+    """
+    return _decode(_bytes(path), path)
 
 
 def read_labels(path: Path, *, as_colors: bool = False) -> np.ndarray:
@@ -79,7 +90,7 @@ def read_labels(path: Path, *, as_colors: bool = False) -> np.ndarray:
         return _as_ids(image // header.stretch if header.stretch > 1 else image, path)
     if image.dtype != np.uint8:
         raise DatasetError(
-            f"{path}: expected 8-bit label colours, found {_describe(image)}. Save them as 8-bit."
+            f"{path}: expected 8-bit label colours, found {describe(image)}. Save them as 8-bit."
         )
     if image.shape[2] == 4 and (image[..., 3] != 255).any():
         count = int((image[..., 3] != 255).sum())
@@ -100,9 +111,9 @@ def read_depth(path: Path) -> np.ndarray:
         DatasetError: missing, damaged, no floats, or some of them no numbers.
     """
     is_array = path.suffix.lower() == ".npy"
-    depth = _load_npy(path) if is_array else _decode(_bytes(path), path)
+    depth = _load_npy(path) if is_array else read_stored(path)
     if depth.ndim != 2 or depth.dtype.kind != "f":
-        raise DatasetError(f"{path}: expected (H, W) floats of depth, found {_describe(depth)}.")
+        raise DatasetError(f"{path}: expected (H, W) floats of depth, found {describe(depth)}.")
     if path.suffix.lower() == ".pfm":
         # AirSim stores rows from the top, against the format; OpenCV turns them over.
         depth = depth[::-1]
@@ -185,7 +196,7 @@ def _as_ids(values: np.ndarray, path: Path) -> np.ndarray:
     if values.ndim == 3 and values.shape[2] == 3 and values.dtype == np.uint8:
         return values
     if values.ndim != 2 or values.dtype.kind not in "iu" or values.size == 0:
-        raise DatasetError(f"{path}: expected (H, W) whole ids, found {_describe(values)}.")
+        raise DatasetError(f"{path}: expected (H, W) whole ids, found {describe(values)}.")
     if values.dtype == np.uint8:
         return np.ascontiguousarray(values)
     low, high = int(values.min()), int(values.max())
@@ -308,6 +319,9 @@ def _pillow_image(data: bytes, path: Path) -> Iterator[Image.Image]:
 def _decode(data: bytes, path: Path) -> np.ndarray:
     if data.startswith(_PNG_MAGIC):
         _check_png(data, path)
+    elif data.startswith(_JPEG_MAGIC) and _JPEG_END not in data[-_AFTER_END:]:
+        # OpenCV fills the lower part of such a picture with grey.
+        raise DatasetError(f"{path}: is cut off. Copy or record it again.")
     if size := _promised_size(data):
         _refuse_bomb(size, path)
     try:
@@ -359,5 +373,6 @@ def _bytes(path: Path) -> bytes:
         raise DatasetError(f"{path}: cannot be read ({cause.strerror}).") from None
 
 
-def _describe(values: np.ndarray) -> str:
+def describe(values: np.ndarray) -> str:
+    """Return type and shape of an array, for messages."""
     return f"{values.dtype} of shape {values.shape}"

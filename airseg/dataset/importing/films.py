@@ -36,7 +36,7 @@ class Film:
         self.path, self._size = path, size
         self._lock = threading.Lock()
         self._kept: OrderedDict[int, np.ndarray] = OrderedDict()
-        self._decoded: Iterator[tuple[int, np.ndarray]] | None = None
+        self._decoded: Iterator[tuple[int, av.VideoFrame]] | None = None
         self._next = 0
 
     def __reduce__(self) -> tuple[type[Film], tuple[Path, tuple[int, int]]]:
@@ -58,7 +58,7 @@ class Film:
                 self._next = index + 1
                 if index < number - _KEPT_FRAMES:
                     continue
-                self._keep(index, frame)
+                self._keep(index, _rgb(frame))
                 if index == number:
                     return self._kept[number]
             raise DatasetError(f"{self.path}: ends before frame {number}.")
@@ -119,7 +119,10 @@ def align(path: Path, stills: Mapping[int, Path]) -> Alignment:
     Raises:
         DatasetError: the film does not show the stills.
     """
-    film = np.stack([_thumbnail(frame) for _, frame in _decode(path)])
+    seen = [_thumbnail(_rgb(frame)) for _, frame in _decode(path)]
+    if not seen:
+        raise DatasetError(f"{path}: has no frames. Copy it again.")
+    film = np.stack(seen)
     step = -(-len(stills) // _STILLS_COMPARED)
     numbers = np.array(sorted(stills)[::step])
     small = np.stack([_thumbnail(read_color(stills[int(number)])) for number in numbers])
@@ -138,13 +141,18 @@ def align(path: Path, stills: Mapping[int, Path]) -> Alignment:
     return Alignment(offset, len(film), differences[offset])
 
 
-def _decode(path: Path) -> Iterator[tuple[int, np.ndarray]]:
+def _decode(path: Path) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Yield frames with their numbers; making pixels of them takes longer than decoding them."""
     try:
         with av.open(str(path)) as container:
-            for index, frame in enumerate(container.decode(video=0)):
-                yield index, frame.to_ndarray(format="rgb24")
+            container.streams.video[0].thread_type = "AUTO"
+            yield from enumerate(container.decode(video=0))
     except (av.error.FFmpegError, IndexError) as cause:
         raise DatasetError(f"{path}: cannot be decoded as a film ({cause}).") from None
+
+
+def _rgb(frame: av.VideoFrame) -> np.ndarray:
+    return frame.to_ndarray(format="rgb24")
 
 
 def _thumbnail(rgb: np.ndarray) -> np.ndarray:

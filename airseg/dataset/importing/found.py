@@ -65,11 +65,13 @@ class ImportOptions:
         before: context frames before each labelled frame, where there is unlabelled video.
         after: context frames after it.
         palette: what label colours mean, for layouts that do not say.
+        camera: which of several, for layouts that have them; the first unless given.
     """
 
     before: int = 6
     after: int = 0
     palette: Path | None = None
+    camera: str = ""
 
 
 @dataclass(frozen=True)

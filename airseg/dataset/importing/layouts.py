@@ -6,7 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from airseg.dataset.importing import camvid, cityscapes, vspw
+from airseg.dataset.importing import (
+    camvid,
+    cityscapes,
+    kitti_step,
+    midair,
+    tartanair2,
+    uavid,
+    viper,
+    vspw,
+)
 from airseg.dataset.importing.found import Found, ImportOptions, Promise, Publication, counted
 from airseg.dataset.packing.airsim_recorder import listed_images
 from airseg.dataset.packing.folder_layouts import LAYOUTS as FOLDER_LAYOUTS
@@ -19,10 +28,11 @@ from airseg.labels.label_map import LabelMap
 
 @dataclass(frozen=True)
 class Layout:
-    """One layout: where it comes from, and what reads it."""
+    """One layout: where it comes from, what reads it, and the cameras to choose from."""
 
     publication: Publication
     find: Callable[[Path, ImportOptions], Found]
+    cameras: tuple[str, ...] = ()
 
 
 _FOLDER_PUBLICATIONS = {
@@ -68,6 +78,16 @@ LAYOUTS: dict[str, Layout] = {
     "cityscapes": Layout(cityscapes.PUBLICATION, cityscapes.find_cityscapes),
     "camvid": Layout(camvid.PUBLICATION, camvid.find_camvid),
     "vspw": Layout(vspw.PUBLICATION, vspw.find_vspw),
+    "uavid": Layout(uavid.PUBLICATION, uavid.find_uavid),
+    "tartanair2": Layout(
+        tartanair2.AIR.publication, tartanair2.find_tartanair2, tartanair2.CAMERAS
+    ),
+    "tartanground": Layout(
+        tartanair2.GROUND.publication, tartanair2.find_tartanground, tartanair2.CAMERAS
+    ),
+    "viper": Layout(viper.PUBLICATION, viper.find_viper),
+    "midair": Layout(midair.PUBLICATION, midair.find_midair),
+    "kitti-step": Layout(kitti_step.PUBLICATION, kitti_step.find_kitti_step),
     **{
         name: Layout(publication, _folder_finder(name))
         for name, publication in _FOLDER_PUBLICATIONS.items()
@@ -79,7 +99,7 @@ def find(layout: str, root: Path, options: ImportOptions) -> Found:
     """Return the sequences of a folder in a named layout.
 
     Raises:
-        DatasetError: there is no such layout or folder, or the folder does not fit it.
+        DatasetError: there is no such layout, camera or folder, or the folder does not fit it.
     """
     if layout not in LAYOUTS:
         raise DatasetError(
@@ -89,6 +109,12 @@ def find(layout: str, root: Path, options: ImportOptions) -> Found:
     if not root.is_dir():
         nearby = [p.name for p in root.parent.iterdir()] if root.parent.is_dir() else []
         raise DatasetError(f"{root}: there is no such folder.{did_you_mean(root.name, nearby)}")
+    cameras = LAYOUTS[layout].cameras
+    if options.camera and options.camera not in cameras:
+        known = f"expected one of {', '.join(cameras)}" if cameras else f"{layout} has one only"
+        raise DatasetError(
+            f"--camera {options.camera}: {known}.{did_you_mean(options.camera, cameras)}"
+        )
     found = LAYOUTS[layout].find(root, options)
     if not found.sources:
         raise DatasetError(f"{root}: has no sequence with labels in layout {layout}.")

@@ -137,7 +137,7 @@ def _tartan(
         if not image.is_file():
             raise DatasetError(f"{label}: has no picture: expected {image}.")
         frames.append(FrameFiles(image, label, depth if depth.is_file() else None))
-    poses = _tartan_poses(folder / "pose_left.txt", len(frames))
+    poses = tartan_poses(folder / "pose_left.txt", len(frames))
     times_ns, warnings = frame_times(labels, labels, _RATE_HZ)
     if poses is None:
         warnings.append("has no pose_left.txt; poses are unknown (NaN)")
@@ -155,8 +155,16 @@ def _tartan(
     return FolderSource(facts, frames, palette)
 
 
-def _tartan_poses(path: Path, frames: int) -> np.ndarray | None:
-    """Return (T, 7) x y z qw qx qy qz of a file with the scalar part last."""
+def tartan_poses(path: Path, frames: int) -> np.ndarray | None:
+    """Return (T, 7) x y z qw qx qy qz of a file with the scalar part last; None: there is no file.
+
+    Args:
+        path: ``tx ty tz qx qy qz qw`` a line, NED metres, of the camera.
+        frames: how many lines it should have.
+
+    Raises:
+        DatasetError: it has others, or some are no numbers.
+    """
     if not path.is_file():
         return None
     try:

@@ -7,7 +7,7 @@ only in where the files of a frame lie, so one class reads them all.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -89,6 +89,8 @@ class FolderFacts:
         warnings: what a person should know.
         split: its own split, or None.
         objects: what the ids of label images mean, where the dataset says so.
+        label_reader: of label images that are neither ids nor colours: (H, W) uint8 ids of a file.
+        depth_reader: of depth images: (H, W) float16 metres of a file.
     """
 
     name: str
@@ -101,6 +103,8 @@ class FolderFacts:
     warnings: tuple[str, ...] = ()
     split: str | None = None
     objects: tuple[NamedId, ...] = ()
+    label_reader: Callable[[Path], np.ndarray] | None = None
+    depth_reader: Callable[[Path], np.ndarray] = read_depth
 
 
 class FolderSource:
@@ -114,6 +118,7 @@ class FolderSource:
         self.split = facts.split
         self.length = len(self._frames)
         self._objects = facts.objects
+        self._label_reader, self._depth_reader = facts.label_reader, facts.depth_reader
         labelled = [frame for frame in self._frames if frame.labels is not None]
         # The size is that of the labels' picture: context may come from another file.
         self.height, self.width = _size_of((labelled or self._frames)[0].rgb)
@@ -124,7 +129,7 @@ class FolderSource:
         if 0 < with_depth < self.length:
             lacking = self.length - with_depth
             warnings.append(f"{lacking} of {self.length} frames have no depth, so none is packed")
-        if palette is None:
+        if palette is None and facts.label_reader is None:
             warnings += _look_at_headers([f.labels for f in labelled if f.labels])
         self.warnings = [f"{facts.name}: {warning}" for warning in warnings]
         self.poses = facts.poses
@@ -157,6 +162,8 @@ class FolderSource:
         digest = hashlib.blake2b(digest_size=16)
         if self._palette:
             digest.update(f"{sorted(self._palette.colors.items())}\n".encode())
+        for reader in (self._label_reader, self._depth_reader):
+            digest.update(f"{getattr(reader, '__name__', '')}\n".encode())
         for frame in self._frames:
             for source in (frame.rgb, frame.labels, frame.depth):
                 path = source if source is None or isinstance(source, Path) else source.path
@@ -189,7 +196,11 @@ class FolderSource:
         else:
             rgb = files.rgb.read()
         self._check_size(files.rgb, rgb.shape[:2])
-        depth = read_depth(files.depth) if with_depth and files.depth else None
+        depth = None
+        if with_depth and files.depth:
+            self._check_size(files.depth, image_size(files.depth))
+            depth = self._depth_reader(files.depth)
+            self._check_size(files.depth, depth.shape)
         return RawFrame(rgb, self.read_ids(index), depth)
 
     @cached_property
@@ -200,7 +211,10 @@ class FolderSource:
     def _read_labels(self, path: Path) -> np.ndarray:
         """Return ids or colours; where a palette says what colours mean, labels are colours."""
         self._check_label_size(path, image_size(path))
-        labels = read_labels(path, as_colors=self._palette is not None)
+        if self._label_reader:
+            labels = self._label_reader(path)
+        else:
+            labels = read_labels(path, as_colors=self._palette is not None)
         self._check_label_size(path, labels.shape[:2])
         return labels
 

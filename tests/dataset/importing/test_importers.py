@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from cityscapesscripts.evaluation import evalPixelLevelSemanticLabeling as official
 from cityscapesscripts.helpers.labels import id2label
-from command_line import run, said
+from command_line import run
 from foreign_folders import IDS_MAP, airsim, founding_ids, palette_file, tartan
 from hypothesis import given
 from hypothesis import strategies as st
+from importing import imported, refusal
 from PIL import Image
 from published_datasets import CAMVID_COLORS, camvid, cityscapes, picture, scene, vspw
 
@@ -27,18 +28,6 @@ from airseg.labels.label_map import load_label_map
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def imported(capsys, *arguments):
-    code, out, err = run(capsys, "dataset", "import", *arguments, "--out", "d.h5")
-    assert code == 0, err
-    return Dataset("d.h5"), out, err
-
-
-def refusal(capsys, *arguments):
-    code, _, err = run(capsys, "dataset", "import", *arguments, "--out", "d.h5")
-    assert code == 2
-    return said(err)
 
 
 def test_label_ids_and_names_are_those_of_cityscapesscripts():
@@ -235,7 +224,6 @@ def test_values_that_the_published_table_lacks_are_refused(here, capsys):
     path = next((here / "V").rglob("mask/*.png"))
     Image.fromarray(np.full((16, 32), 130, np.uint8)).save(path)
     assert "id 130 (not in the object table) (512 pixels)" in refusal(capsys, "vspw", "V")
-    assert not (here / "d.h5").exists()
 
 
 def test_what_is_exported_as_vspw_imports_with_the_same_pixels(here, capsys):
@@ -298,7 +286,6 @@ def test_folders_need_a_map_of_their_own(here, capsys):
 def test_strict_refuses_a_part_of_a_dataset(here, capsys):
     vspw(here / "V")
     assert "2,806 published" in refusal(capsys, "vspw", "V", "--strict")
-    assert not (here / "d.h5").exists()
 
 
 def test_wrong_layouts_and_names_are_one_line(here, capsys):
