@@ -158,7 +158,7 @@ def spoil_folder(folder: Path, chance: random.Random) -> None:
             path.unlink()
             path.mkdir()
         case 2:
-            shutil.copy(chance.choice(files), path)
+            shutil.copy(chance.choice([other for other in files if other != path]), path)
         case 3:
             path.write_bytes(b"")
         case _:

@@ -12,11 +12,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from airseg.labels.document import IGNORE
-from airseg.labels.label_map import LabelMap, base_name
-from airseg.labels.patterns import NamePattern
+from airseg.labels.label_map import LabelMap
+from airseg.name_patterns import NamePattern, Patience
 
 _PLAIN = re.compile(r"[\w #-]+")
 _OPEN_ENDS = ("(_.*)?", "_.*", ".*", r"\d*", "s?")
+
+_Taker = tuple[str, str, NamePattern]
+"""A class, an expression of it as text, and as what can be asked."""
 
 
 @dataclass(frozen=True)
@@ -73,19 +76,9 @@ def check_map(label_map: LabelMap, names: Iterable[str] = ()) -> MapReport:
 
 def unused_patterns(label_map: LabelMap, names: Iterable[str]) -> list[tuple[str, str]]:
     """Return (class, pattern) of every expression that is never the first to take a name."""
-    patterns = [
-        (n, rule.class_name, text, NamePattern(text))
-        for n, rule in enumerate(label_map.rules)
-        for text in rule.names
-    ]
-    used: set[tuple[int, str]] = set()
-    for name in names:
-        base = base_name(name)
-        for n, _, text, pattern in patterns:
-            if pattern.fullmatch(name) or pattern.fullmatch(base):
-                used.add((n, text))
-                break
-    return [(name, text) for n, name, text, _ in patterns if (n, text) not in used]
+    used = {label_map.first_taker(name) for name in names}
+    patterns = [(rule.class_name, text) for rule in label_map.rules for text in rule.names]
+    return [pattern for place, pattern in enumerate(patterns) if place not in used]
 
 
 def default_id_collisions(label_map: LabelMap, names: Iterable[str]) -> list[str]:
@@ -131,21 +124,36 @@ def _doubles(label_map: LabelMap) -> list[str]:
 def _shadowed(label_map: LabelMap) -> list[str]:
     """Return expressions of plain words that an earlier rule takes whole."""
     problems = []
-    earlier: list[tuple[str, str, NamePattern]] = []
+    earlier, plain, patience = list[_Taker](), dict[str, _Taker](), Patience()
     for rule in label_map.rules:
         for text in rule.names:
             for word in _plain_words(text):
-                taker = next(
-                    (e for e in earlier if all(e[2].fullmatch(w) for w in (word, word + "_x"))),
-                    None,
-                ) or next((e for e in earlier if text == word and e[2].fullmatch(word)), None)
+                with patience:
+                    taker = _taker(word, text == word, earlier, patience)
+                taker = taker or plain.get(text.lower())
                 if taker and taker[0] != rule.class_name:
                     problems.append(
                         f"rule for {rule.class_name}: '{word}' never wins, because '{taker[1]}' "
                         f"of {taker[0]} stands above it"
                     )
-        earlier += [(rule.class_name, t, NamePattern(t)) for t in rule.names]
+        for text in rule.names:
+            known = (rule.class_name, text, NamePattern(text))
+            # A plain word takes itself alone: maps that list thousands are checked in no time.
+            if _PLAIN.fullmatch(text):
+                plain.setdefault(text.lower(), known)
+            else:
+                earlier.append(known)
     return problems
+
+
+def _taker(word: str, is_whole: bool, earlier: list[_Taker], patience: Patience) -> _Taker | None:
+    """Return what takes a word and whatever begins with it; the word alone if that is the whole."""
+    for names in ((word, word + "_x"), (word,))[: 2 if is_whole else 1]:
+        for taker in earlier:
+            if all(taker[2].fullmatch(name) for name in names):
+                return taker
+            patience.after(matched=len(names))
+    return None
 
 
 def _plain_words(pattern: str) -> list[str]:

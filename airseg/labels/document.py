@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from airseg.classes import CLASSES, IGNORE_INDEX
 from airseg.documents import StrictModel
 from airseg.errors import did_you_mean
-from airseg.labels.patterns import NamePattern
+from airseg.name_patterns import NamePattern, Patience, SlowPatternError
 
 IGNORE = "ignore"
 """The word that stands for `IGNORE_INDEX` in label maps."""
@@ -37,8 +37,14 @@ def _check_class(name: str, info: ValidationInfo) -> str:
     return name
 
 
-def _check_pattern(pattern: str) -> str:
-    return NamePattern(pattern).text
+def _check_pattern(pattern: str, info: ValidationInfo) -> str:
+    try:
+        with (info.context or {}).get("patience") or Patience() as patience:
+            text = NamePattern(pattern).text
+            patience.after(built=1)
+    except SlowPatternError as cause:
+        raise ValueError(str(cause)) from None
+    return text
 
 
 def _expand_ids(value: Any) -> Any:
@@ -180,7 +186,8 @@ class LabelMapDocument(StrictModel):
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> Self:
         """Check a document; its rules may name its own classes only."""
-        return super().model_validate(obj, **options, context={"classes": _class_names(obj)})
+        context = {"classes": _class_names(obj), "patience": Patience()}
+        return super().model_validate(obj, **options, context=context)
 
     def rules_in_order(self) -> tuple[LabelRule, ...]:
         """Return the rules with ``ignore`` as the first one."""

@@ -25,7 +25,7 @@ from airseg.labels.document import (
     TargetClass,
     check_classes,
 )
-from airseg.labels.patterns import NamePattern
+from airseg.name_patterns import NamePattern, Patience, SlowPatternError
 from airseg.resources import find_resource
 from airseg.text_files import read_text
 
@@ -99,18 +99,40 @@ class LabelMap:
             (NamePattern(text), rule.class_name) for rule in self.rules for text in rule.names
         )
 
+    @cached_property
+    def _patience(self) -> Patience:
+        return Patience()
+
     def class_of_name(self, mesh: str) -> str | None:
         """Return the class of a mesh, ``ignore``, or None when no rule takes it.
 
         A name such as ``#804080`` is a colour of a label image and asks the rules by colour.
+
+        Raises:
+            LabelMapError: the expressions take too long.
         """
         if mesh.startswith("#"):
             return next((r.class_name for r in self.rules if mesh.lower() in r.colors), None)
-        base = base_name(mesh)
-        for pattern, class_name in self._compiled:
-            if pattern.fullmatch(mesh) or pattern.fullmatch(base):
-                return class_name
-        return None
+        taker = self.first_taker(mesh)
+        return None if taker is None else self._compiled[taker][1]
+
+    def first_taker(self, mesh: str) -> int | None:
+        """Return the place of the first expression that takes a name, among those of all rules.
+
+        Raises:
+            LabelMapError: the expressions take too long.
+        """
+        base, found = base_name(mesh), None
+        try:
+            with self._patience:
+                for place, (pattern, _) in enumerate(self._compiled):
+                    if pattern.fullmatch(mesh) or pattern.fullmatch(base):
+                        found = place
+                        break
+                    self._patience.after(matched=2)
+        except SlowPatternError as cause:
+            raise LabelMapError(f"label map {self.name}: {cause}") from None
+        return found
 
     def class_of_id(self, raw_id: int) -> str | None:
         """Return the class of a raw id in recordings without names, ``ignore``, or None."""

@@ -112,6 +112,16 @@ class ScoreResult(SequenceResult):
 _BUSY = 0.1
 
 
+def _are_percentiles(times: dict[str, float]) -> dict[str, float]:
+    if times and not {"p50", "p95", "p99"} <= times.keys():
+        raise ValueError(f"expected p50, p95 and p99, found {', '.join(sorted(times))[:60]}")
+    return times
+
+
+Percentiles = Annotated[dict[str, float], AfterValidator(_are_percentiles)]
+"""Milliseconds that 50, 95 and 99 of 100 frames take at most; empty where none was timed."""
+
+
 class SpeedResult(StrictModel):
     """Streaming speed and size; see `speed.Speed`.
 
@@ -119,8 +129,8 @@ class SpeedResult(StrictModel):
         busy: share of the machine's processor time that other programs took meanwhile.
     """
 
-    logits_ms: dict[str, float]
-    labelmap_ms: dict[str, float]
+    logits_ms: Percentiles = Field(min_length=1)
+    labelmap_ms: Percentiles = Field(min_length=1)
     frames_per_second: float
     parameters: int
     gmacs: float
@@ -128,8 +138,8 @@ class SpeedResult(StrictModel):
     height: int
     width: int
     machine: str
-    key_ms: dict[str, float] = {}
-    between_ms: dict[str, float] = {}
+    key_ms: Percentiles = {}
+    between_ms: Percentiles = {}
     peak_memory_bytes: int = 0
     busy: float = 0.0
 

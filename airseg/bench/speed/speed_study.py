@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 
 from airseg import __version__
 from airseg.bench.aside import write_aside
-from airseg.bench.results.result import SPEED_ENDING
+from airseg.bench.results.result import SPEED_ENDING, Percentiles
 from airseg.bench.speed.machine import (
     describe_machine,
     inspect_machine,
@@ -57,9 +57,9 @@ class Measurement(StrictModel):
     output: str
     copies: bool
     streams: int
-    milliseconds: dict[str, float] = {}
-    key_ms: dict[str, float] = {}
-    between_ms: dict[str, float] = {}
+    milliseconds: Percentiles = {}
+    key_ms: Percentiles = {}
+    between_ms: Percentiles = {}
     frames_per_second: float | None = None
     peak_memory_bytes: int = 0
     agreement: float | None = None
@@ -310,7 +310,7 @@ def words(setting: Setting) -> tuple[str, ...]:
 def cells(measurement: Measurement | None) -> list[str]:
     """Return what was measured as people read it, one a column of `FIGURES`."""
     m = measurement
-    if m is None or m.frames_per_second is None:
+    if m is None or m.frames_per_second is None or not m.milliseconds:
         return ["-"] * len(FIGURES)
     times = [f"{m.milliseconds[q]:.2f}" for q in ("p50", "p95", "p99")]
     same = "-" if m.agreement is None else f"{100 * m.agreement:.2f}"

@@ -1,6 +1,7 @@
 """The leaderboard: comparable rows only, one machine a column, and the papers' rows apart."""
 
 import html
+import json
 import re
 
 import numpy as np
@@ -116,6 +117,19 @@ def test_a_result_whose_recipe_was_edited_is_refused(tmp_path):
     path.write_text(path.read_text().replace('"width": 64', '"width": 96', 1))
     with pytest.raises(RecipeError, match="is not that of the recipe in the file"):
         load_result(path)
+
+
+@pytest.mark.parametrize("field", ["logits_ms", "labelmap_ms", "key_ms"])
+@pytest.mark.parametrize("times", [{"p50": 1.0, "p95": 2.0}, {"median": 1.0}])
+def test_a_result_without_the_percentiles_that_tables_show_is_refused(tmp_path, field, times):
+    write_results(tmp_path, made_result("a"))
+    path = tmp_path / "a.json"
+    content = json.loads(path.read_text())
+    content["speed"][field] = times
+    path.write_text(json.dumps(content))
+    with pytest.raises(RecipeError, match=f"speed.{field}: .*expected p50, p95 and p99") as caught:
+        load_result(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_published_rows_stand_apart_and_name_their_paper():

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
+from airseg.name_patterns import places_of_matches
 from airseg.simulators.embedded.sensing.instance_ids import COLOR_COUNT, instance_palette
 from airseg.simulators.embedded.sensing.segmentation_ids import SegmentationIds
 from airseg.simulators.embedded.settings import AnnotationSetting
@@ -30,8 +29,8 @@ class AnnotationLayer:
         """Give a colour, RGB, to a mesh or to all that match; tell whether there was any.
 
         Raises:
-            ValueError: a channel is not between 0 and 255.
-            re.error: the expression is malformed.
+            ValueError: the expression is malformed, or a channel is not between 0 and 255.
+            SlowPatternError: the expression takes too long.
         """
         if not all(0 <= channel <= 255 for channel in color):
             raise ValueError(f"the colour {color} has a channel that is not between 0 and 255")
@@ -75,5 +74,5 @@ class AnnotationLayer:
     def _matching(self, mesh: str, *, is_regex: bool) -> list[str]:
         if not is_regex:
             return [mesh] if mesh in self._names.names else []
-        pattern = re.compile(mesh, re.IGNORECASE)
-        return [name for name in self._names.names if pattern.fullmatch(name)]
+        names = self._names.names
+        return [names[k] for k in places_of_matches(mesh, names, any_case=True)]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Protocol
 
 import numpy as np
 
+from airseg.name_patterns import places_of_matches
 from airseg.simulators.embedded.scene.world import World
 
 # The colours of ids 0 to 255, six hexadecimal digits each: the table AirSim documents, with black
@@ -88,11 +88,11 @@ class SegmentationIds:
         the whole name, in any case.
 
         Raises:
-            re.error: the expression is malformed.
+            ValueError: the expression is malformed.
+            SlowPatternError: it takes too long.
         """
         if is_regex:
-            pattern = re.compile(mesh_name, re.IGNORECASE)
-            hits = [i for i, name in enumerate(self._names) if pattern.fullmatch(name)]
+            hits = places_of_matches(mesh_name, self._names, any_case=True)
         else:
             hits = [i for i, name in enumerate(self._names) if name == mesh_name]
         self._ids[hits] = object_id

@@ -273,6 +273,45 @@ def test_a_second_recording_within_a_second_leaves_the_firsts_table(client, fold
     assert len(first.read_text().splitlines()) > 1
 
 
+SLOW = "SM_" + "a" * 40
+BOMBS = ["(?:SM_)?(a|aa)+?b", "(?:SM_)?(a+?)+?b", "(?:SM_)?(a|aa|aaa)+?$b", "(?:a{60000}){60000}"]
+
+
+@pytest.fixture(scope="module")
+def long_names(server):
+    """Two objects whose names an expression can take years on: one given by a client, and more."""
+    connected = RawClient(server.port)
+    scale = {"x_val": 1.0, "y_val": 1.0, "z_val": 1.0}
+    for name in (SLOW, "9" * 1023):
+        assert connected.call("simSpawnObject", name, "Cube", pose(0, 0, -1), scale, False, False)
+    yield
+    connected.close()
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+@pytest.mark.parametrize(
+    ("method", "others"), [("simListSceneObjects", []), ("simSetSegmentationObjectID", [7, True])]
+)
+def test_expressions_of_clients_do_not_stop_the_simulator(client, long_names, method, others, bomb):
+    """AirSim's own `std::regex` throws `error_complexity` on such ones."""
+    error = client.error(method, bomb, *others)
+    assert "more simply" in error or "counts written out" in error
+    assert client.call("ping") is True
+
+
+def test_wildcards_and_names_of_clients_do_not_stop_the_simulator(client, long_names):
+    for name in ("*a" * 400 + "b", "*" * 1000 + "b", "[a-z]*", "?" * 1000):
+        client.call("simAddDetectionFilterMeshName", "0", 0, name, "", False)
+    assert client.call("simGetDetections", "0", 0, "", False) == []
+    client.call("simClearDetectionMeshNames", "0", 0, "", False)
+    assert "1023" in client.error("simAddDetectionFilterMeshName", "0", 0, "*" * 1024, "", False)
+    scale, place = {"x_val": 1.0, "y_val": 1.0, "z_val": 1.0}, pose(0, 0, -1)
+    spawn = ("Cube", place, scale, False, False)
+    assert "1023" in client.error("simSpawnObject", "1" * 200_000 + "x", *spawn)
+    # The next free number, behind one of a thousand digits.
+    assert client.call("simSpawnObject", "9" * 1000, *spawn) == "9" * 1000 + "1" + "0" * 1023
+
+
 def small_png_of(width, height):
     """Return a few bytes that say they are a picture of any size, as PNG's standard has it."""
 

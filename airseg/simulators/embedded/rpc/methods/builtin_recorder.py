@@ -20,6 +20,7 @@ from airseg.simulators.embedded.simulation import Simulation
 from airseg.simulators.embedded.vehicles.vehicle import Car, Vehicle
 from airseg.simulators.protocol import ImageRequest, ImageResponse
 
+_TABLE = "airsim_rec.txt"
 _POSE = ["POS_X", "POS_Y", "POS_Z", "Q_W", "Q_X", "Q_Y", "Q_Z"]
 _CAR = ["Throttle", "Steering", "Brake", "Gear", "Handbrake", "RPM", "Speed"]
 _NOTE = "into Recording.Folder, or the folder of --files, or Documents/AirSim of the server's user"
@@ -39,6 +40,8 @@ class RecordingApi:
         with self._guard:
             self._end()
             folder = self._new_folder()
+            # Before the answer: a client may look for the table as soon as it has that.
+            (folder / _TABLE).touch()
             stopping = threading.Event()
             thread = threading.Thread(
                 target=self._run, args=(folder, stopping), name="airsim-recorder", daemon=True
@@ -90,7 +93,7 @@ class RecordingApi:
         capturing = Capturing(simulation, red_first=False)
         last_ns = -interval_ns
         poses: dict[str, np.ndarray] = {}
-        with (folder / "airsim_rec.txt").open("x", encoding="utf-8") as table:
+        with (folder / _TABLE).open("w", encoding="utf-8") as table:
             table.write("\t".join(columns) + "\n")
             while not stopping.is_set():
                 now_ns = simulation.clock.now_ns

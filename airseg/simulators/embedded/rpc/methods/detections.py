@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import fnmatch
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from airseg.simulators.embedded.vehicles.geodesy import geo_point
 from airseg.simulators.protocol import Pose, Quaternionr, Vector3r
 
 _DEFAULT_RADIUS_CM = 200.0 * 100
+_LONGEST, _MOST_NAMES = 1023, 10_000  # no name of Unreal is longer
 
 
 @dataclass
@@ -38,7 +39,12 @@ class DetectionApi:
         self, camera: str, image_type: int, mesh: str, vehicle: str, external: bool
     ) -> None:
         """Look for meshes whose name fits, with ``*`` and ``?`` as wildcards."""
-        self._filter(camera, image_type, vehicle, external).names.append(mesh)
+        names = self._filter(camera, image_type, vehicle, external).names
+        if len(mesh) > _LONGEST or len(names) >= _MOST_NAMES:
+            raise ValueError(
+                f"a filter takes at most {_MOST_NAMES} names of {_LONGEST} characters each"
+            )
+        names.append(mesh)
 
     @rpc("simSetDetectionFilterRadius", str, int, float, str, bool)
     def set_radius(
@@ -67,13 +73,12 @@ class DetectionApi:
             now_ns, bodies = simulation.clock.world_ns, simulation.body_placements()
         own = vehicle.body_index if vehicle else None
         seen = simulation.renderer.render(view, now_ns, bodies=bodies, without=own).object_index
-        patterns = [re.compile(_as_expression(name)) for name in wanted.names]
         found = []
         for index in np.unique(seen):
             item = simulation.renderer.stage.objects[index]
             # Unreal's filter knows the names of actors, and those of the meshes they are made of.
             names = (item.name, item.kind)
-            if index == 0 or not any(p.fullmatch(name) for p in patterns for name in names):
+            if index == 0 or not any(_fits(name, w) for w in wanted.names for name in names):
                 continue
             described = self._describe(int(index), seen, view.position, view.orientation)
             if np.linalg.norm(described.pop("offset")) * 100 <= wanted.radius_cm:
@@ -113,6 +118,7 @@ class DetectionApi:
         return self._filters.setdefault((id(found), image_type), _Filter())
 
 
-def _as_expression(wildcards: str) -> str:
-    """Return a regular expression for a name with ``*`` and ``?``, as Unreal matches them."""
-    return "".join(".*" if c == "*" else "." if c == "?" else re.escape(c) for c in wildcards)
+def _fits(name: str, wildcards: str) -> bool:
+    """Tell whether a name fits one with ``*`` and ``?``, which are all that Unreal knows."""
+    # Python's own matcher of wildcards never goes back, however many stars there are.
+    return fnmatch.fnmatchcase(name, wildcards.replace("[", "[[]"))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
 
 import numpy as np
 
+from airseg.name_patterns import places_of_matches
 from airseg.simulators.embedded.rpc.rpc_server import PARTLY, rpc
 from airseg.simulators.embedded.simulation import Simulation
 from airseg.simulators.embedded.worlds.parts.basic_shapes import BASIC_SHAPES, basic_shape
 from airseg.simulators.protocol import Pose, Quaternionr, Vector3r
+
+_LONGEST_NAME = 1023  # NAME_SIZE of Unreal, less the zero behind it
 
 
 class ObjectApi:
@@ -22,8 +24,8 @@ class ObjectApi:
     @rpc("simListSceneObjects", str)
     def list_objects(self, name_regex: str) -> list[str]:
         """Return the names that an expression matches wholly, letters' case included."""
-        pattern = re.compile(name_regex)
-        return [n for n in self._simulation.object_names if n and pattern.fullmatch(n)]
+        names = [name for name in self._simulation.object_names if name]
+        return [names[k] for k in places_of_matches(name_regex, names, any_case=False)]
 
     @rpc("simListAssets")
     def list_assets(self) -> list[str]:
@@ -102,6 +104,8 @@ class ObjectApi:
     ) -> str:
         """Bring a copy of an asset that `simListAssets` names; return the name it got."""
         simulation = self._simulation
+        if len(name) > _LONGEST_NAME:
+            raise ValueError(f"a name of more than {_LONGEST_NAME} characters; Unreal has none")
         position, orientation = pose.position.to_array(), pose.orientation.to_array()
         factors = _checked_scale(scale)
         if not np.isfinite([*position, *orientation]).all() or not orientation.any():
@@ -140,7 +144,9 @@ def _free_name(wished: str, names: list[str]) -> str:
     others = [name for name in names if wished in name]
     if not others:
         return wished
-    numbers = [int(found[0]) for name in others if (found := re.findall(r"\d+$", name))]
+    # No expression: looking for digits at the end takes hours in a long name of digits.
+    ends = [name[len(name.rstrip("0123456789")) :] for name in others]
+    numbers = [int(end) for end in ends if end]
     return f"{wished}{max(numbers, default=0) + 1}"
 
 

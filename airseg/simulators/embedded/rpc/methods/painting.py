@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import colorsys
-import re
 import warnings
 import zlib
 from pathlib import Path
@@ -102,7 +101,7 @@ def _color_of(name: str) -> tuple[float, float, float]:
         "grey": (0.5, 0.5, 0.5),
     }
     for color, values in known.items():
-        if re.search(color, name, re.IGNORECASE):
+        if color in name.lower():
             return srgb(*values)
     number = zlib.crc32(name.encode())
     return srgb(*colorsys.hsv_to_rgb(number % 360 / 360, 0.55, 0.75))
