@@ -8,10 +8,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import cv2
-import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
@@ -38,6 +36,7 @@ from airseg.bench.scoring.evaluate import (
     stream_predictions,
 )
 from airseg.bench.scoring.places import places_of
+from airseg.bench.scoring.sample_pictures import save_sample
 from airseg.bench.selection import select_rows
 from airseg.bench.speed.streaming_speed import measure_speed
 from airseg.bench.training.engine import Trained, train
@@ -354,11 +353,4 @@ def _save_predictions(
         stop = max(indices) + 1
         for start, predictions in stream_predictions(model, view, size, device, frames=stop):
             for index in indices & set(range(start, start + len(predictions))):
-                images: dict[str, Any] = {
-                    "frame": view.rgb(index, index + 1)[0][..., ::-1],
-                    "label": view.label(index, index + 1)[0],
-                    "prediction": predictions[index - start],
-                }
-                for kind, image in images.items():
-                    path = folder / f"{name}-{index:06d}-{kind}.png"
-                    cv2.imwrite(str(path), np.ascontiguousarray(image))
+                save_sample(folder, view, index, predictions[index - start])

@@ -22,12 +22,14 @@ import numpy as np
 def command(paths: tuple[Path, ...], map_name: str | None, every: int, as_json: bool) -> None:
     """Say what is in PATHS: frames, motion, and how much of each class is seen.
 
-    PATHS are recordings, folders of recordings, datasets (.h5) or their indexes (.json).
+    PATHS are recordings, folders of recordings, datasets (.h5) or their indexes (.json). With
+    --json, names are those of the columns of `relabel --report` and of exports.
 
     \b
     Examples:
       airseg info recordings
       airseg info dataset.h5
+      airseg info dataset.h5 --json | jq '.[] | {sequence, frames, sky: .classes.sky}'
     """
     rows: list[dict[str, Any]] = []
     for path in paths:
@@ -60,10 +62,14 @@ def _recording_rows(path: Path, map_name: str | None, every: int) -> list[dict[s
             rows.append(
                 {
                     "sequence": recording.name,
-                    "frames": len(recording),
-                    "status": recording.info.status,
                     "split": recording.info.split,
-                    "size": [recording.info.camera["width"], recording.info.camera["height"]],
+                    "environment": recording.info.environment,
+                    "frames": len(recording),
+                    "labelled_frames": len(recording),
+                    "width": recording.info.camera["width"],
+                    "height": recording.info.camera["height"],
+                    "rate_hz": recording.info.rate_hz,
+                    "status": recording.info.status,
                     "megabytes": _megabytes(folder),
                     "motion": _motion(recording_motion(recording)),
                     "classes": _shares(labels, label_map.class_names),
@@ -73,6 +79,7 @@ def _recording_rows(path: Path, map_name: str | None, every: int) -> list[dict[s
 
 
 def _dataset_rows(path: Path, every: int) -> list[dict[str, Any]]:
+    from airseg.dataset.exporting.common import sequence_row
     from airseg.dataset.reading.reader import Dataset
     from airseg.recording.stored.recording_figures import motion_statistics
 
@@ -85,11 +92,8 @@ def _dataset_rows(path: Path, every: int) -> list[dict[str, Any]]:
                 labels += np.bincount(view.label(start, start + 1).ravel(), minlength=256)
             rows.append(
                 {
-                    "sequence": view.name,
-                    "frames": len(view),
+                    **sequence_row(view),
                     "status": "packed",
-                    "split": view.split,
-                    "size": [view.width, view.height],
                     "megabytes": None,
                     "motion": _motion(motion_statistics(view.poses, view.timestamps_ns))
                     if np.isfinite(view.poses).all()
@@ -105,10 +109,10 @@ def _motion(motion: Any) -> dict[str, float] | None:
 
 
 def _shares(pixels: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
-    """Return each class's share of the pixels; ``(none)`` is what has no class."""
+    """Return each class's share of the pixels; ``ignored`` is what has no class."""
     total = max(int(pixels.sum()), 1)
     shares = {name: float(pixels[label] / total) for label, name in enumerate(names)}
-    shares["(none)"] = max(1.0 - sum(shares.values()), 0.0)
+    shares["ignored"] = max(1.0 - sum(shares.values()), 0.0)
     return shares
 
 
@@ -144,7 +148,7 @@ def _print_tables(rows: list[dict[str, Any]]) -> None:
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    size = "x".join(str(n) for n in row["size"])
+    size = f"{row['width']}x{row['height']}"
     weight = "" if row["megabytes"] is None else f"{row['megabytes']:.0f}"
     cells = [row["sequence"], str(row["frames"]), row["status"], row["split"] or "-", size, weight]
     motion = row["motion"]

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from airseg.bench.results.result import Result
+from airseg.bench.scoring.sample_pictures import load_sample
 from airseg.classes import IGNORE_INDEX, class_palette
 from airseg.dataset.format.label_images import image_size
 
@@ -67,15 +68,12 @@ def _read_moment(index: int, runs: list[tuple[str, Path]], palette: np.ndarray) 
     for run, stem in runs:
         places = [Path(f"{stem}-{kind}.png") for kind in ("frame", "label", "prediction")]
         # Sizes of headers, before anything is decoded; one that promises too much is refused.
-        if not all(map(image_size, places)):
+        found = load_sample(stem) if all(map(image_size, places)) else None
+        if found is None:
             continue
-        frame = cv2.imread(f"{stem}-frame.png")
-        label = cv2.imread(f"{stem}-label.png", cv2.IMREAD_GRAYSCALE)
-        guess = cv2.imread(f"{stem}-prediction.png", cv2.IMREAD_GRAYSCALE)
-        if frame is None or label is None or guess is None:
-            continue
+        frame, label, guess = found
         if moment is None:
-            moment = Moment(index, _jpeg(frame), classes_png(label, palette))
+            moment = Moment(index, _jpeg(frame[..., ::-1]), classes_png(label, palette))
         moment.predictions[run] = classes_png(guess, palette)
     return moment
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from airseg.bench.results.result import DatasetResult, Result, load_result, recipe_hash, save_result
 from airseg.bench.scoring.evaluate import choose_samples, score_predictions, score_result
+from airseg.bench.scoring.sample_pictures import save_sample
 from airseg.bench.scoring.submission import Submission, open_submission
 from airseg.dataset.reading.reader import Dataset
 from airseg.errors import RecipeError
@@ -96,14 +94,7 @@ def _save_samples(
     folder.mkdir(parents=True, exist_ok=True)
     for name, index in samples:
         view = dataset.sequence(name)
-        images = {
-            "frame": view.rgb(index, index + 1)[0][..., ::-1],
-            "label": view.label(index, index + 1)[0],
-            "prediction": submission.frame(view, index),
-        }
-        for kind, image in images.items():
-            file = folder / f"{name}-{index:06d}-{kind}.png"
-            cv2.imwrite(str(file), np.ascontiguousarray(image))
+        save_sample(folder, view, index, submission.frame(view, index))
 
 
 def _run_name(label: str) -> str:

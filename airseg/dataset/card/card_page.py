@@ -17,7 +17,7 @@ from markupsafe import Markup
 from airseg import __version__
 from airseg.classes import IGNORE_INDEX
 from airseg.dataset.card.card_figures import SequenceFigures, duration_s
-from airseg.dataset.exporting.common import Facts, class_table
+from airseg.dataset.exporting.common import Facts, class_table, sequence_row
 from airseg.dataset.reading.reader import Dataset
 from airseg.labels.label_map import SPLITS
 from airseg.markdown import code, escaped, file_address, python_text, web_address
@@ -146,12 +146,7 @@ def _share(figures: Sequence[SequenceFigures], split: str, value: int) -> float:
 def _sequence(figure: SequenceFigures) -> dict[str, Any]:
     view = figure.view
     return {
-        "name": view.name,
-        "split": view.split,
-        "environment": view.environment,
-        "frames": len(view),
-        "labelled_frames": int(view.labelled.sum()),
-        "rate_hz": view.rate_hz,
+        **sequence_row(view),
         "seconds": duration_s(view),
         "motion": asdict(figure.motion) if figure.motion else None,
         "changed_share": float(figure.changes.mean()) if len(figure.changes) else None,

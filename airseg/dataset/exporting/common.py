@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import cv2
 import numpy as np
 
-from airseg.dataset.reading.reader import Dataset
+from airseg.dataset.reading.reader import Dataset, SequenceView
 from airseg.errors import DatasetError
 from airseg.labels.label_map import LabelMap, parse_label_map
 from airseg.recording.stored.png import encode_png
@@ -202,6 +202,31 @@ def each_frame(
         finally:
             for *_, future in pending:
                 future.cancel()
+
+
+def sequence_row(view: SequenceView) -> dict[str, Any]:
+    """Return what is told of a sequence, by the column names of every file that tells of some."""
+    return {
+        "sequence": view.name,
+        "split": view.split,
+        "environment": view.environment,
+        "frames": len(view),
+        "labelled_frames": int(view.labelled.sum()),
+        "width": view.width,
+        "height": view.height,
+        "rate_hz": view.rate_hz,
+    }
+
+
+def frame_row(view: SequenceView, index: int) -> dict[str, Any]:
+    """Return what is told of a frame beside its pictures, by the names of every file of frames."""
+    return {
+        "sequence": view.name,
+        "frame": index,
+        "timestamp_ns": int(view.timestamps_ns[index]),
+        "labelled": bool(view.labelled[index]),
+        "pose": view.poses[index].tolist(),
+    }
 
 
 def class_table(facts: Facts) -> list[dict[str, Any]]:

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from airseg import __version__
-from airseg.dataset.exporting.common import ExportOptions, Facts, Progress, class_table
+from airseg.dataset.exporting.common import (
+    ExportOptions,
+    Facts,
+    Progress,
+    class_table,
+    sequence_row,
+)
 from airseg.dataset.format.files import Location
 from airseg.dataset.reading.reader import Dataset
 
@@ -58,6 +64,10 @@ _COLUMNS = {
     "frame": ("sc:Integer", "Which frame of it, from 0."),
     "timestamp_ns": ("sc:Integer", "Time of the frame, nanoseconds."),
     "labelled": ("sc:Boolean", "Whether the frame has labels, or is context for its neighbours."),
+}
+_SEQUENCE_COLUMNS = {
+    **dict.fromkeys(("sequence", "split", "environment"), "sc:Text"),
+    **dict.fromkeys(("frames", "labelled_frames", "width", "height"), "sc:Integer"),
 }
 _HASHED_AT_ONCE = 1 << 22
 
@@ -109,16 +119,9 @@ def export_croissant(
     sequences = _table(
         "sequences",
         "Which sequence is in which split.",
-        {"name": "sc:Text", "split": "sc:Text", "environment": "sc:Text", "frames": "sc:Integer"},
-        [
-            {
-                "name": view.name,
-                "split": view.split,
-                "environment": view.environment,
-                "frames": len(view),
-            }
-            for view in dataset
-        ],
+        _SEQUENCE_COLUMNS,
+        [sequence_row(view) for view in dataset],
+        key="sequence",
     )
     description = _dataset(dataset, facts, files, [_classes(facts), sequences])
     (folder / "croissant.json").write_text(json.dumps(description, indent=1), encoding="utf-8")

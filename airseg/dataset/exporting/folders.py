@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from airseg.dataset.exporting.common import (
     each_frame,
     encode_color,
     encode_labels,
+    frame_row,
 )
 from airseg.dataset.reading.reader import Dataset, SequenceView
 from airseg.errors import DatasetError
@@ -129,7 +130,7 @@ def export_imagefolder(
     """Write ``<split>/<sequence>`` and ``metadata.jsonl`` for ``load_dataset("imagefolder")``.
 
     Columns are ``image``, ``label`` (the label values, 255 where nothing counts), ``sequence``,
-    ``frame``, ``timestamp_ns`` and ``labelled``.
+    ``frame``, ``timestamp_ns``, ``labelled`` and ``pose``, as in Parquet.
     """
 
     def place(view: SequenceView, index: int) -> tuple[Path, Path]:
@@ -143,13 +144,15 @@ def export_imagefolder(
             row = {
                 "file_name": str(image.relative_to(view.split)),
                 "label_file_name": str(label.relative_to(view.split)),
-                "sequence": view.name,
-                "frame": index,
-                "timestamp_ns": int(view.timestamps_ns[index]),
-                "labelled": bool(view.labelled[index]),
+                **_without_nan(frame_row(view, index)),
             }
             lists.add(view.split, json.dumps(row))
     _write_classes(folder, facts)
+
+
+def _without_nan(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with null for a pose that nobody knows: JSON has no NaN."""
+    return row | {"pose": row["pose"] if np.isfinite(row["pose"]).all() else None}
 
 
 def _writer(

@@ -13,6 +13,7 @@ from airseg.dataset.exporting.common import (
     each_frame,
     encode_color,
     encode_labels,
+    frame_row,
 )
 from airseg.dataset.exporting.croissant import describe_parquet
 from airseg.dataset.reading.reader import Dataset, SequenceView
@@ -82,11 +83,7 @@ def export_parquet(
         return {
             "image": {"bytes": image, "path": f"{name}{options.suffix}"},
             "label": {"bytes": label, "path": f"{name}_label.png"},
-            "sequence": view.name,
-            "frame": index,
-            "timestamp_ns": int(view.timestamps_ns[index]),
-            "labelled": bool(view.labelled[index]),
-            "pose": view.poses[index].tolist(),
+            **frame_row(view, index),
         }
 
     (folder / "data").mkdir()

@@ -9,7 +9,14 @@ from typing import Any
 import av
 import numpy as np
 
-from airseg.dataset.exporting.common import ExportOptions, Facts, Progress, class_table, each_frame
+from airseg.dataset.exporting.common import (
+    ExportOptions,
+    Facts,
+    Progress,
+    class_table,
+    each_frame,
+    sequence_row,
+)
 from airseg.dataset.reading.reader import Dataset, SequenceView
 from airseg.errors import DatasetError
 
@@ -126,11 +133,9 @@ def _write_index(dataset: Dataset, folder: Path, facts: Facts) -> None:
         "sequences": [
             {
                 "file": f"{view.split}/{view.name}.mkv",
-                "split": view.split,
-                "environment": view.environment,
-                "frames": len(view),
+                **sequence_row(view),
                 "first_timestamp_ns": int(view.timestamps_ns[0]),
-                "labelled_frames": "all"
+                "labelled": "all"
                 if view.labelled.all()
                 else np.flatnonzero(view.labelled).tolist(),
             }

@@ -13,6 +13,7 @@ from PIL import Image
 from airseg.bench.results.result import load_result, save_result
 from airseg.bench.scoring.score_submission import score_submission
 from airseg.bench.scoring.submission import open_submission
+from airseg.classes import CLASSES
 from airseg.errors import RecipeError
 
 SEQUENCE = "d"  # the test split
@@ -218,7 +219,11 @@ def test_the_command_prints_scores_and_writes_a_row(folder, dataset, tmp_path, c
     assert result.scores.mean_iou == 1.0
     for sequence, index in result.samples:
         stem = out / result.run / f"{sequence}-{index:06d}"
-        assert np.array_equal(cv2.imread(f"{stem}-prediction.png", 0), truth(dataset)[index])
+        for kind in ("label", "prediction"):
+            shown = Image.open(f"{stem}-{kind}.png")
+            assert np.array_equal(np.asarray(shown), truth(dataset)[index])
+            assert shown.mode == "P"
+            assert tuple(shown.getpalette()[:3]) == CLASSES[0].color
     board = tmp_path / "board"
     code, _, _ = run(capsys, "bench", "leaderboard", out, "--out", board)
     assert code == 0

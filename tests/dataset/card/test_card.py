@@ -45,7 +45,7 @@ def test_class_shares_are_those_of_the_pixels(small, tmp_path, capsys):
 
 def test_motion_and_change_are_measured_from_frame_to_frame(small, tmp_path, capsys):
     card = card_of(capsys, small, tmp_path / "card")
-    told = {s["name"]: s for s in card["sequences"]}
+    told = {s["sequence"]: s for s in card["sequences"]}
     for view in Dataset(small):
         # The flights go one metre north every 40 ms.
         assert told[view.name]["motion"]["mean_speed_mps"] == pytest.approx(25)

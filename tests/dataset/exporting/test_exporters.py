@@ -227,6 +227,36 @@ def test_a_dataset_of_many_files_is_exported_as_one(small, tmp_path, capsys):
     assert card["megabytes"] * 1e6 == sum(f.path.stat().st_size for f in files)
 
 
+def test_every_file_calls_the_same_thing_by_the_same_name(small, tmp_path, capsys):
+    """CSV, JSON lines and Parquet of one dataset, each read by a program of others."""
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    run(capsys, "relabel", small, "--map", "neighborhood", "--out", tmp_path / "d.h5",
+        "--jobs", "1", "--report", tmp_path / "shares.csv")  # fmt: skip
+    report = pd.read_csv(tmp_path / "shares.csv")
+    _, out, _ = run(capsys, "info", small, "--json")
+    told = pd.read_json(io.StringIO(out))
+    films = exported(capsys, "h264", small, tmp_path / "films")
+    index = json.loads((films / "sequences.json").read_text())["sequences"]
+    shared = {"sequence", "split", "environment", "frames"}
+    for columns in (set(report), set(told), set(index[0])):
+        assert shared <= columns
+    assert {"labelled_frames", "width", "height", "rate_hz"} <= set(told) & set(index[0])
+    one = told[told.sequence == "a"].iloc[0]
+    row = report[report.sequence == "a"].iloc[0]
+    for name, share in one.classes.items():
+        assert abs(row[name] - share) < 0.05  # info looks at every tenth frame
+    lines = exported(capsys, "imagefolder", small, tmp_path / "folder") / "test" / "metadata.jsonl"
+    rows = pd.read_json(lines, lines=True)
+    table = exported(capsys, "parquet", small, tmp_path / "parquet") / "data"
+    frames = pq.read_table(next(table.glob("test-*.parquet"))).to_pandas()
+    names = ["sequence", "frame", "timestamp_ns", "labelled", "pose"]
+    assert set(names) <= set(rows)
+    assert frames[names[:4]].equals(rows[names[:4]].astype(frames[names[:4]].dtypes))
+    assert frames.pose.map(list).tolist() == rows.pose.tolist()
+
+
 def test_foreign_folders_are_never_replaced(small, tmp_path, capsys):
     out = tmp_path / "out"
     out.mkdir()

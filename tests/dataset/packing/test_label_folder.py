@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from command_line import run, said
+from PIL import Image
 from recording_folders import write_recording
 
+from airseg.classes import CLASSES
 from airseg.dataset.format.label_images import read_labels
 from airseg.dataset.reading.reader import Dataset
 
@@ -32,6 +34,19 @@ def test_files_hold_what_the_dataset_holds(here, capsys, kind):
     for view in Dataset(here / "d.h5"):
         for index, label in enumerate(view.label(0, view.length)):
             assert np.array_equal(read_labels(here / f"out/{view.name}/{index:06d}.{kind}"), label)
+
+
+def test_people_see_colours_where_programs_read_labels(here, capsys):
+    """Pillow gives a palette's indices, and what it shows of them are the classes' colours."""
+    write(capsys, "npy")
+    labels = np.load(here / "out/a/000000.npy")
+    run(capsys, "relabel", "rec", "--map", "neighborhood", "--as", "png", "--out", "png")
+    shown = Image.open(here / "png/a/000000.png")
+    assert shown.mode == "P"
+    assert np.array_equal(np.asarray(shown), labels)
+    colors = np.asarray(shown.convert("RGB"))
+    for target in CLASSES:
+        assert (colors[labels == target.index] == target.color).all()
 
 
 def test_same_command_writes_what_is_missing_and_touches_nothing_else(here, capsys):
