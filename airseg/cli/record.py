@@ -42,6 +42,9 @@ from airseg.errors import AirsegError
     "--palette", type=click.Path(path_type=Path), help="Colours of segmentation ids, as text."
 )
 @click.option(
+    "--instances", is_flag=True, help="Record the number of the object in each pixel, too."
+)
+@click.option(
     "--timeout", default=30.0, show_default=True, help="Seconds a call may take before it is dead."
 )
 @click.option(
@@ -71,6 +74,7 @@ def command(
     frames: int | None,
     source: Path | None,
     palette: Path | None,
+    instances: bool,
     timeout: float,
     reconnect_s: float,
     fleet_file: Path | None,
@@ -97,6 +101,7 @@ def command(
         kept: dict[str, object] = {"--mode": "realtime" if realtime else mode}
         kept |= {"--palette": palette, "--reconnect": reconnect_s or None}
         extra = [str(part) for flag, v in kept.items() if v is not None for part in (flag, v)]
+        extra += ["--instances"] if instances else []
         record_fleet(fleet_file, out, ray, extra, frames, overwrite=overwrite)
         return
     if ray:
@@ -116,6 +121,7 @@ def command(
         frames,
         read_palette(palette) if palette else None,
         overwrite=overwrite,
+        instances=instances,
     )
     todo = _unfinished(flights, out, options)
     if not embedded:

@@ -241,6 +241,10 @@ class SimulatorClient:
         """Return the names of what is in the scene."""
         return self._ask(_texts, "simListSceneObjects", name_regex)
 
+    def simListInstanceSegmentationObjects(self) -> list[str]:
+        """Return the names of what has a number of its own; Cosys-AirSim only."""
+        return self._ask(_texts, "simListInstanceSegmentationObjects")
+
     def simSetSegmentationObjectID(
         self, mesh_name: str, object_id: int, is_name_regex: bool = False
     ) -> bool:

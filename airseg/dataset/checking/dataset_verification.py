@@ -1,4 +1,4 @@
-"""Check a dataset file against itself: layout, hashes, classes, poses, times, provenance.
+"""Check a dataset file against itself: layout, hashes, classes, objects, poses, times, provenance.
 
 Everything is read once. What cannot be a dataset at all is an error of `Dataset`; what is a dataset
 and holds something wrong is a finding, and all findings are told.
@@ -7,7 +7,7 @@ and holds something wrong is a finding, and all findings are told.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,8 +36,9 @@ from airseg.dataset.packing.file_assembly import attributes_hash, filters_of
 from airseg.dataset.packing.source import suspect_frames
 from airseg.dataset.reading.reader import Dataset, SequenceView
 from airseg.errors import DatasetError, LabelMapError
+from airseg.labels.instances import contradiction
 from airseg.labels.label_map import parse_label_map
-from airseg.labels.resolution import resolve
+from airseg.labels.resolution import MeshGroup, resolve
 
 _FIRST_FRAMES = 3
 _NORM_TOLERANCE = 1e-3
@@ -277,6 +278,8 @@ class _LabelCheck:
         known_ids: (256,) bool, ids of the object table; all where there is none.
         table: (256,) uint8 label by raw id, or None where that cannot be said.
         may_ignore: whether pixels may be ignored that have a class: edges are left out.
+        objects: the object table, where the numbers of objects count its meshes; else empty.
+        class_of: class of each object number that was seen.
     """
 
     classes: int
@@ -284,6 +287,8 @@ class _LabelCheck:
     known_ids: np.ndarray
     table: np.ndarray | None
     may_ignore: bool
+    objects: Sequence[MeshGroup]
+    class_of: dict[int, int] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -307,7 +312,8 @@ class _LabelCheck:
             may_ignore = any(json.loads(edges).values()) if edges else True
         except (DatasetError, LabelMapError, ValueError, AttributeError, RecursionError) as cause:
             report.add(f"the label map cannot be used: {_without_path(cause, dataset.path)}")
-        return cls(dataset.num_classes, dataset.ignore_index, known, table, may_ignore)
+        objects = view.object_table if "plan" in view.details else []
+        return cls(dataset.num_classes, dataset.ignore_index, known, table, may_ignore, objects)
 
     def check(
         self, report: _Report, index: int, frames: dict[str, np.ndarray], *, labelled: bool
@@ -321,7 +327,11 @@ class _LabelCheck:
                 report.add(f"{int(strange.sum())} pixels have labels {values}, no classes.", index)
             if not labelled and (label != self.ignore_index).any():
                 report.add("it is marked as context without labels, and has some.", index)
-        if raw is None or not labelled:
+        if not labelled:
+            return
+        if (numbers := frames.get("instance")) is not None:
+            self._check_objects(report, index, numbers, label, raw)
+        if raw is None:
             return
         strange = ~self.known_ids[raw]
         if strange.any():
@@ -333,6 +343,28 @@ class _LabelCheck:
                 other &= label != self.ignore_index
             if other.any():
                 report.add(f"{int(other.sum())} labels are not what the label map says.", index)
+
+    def _check_objects(
+        self,
+        report: _Report,
+        index: int,
+        numbers: np.ndarray,
+        label: np.ndarray | None,
+        raw: np.ndarray | None,
+    ) -> None:
+        """Hold the numbers of objects against raw ids, and against the classes they had before."""
+        if raw is not None and self.objects and (told := contradiction(numbers, raw, self.objects)):
+            report.add(told, index)
+            return
+        if label is None:
+            return
+        counted = (numbers > 0) & (label != self.ignore_index)
+        pairs = np.unique(numbers[counted].astype(np.uint64) << 8 | label[counted])
+        for number, value in zip((pairs >> 8).tolist(), (pairs & 255).tolist(), strict=True):
+            before = self.class_of.setdefault(number, value)
+            if before != value:
+                report.add(f"object {number} is of class {value}, and was of {before}.", index)
+                return
 
 
 def _own_or_root(dataset: Dataset, place: str, group: h5py.Group, name: str) -> str:

@@ -265,7 +265,7 @@ def _write_sequence(
         else:
             target[...] = array[one.frames.start : one.frames.stop : one.frames.step]
     path = Path(group.file.filename)
-    frame_bytes = 8 * one.view.height * one.view.width  # all streams, uncompressed
+    frame_bytes = 12 * one.view.height * one.view.width  # all streams, uncompressed
     for position, frame in enumerate(one.frames):
         check_room_for(path, frame_bytes)
         for array, target in images:

@@ -83,6 +83,7 @@ _TOLD = (
     "has_raw_label",
     "has_depth",
     "has_unlabelled",
+    "has_instance",
     "content_hash",
 )
 

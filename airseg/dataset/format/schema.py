@@ -56,6 +56,8 @@ class Stream:
         frame_dimensions: how many dimensions one frame has.
         required: whether every sequence has it.
         counts: whether the content hash covers it: what networks see and where it came from.
+        listed: whether `STREAMS_ATTRIBUTE` names it. Streams that were added within a format are
+            not named there, so that readers who do not know them pass them by.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Stream:
     frame_dimensions: int
     required: bool
     counts: bool
+    listed: bool = True
 
 
 STREAMS: tuple[Stream, ...] = (
@@ -70,6 +73,7 @@ STREAMS: tuple[Stream, ...] = (
     Stream("label", np.dtype("uint8"), 2, True, True),
     Stream("raw_label", np.dtype("uint8"), 2, False, True),
     Stream("depth", np.dtype("float16"), 2, False, False),
+    Stream("instance", np.dtype("uint32"), 2, False, False, listed=False),
     Stream("pose", np.dtype("float64"), 1, True, False),
     Stream("timestamp_ns", np.dtype("int64"), 0, True, False),
     # 1 where a frame has labels, 0 where it is context for its neighbours; absent: all have them.
@@ -108,7 +112,7 @@ def storage_options(stream: str, codec: str) -> dict[str, Any]:
             options |= {"compression": "lzf"}
     elif stream in ("label", "raw_label"):
         options |= {"compression": "gzip", "compression_opts": 1}
-    elif stream == "depth":
+    elif stream in ("depth", "instance"):
         options |= {"compression": "gzip", "compression_opts": 1, "shuffle": True}
     return options
 

@@ -39,6 +39,7 @@ class SequenceFacts:
     content_hash: str
     object_table_json: str
     details_json: str
+    has_instance: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,7 @@ def _read_sequence(location: Location, name: str, group: Any) -> SequenceFacts:
         content_hash=attributes.word("content_hash"),
         object_table_json=json.dumps(attributes.object_table()),
         details_json=json.dumps(attributes.details()),
+        has_instance="instance" in group,
     )
 
 
@@ -143,7 +145,8 @@ def _check_streams(
     """Refuse a sequence that has other arrays than it says; older files do not say."""
     if STREAMS_ATTRIBUTE not in attributes:
         return
-    told, known = attributes.json(STREAMS_ATTRIBUTE, list), {stream.name for stream in STREAMS}
+    told = attributes.json(STREAMS_ATTRIBUTE, list)
+    known = {stream.name for stream in STREAMS if stream.listed}
     held = sorted(name for name in group if name in known)
     if held != told:
         shown = ", ".join(str(name)[:40] for name in told[:8])

@@ -144,7 +144,9 @@ def write_digests(group: h5py.Group, digests: Mapping[str, str]) -> None:
     """Write what `digest_sequence` returned, and the content hash that follows from it."""
     for name, text in digests.items():
         group[name].attrs[DIGEST_ATTRIBUTE] = text
-    group.attrs[STREAMS_ATTRIBUTE] = json.dumps(sorted(digests))
+    group.attrs[STREAMS_ATTRIBUTE] = json.dumps(
+        sorted(name for name in digests if STREAM_BY_NAME[name].listed)
+    )
     group.attrs["content_hash"] = sequence_hash(len(group["rgb"]), digests)
     group.attrs[ATTRIBUTES_HASH] = attributes_hash(group)
 

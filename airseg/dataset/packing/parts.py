@@ -57,6 +57,7 @@ class PackOptions:
         allow_unmapped: ignore meshes without a class, instead of refusing them.
         edges: small regions and edge pixels to leave out; kept in the file's attributes.
         jobs: processes that encode and check; small datasets are packed by one.
+        keep_instance: store the numbers of objects where the source has them.
     """
 
     codec: str = "lz4"
@@ -66,6 +67,7 @@ class PackOptions:
     allow_unmapped: bool = False
     edges: EdgeOptions = field(default_factory=EdgeOptions)
     jobs: int = 1
+    keep_instance: bool = True
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,8 @@ def frame_shapes(source: SequenceSource, options: PackOptions) -> dict[str, tupl
         shapes["raw_label"] = image
     if options.keep_depth and source.has_depth:
         shapes["depth"] = image
+    if options.keep_instance and getattr(source, "has_instance", False):
+        shapes["instance"] = image
     return shapes
 
 
@@ -180,7 +184,7 @@ def write_part(
     """
     unfinished = part.path.with_suffix(f".{os.getpid()}")
     source, shapes = item.source, frame_shapes(item.source, options)
-    frame_bytes = 8 * source.height * source.width  # all streams, uncompressed
+    frame_bytes = 12 * source.height * source.width  # all streams, uncompressed
     checks = {name: np.zeros(part.length, np.uint32) for name in shapes}
     id_pixels = np.zeros(256, np.int64)
     read = partial(source.read, with_depth="depth" in shapes)
@@ -202,6 +206,7 @@ def write_part(
                 "label": _labels(frame.ids, item, options) if is_labelled else _ignored(frame.ids),
                 "raw_label": frame.ids,
                 "depth": frame.depth,
+                "instance": frame.instance,
             }
             for name, array in arrays.items():
                 check_frame(source, index, name, streams[name], shapes[name])

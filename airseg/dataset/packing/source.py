@@ -19,11 +19,13 @@ class RawFrame:
         rgb: (H, W, 3) uint8.
         ids: (H, W) uint8, raw ids.
         depth: (H, W) float16 metres along the optical axis, or None.
+        instance: (H, W) uint32, the number of the object, or None.
     """
 
     rgb: np.ndarray
     ids: np.ndarray
     depth: np.ndarray | None
+    instance: np.ndarray | None = None
 
 
 class SequenceSource(Protocol):
@@ -46,6 +48,7 @@ class SequenceSource(Protocol):
             Raw ids of such frames mean nothing.
         stored_bytes: about how much disk its frames take when packed.
         warnings: what a person should know before using it.
+        has_instance: whether frames that are read have the numbers of objects. Optional.
         fingerprint: changes whenever a pixel does. Optional: without one, nothing that a killed run
             has packed of it is used again.
 

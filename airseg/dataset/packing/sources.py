@@ -41,7 +41,7 @@ class RecordingSource:
         self.environment = info.environment
         self.length = len(recording)
         self.height, self.width = int(info.camera["height"]), int(info.camera["width"])
-        self.has_depth = info.has_depth
+        self.has_depth, self.has_instance = info.has_depth, info.has_instance
         self.object_table: Sequence[MeshGroup] = recording.object_table
         self.details = {
             "plan": info.plan,
@@ -66,7 +66,8 @@ class RecordingSource:
             )
         self.timestamps_ns = frames["timestamp_ns"].to_numpy(np.int64)
         self.labelled: np.ndarray | None = None
-        checksums = frames[[f"{kind}_crc32" for kind in KINDS]].to_numpy(np.int64)
+        kinds = (*KINDS, "instance") if info.has_instance else KINDS
+        checksums = frames[[f"{kind}_crc32" for kind in kinds]].to_numpy(np.int64)
         self.fingerprint = hashlib.blake2b(checksums.tobytes(), digest_size=16).hexdigest()
         self.stored_bytes = self._estimate_stored_bytes()
         self.warnings = self._list_warnings()
@@ -81,6 +82,7 @@ class RecordingSource:
             self._recording.read_rgb(index),
             self.read_ids(index),
             self._recording.read_depth(index) if with_depth else None,
+            self._recording.read_instance(index) if self.has_instance else None,
         )
 
     @staticmethod
@@ -96,7 +98,7 @@ class RecordingSource:
 
     def _estimate_stored_bytes(self) -> int:
         """Return the disk a dataset needs for these frames, from the size of the last one."""
-        kinds = ("rgb", "seg", "depth") if self.has_depth else ("rgb", "seg")
+        kinds = [kind for kind in self._recording.info.kinds if kind != "flow"]
         files = [frame_file(self._recording.path, kind, self.length - 1) for kind in kinds]
         compressed = sum(file.stat().st_size for file in files if file.is_file())
         return int(self.length * compressed * _LZ4_OVER_PNG)
@@ -128,12 +130,15 @@ class DatasetSource:
         self.split: str | None = view.split
         self.environment = view.environment
         self.length, self.height, self.width = view.length, view.height, view.width
-        self.has_depth = view.has_depth
+        self.has_depth, self.has_instance = view.has_depth, view.has_instance
         self.object_table: Sequence[MeshGroup] = view.object_table
         self.details = view.details
         self.poses = view.poses
         self.timestamps_ns = view.timestamps_ns
-        self.fingerprint = view.content_hash + dataset.digests(view.name).get("depth", "")
+        digests = dataset.digests(view.name)
+        self.fingerprint = view.content_hash + "".join(
+            digests.get(name, "") for name in ("depth", "instance")
+        )
         self.labelled = view.labelled if view.has_unlabelled else None
         self.stored_bytes = dataset.path.stat().st_size * view.length // max(1, len(dataset))
         self.warnings: list[str] = []
@@ -145,7 +150,9 @@ class DatasetSource:
     def read(self, index: int, *, with_depth: bool) -> RawFrame:
         """Return everything of one frame."""
         depth = self._view.depth(index, index + 1)[0] if with_depth else None
-        return RawFrame(self._view.rgb(index, index + 1)[0], self.read_ids(index), depth)
+        instance = self._view.instance(index, index + 1)[0] if self.has_instance else None
+        rgb = self._view.rgb(index, index + 1)[0]
+        return RawFrame(rgb, self.read_ids(index), depth, instance)
 
 
 def open_sources(inputs: Sequence[Path], palette: Path | None = None) -> list[SequenceSource]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -242,7 +242,12 @@ class Dataset:
             return
         found = read_structure(self.path)
         told = self._structure
-        if found.content_hash != told.content_hash or found.sequences != told.sequences:
+        # An index that was written before there were instances does not tell of them.
+        held = [
+            replace(a, has_instance=a.has_instance and b.has_instance)
+            for a, b in zip(found.sequences, told.sequences, strict=False)
+        ]
+        if found.content_hash != told.content_hash or held != told.sequences:
             raise DatasetError(
                 f"{self.path}: holds other frames than the index says (content "
                 f"{found.content_hash[:12]}, expected {told.content_hash[:12]}). {MAKE_AGAIN}"
@@ -262,10 +267,11 @@ class SequenceView(SequenceFacts):
         length: number of frames; height, width: pixels.
         has_raw_label: whether raw ids were kept; has_depth: whether depth was.
         has_unlabelled: whether some frames may be context without labels.
+        has_instance: whether the numbers of objects were kept.
         content_hash: hash of its decoded frames.
     """
 
-    dataset: Dataset
+    dataset: Dataset = field(kw_only=True)
 
     def rgb(
         self, start: int, stop: int, step: int = 1, out: np.ndarray | None = None
@@ -286,6 +292,14 @@ class SequenceView(SequenceFacts):
     def depth(self, start: int, stop: int, step: int = 1) -> np.ndarray:
         """Return depth: (T, H, W) float16, metres along the optical axis."""
         return self._frames("depth", start, stop, step)
+
+    def instance(self, start: int, stop: int, step: int = 1) -> np.ndarray:
+        """Return the numbers of objects: (T, H, W) uint32, 0 for none.
+
+        The same object has the same number in all frames; which mesh it is, in flights,
+        `airseg.labels.instances` says from `object_table`.
+        """
+        return self._frames("instance", start, stop, step)
 
     @cached_property
     def timestamps_ns(self) -> np.ndarray:
@@ -330,10 +344,7 @@ class SequenceView(SequenceFacts):
                 f"{self.dataset.path}: {self.name} has frames 0 to {self.length - 1}; frames "
                 f"{start} to {stop - 1} in steps of {step} were asked for."
             )
-        missing = (stream == "raw_label" and not self.has_raw_label) or (
-            stream == "depth" and not self.has_depth
-        )
-        if missing:
+        if not getattr(self, f"has_{stream}", True):
             raise DatasetError(f"{self.dataset.path}: {self.name} was packed without {stream}.")
         return self.dataset.read(self.name, stream, start, stop, step, out)
 

@@ -45,6 +45,7 @@ class ShardSequence(_Part):
     has_raw_label: bool
     has_depth: bool
     has_unlabelled: bool
+    has_instance: bool = False
     content_hash: str
     object_table: list[dict[str, Any]]
     details: dict[str, Any]

@@ -13,7 +13,7 @@ from airseg.flight.trajectory import Trajectory
 from airseg.recording.flying.mesh_ids import Palette
 from airseg.recording.stored.continuing import first_suspect, refuse_another_flight
 from airseg.recording.stored.frame_table import read_frames
-from airseg.recording.stored.storage import read_info
+from airseg.recording.stored.storage import INSTANCES_NOTE, read_info
 
 _RECHECK_EVERY_S = 60
 
@@ -32,6 +32,7 @@ class RecordOptions:
         simulator: what to write about the simulator (world, seed).
         overwrite: begin anew where there is a recording.
         recheck_every_s: seconds of simulator time between checks of the segmentation colours.
+        instances: record the number of the object in each pixel.
     """
 
     mode: str | None = None
@@ -40,6 +41,7 @@ class RecordOptions:
     simulator: dict[str, Any] = field(default_factory=dict)
     overwrite: bool = False
     recheck_every_s: float = _RECHECK_EVERY_S
+    instances: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ def finished_recording(
         if isinstance(flight, FlightPlan)
         else (flight.plan, flight.identity)
     )
+    other_notes = {k: v for k, v in info.notes.items() if k != INSTANCES_NOTE}
     refuse_another_flight(
         folder,
         info,
@@ -104,6 +107,7 @@ def finished_recording(
             plan_fingerprint=identity,
             mode=options.mode or plan.mode,
             simulator={**info.simulator, **options.simulator},
+            notes={**other_notes, INSTANCES_NOTE: ""} if options.instances else other_notes,
         ),
     )
     most, planned = options.max_frames, info.frames_planned

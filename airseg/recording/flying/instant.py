@@ -15,6 +15,7 @@ from airseg.flight.plan import FlightPlan, PlanCamera
 from airseg.recording.flying.views import FIRST_CAMERA, View, Views, views_of
 from airseg.simulators.protocol import ImageRequest, ImageType
 
+_IDS = int(ImageType.Segmentation)
 _FARTHEST_M = 65504.0  # the greatest half float
 
 
@@ -28,6 +29,7 @@ class Instant:
         rgb: (H, W, 3) uint8; colors: (H, W, 3) uint8, the segmentation image, RGB.
         depth: (H, W) float16 metres, or None.
         flow: (H, W, 2) float16 pixels right and down since the frame before, or None.
+        numbers: (H, W) float32, places of objects in the simulator's list of them, or None.
     """
 
     timestamp_ns: int
@@ -36,6 +38,7 @@ class Instant:
     colors: np.ndarray
     depth: np.ndarray | None
     flow: np.ndarray | None = None
+    numbers: np.ndarray | None = None
 
 
 class Capturer:
@@ -77,6 +80,36 @@ class Capturer:
         with contextlib.suppress(SimulatorError):  # what is amiss is told at frame 0
             self.read(0, answers)
         self._before, self.largest_spread_ns = [], 0
+
+    def ask_for_numbers(self) -> None:
+        """Ask for the number of the object in each pixel from now on, with each frame."""
+        self._kinds.append((ImageType.Segmentation, True))
+
+    def numbers(self) -> np.ndarray | None:
+        """Return (H, W) float32, segmentation of the first view as floats; None where empty."""
+        answer = self._one_image(as_float=True)
+        values = np.asarray(answer.image_data_float, np.float32)
+        size = (int(answer.height), int(answer.width))
+        return values.reshape(size) if values.size == size[0] * size[1] > 0 else None
+
+    def look_again(self) -> list[Any]:
+        """Return the present segmentation image of each view, and nothing else, as they come."""
+        answers: list[Any] = []
+        for vehicle, views in itertools.groupby(self.views, key=lambda v: v.vehicle):
+            requests = [ImageRequest(v.camera_name, _IDS, False, False) for v in views]
+            answers += self._client.simGetImages(requests, *((vehicle,) if vehicle else ()))
+        return answers
+
+    def segmentation(self, answers: list[Any]) -> list[Any]:
+        """Return the segmentation image of each view, as it came, of all that was fetched."""
+        return answers[1 :: len(self._kinds)]
+
+    def pixels(self, answers: list[Any]) -> list[np.ndarray]:
+        """Return (H, W, 3) uint8 RGB of one image for each view."""
+        return [
+            self._pixels(answer, view.camera)
+            for view, answer in zip(self.views, answers, strict=True)
+        ]
 
     def colors(self) -> np.ndarray:
         """Return a segmentation image of the first view, (H, W, 3) uint8 RGB, of any size."""
@@ -131,9 +164,9 @@ class Capturer:
         self._before = instants
         return instants
 
-    def _one_image(self) -> Any:
+    def _one_image(self, *, as_float: bool = False) -> Any:
         vehicle = self.views[0].vehicle
-        requests = [ImageRequest(FIRST_CAMERA, ImageType.Segmentation, False, False)]
+        requests = [ImageRequest(FIRST_CAMERA, _IDS, as_float, False)]
         return self._client.simGetImages(requests, *((vehicle,) if vehicle else ()))[0]
 
     def _note_spread(self, frame: int, times: list[int]) -> None:
@@ -147,12 +180,17 @@ class Capturer:
 
     def _read_view(self, view: View, start: np.ndarray, answers: list[Any]) -> Instant:
         floats = dict(zip([k for k, as_float in self._kinds if as_float], answers[2:], strict=True))
-        depth = flow = None
+        depth = flow = numbers = None
         if ImageType.DepthPlanar in floats:
             # Values left the simulator as half floats, so nothing is lost here.
             depth = self._floats(floats[ImageType.DepthPlanar], view.camera, 1)
         if ImageType.OpticalFlow in floats:
             flow = self._floats(floats[ImageType.OpticalFlow], view.camera, 2)
+        if ImageType.Segmentation in floats:
+            told = floats[ImageType.Segmentation]
+            numbers = np.asarray(told.image_data_float, np.float32)
+            _check(told, numbers.size, 1, view.camera)
+            numbers = numbers.reshape(told.height, told.width)
         return Instant(
             timestamp_ns=int(answers[0].time_stamp),
             pose=_pose(answers[0]) + np.concatenate([start, np.zeros(4)]),
@@ -160,6 +198,7 @@ class Capturer:
             colors=self._pixels(answers[1], view.camera),
             depth=depth,
             flow=flow,
+            numbers=numbers,
         )
 
     def _pixels(self, response: Any, camera: PlanCamera | None) -> np.ndarray:

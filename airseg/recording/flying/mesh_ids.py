@@ -37,15 +37,19 @@ class Palette:
 
     Attributes:
         colors: RGB by id; id 0 is what belongs to no mesh.
+        more_of_none: further colours of what belongs to no mesh.
     """
 
     colors: dict[int, tuple[int, int, int]]
+    more_of_none: tuple[tuple[int, int, int], ...] = ()
 
     def lookup(self) -> np.ndarray:
-        """Return (2**24,) int16: the id of a packed colour, -1 where none has it."""
-        table = np.full(1 << 24, -1, np.int16)
-        for number, (r, g, b) in self.colors.items():
-            table[(r << 16) | (g << 8) | b] = number
+        """Return (2**24,) int32: the id of a packed colour, -1 where none has it."""
+        table = np.full(1 << 24, -1, np.int32)
+        for color in self.more_of_none:
+            table[_pack_color(color)] = 0
+        for number, color in self.colors.items():
+            table[_pack_color(color)] = number
         return table
 
 
@@ -229,9 +233,10 @@ class IdDecoder:
 
     def __init__(self, palette: Palette) -> None:
         self._table = palette.lookup()
+        self._dtype = np.uint8 if max(palette.colors) <= _MAX_ID else np.uint32
 
     def decode(self, rgb: np.ndarray, frame: int) -> np.ndarray:
-        """Return (H, W) uint8 ids of an (H, W, 3) uint8 RGB image.
+        """Return (H, W) uint8 ids of an (H, W, 3) uint8 RGB image; uint32 where there are more.
 
         Raises:
             SimulatorError: a colour belongs to no id; the message names frame, colour and pixels.
@@ -246,7 +251,7 @@ class IdDecoder:
                 f"colours that belong to no id, most of them {color}. Were ids changed, or an "
                 "object spawned, during the recording?"
             )
-        return ids.astype(np.uint8)
+        return ids.astype(self._dtype)
 
 
 def strayed_groups(

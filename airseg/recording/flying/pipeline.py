@@ -25,6 +25,7 @@ class Fetched:
         answers: images as the simulator delivered them.
         poses: where the plan wants the vehicles, or None where they fly by themselves.
         velocities: (3,) m/s of the vehicle of each view; None where only its poses tell it.
+        looked: what a numbering of objects took of each view, see `numbering`; None: nothing.
     """
 
     frame: int
@@ -32,6 +33,7 @@ class Fetched:
     answers: list[Any]
     poses: Poses | None
     velocities: list[np.ndarray | None]
+    looked: list[np.ndarray] | None = None
 
 
 def fetch_ahead(
@@ -41,6 +43,7 @@ def fetch_ahead(
     most: int | None,
     before_frame: Callable[[int], None],
     is_off: Callable[[Poses, list[np.ndarray]], bool],
+    look: Callable[[list[Any]], list[np.ndarray] | None] = lambda answers: None,
 ) -> Iterator[Fetched]:
     """Yield frames in order, each fetched while its predecessor is being used.
 
@@ -54,6 +57,7 @@ def fetch_ahead(
         most: how many frames there may be, or None.
         before_frame: called with each frame's number before time advances to it.
         is_off: tells whether images show anything but the plan; then they are taken again.
+        look: takes what more is needed of the instant that images were taken of.
     """
 
     def fetch(frame: int) -> Fetched | None:
@@ -70,10 +74,11 @@ def fetch_ahead(
                 break
             flight.place_again(frame)
             answers = capturer.fetch()
+        looked = look(answers) if answers else None
         if answers:
             flight.observe(frame, int(answers[0].time_stamp))
         velocities = [flight.velocity(view.vehicle) for view in capturer.views]
-        return Fetched(frame, flight.slot(frame), answers, poses, velocities)
+        return Fetched(frame, flight.slot(frame), answers, poses, velocities, looked)
 
     with ThreadPoolExecutor(1, thread_name_prefix="capture") as worker:
         future = worker.submit(fetch, first)

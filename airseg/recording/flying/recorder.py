@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from airseg.recording.flying.clocks import LatenessCheck, StepCheck
 from airseg.recording.flying.flight_folders import locked_folders, open_together
 from airseg.recording.flying.flights import Flight, PoseFlight, begin_flight, sim_mode
 from airseg.recording.flying.instant import Capturer, Instant
-from airseg.recording.flying.mesh_ids import IdDecoder
+from airseg.recording.flying.numbering import Numbering, choose_numbering, scene_ids
 from airseg.recording.flying.pipeline import Fetched, fetch_ahead
 from airseg.recording.flying.pose_check import PoseCheck
 from airseg.recording.flying.scene import SceneIds, prepare_world
@@ -32,7 +33,7 @@ from airseg.recording.flying.views import (
     views_of,
 )
 from airseg.recording.stored.frame_writer import Frame, RecordingWriter
-from airseg.recording.stored.storage import RecordingInfo
+from airseg.recording.stored.storage import INSTANCES_NOTE, RecordingInfo
 
 
 class Recorder:
@@ -46,7 +47,7 @@ class Recorder:
 
     def __init__(self, client: Any, options: RecordOptions, progress: Progress) -> None:
         self._client, self._options, self._progress = client, options, progress
-        self._ids = SceneIds(client, options.palette)
+        self._ids = scene_ids(client, options.palette, instances=options.instances)
         self._places: dict[str, list[float]] = {}
 
     def record(self, name: str, plan: FlightPlan, folder: Path) -> Recorded:
@@ -94,22 +95,39 @@ class Recorder:
         paths = {views.first: path, **companion_paths(plan, path)}
         capturer = Capturer(self._client, plan, views)
         prepare_world(self._client, plan, views.all)
-        self._ids.prepare(
-            PoseFlight(self._client, plan, paths, views).begin,
-            capturer.colors,
-            lambda done, of: self._progress("measuring the segmentation colours", done, of),
-        )
+        numbering = self._prepare_ids(capturer, PoseFlight(self._client, plan, paths, views), mode)
         self._places = self._ids.places()
         described = views_of(plan, folders[0].name, views.first)
         infos = [self._describe(flight, view, views.first, mode, path) for view in described]
+        if numbering:
+            infos = [replace(i, notes={**i.notes, INSTANCES_NOTE: numbering.name}) for i in infos]
         with open_together(folders, infos) as writers:
             before = writers[0].count
             for writer in writers:
                 writer.describe("recording")
             run = _Run(self._client, self._options, self._progress, self._ids, capturer, writers)
+            run.numbering = numbering
             way = begin_flight(self._client, plan, paths, views, mode)
             self._fly_and_tell(run, way, flight, mode)
             return Recorded(folders[0], writers[0].count, writers[0].count - before, run.notes())
+
+    def _prepare_ids(self, capturer: Capturer, start: PoseFlight, mode: str) -> Numbering | None:
+        """Set ids and learn their colours; return how to tell objects apart, if that is asked."""
+
+        def told(done: int, of: int) -> None:
+            self._progress("measuring the segmentation colours", done, of)
+
+        self._ids.prepare(start.begin, capturer.colors, told)
+        if not self._options.instances:
+            return None
+        return choose_numbering(
+            self._client,
+            self._ids,
+            capturer,
+            start.begin,
+            told,
+            time_stands_still=mode != "realtime",
+        )
 
     def _fly_and_tell(self, run: _Run, way: Flight, flight: Assignment, mode: str) -> None:
         """Fly; write down why, if it does not end well."""
@@ -179,8 +197,8 @@ class _Run:
     ) -> None:
         self._client, self._options, self._progress = client, options, progress
         self._ids, self._capturer, self.writers = ids, capturer, writers
-        self._decoder = IdDecoder(ids.palette)
-        self._seen = np.zeros(256, np.int64)
+        self.numbering: Numbering | None = None
+        self._seen = np.zeros(ids.sorts, np.int64)
         self._checked_from = writers[0].count
         self._suspect: dict[str, Any] = {}
         self._clock: StepCheck | LatenessCheck | None = None
@@ -218,7 +236,8 @@ class _Run:
                 self._recheck(frame)
 
         total = writer.info.frames_planned
-        frames = fetch_ahead(flight, self._capturer, first, most, recheck, poses.is_off)
+        more = (self.numbering.look,) if self.numbering else ()
+        frames = fetch_ahead(flight, self._capturer, first, most, recheck, poses.is_off, *more)
         with contextlib.closing(frames):  # type: ignore[type-var]
             for fetched in frames:
                 self._keep(fetched, plan.step_ns)
@@ -266,9 +285,10 @@ class _Run:
         if self._poses and fetched.poses is not None and seen is not None:
             self._poses.check(frame, fetched.poses, seen)
         self._clock.check(frame, fetched.slot, instants[0].timestamp_ns)  # type: ignore[union-attr]
-        decoded = [self._decode(instant, frame) for instant in instants]
+        looked = fetched.looked or [None] * len(instants)
+        decoded = [self._decode(i, frame, look) for i, look in zip(instants, looked, strict=True)]
         velocities = self._measured(instants, fetched.velocities)
-        for writer, instant, ids, velocity in zip(
+        for writer, instant, (ids, numbers), velocity in zip(
             self.writers, instants, decoded, velocities, strict=True
         ):
             writer.add(
@@ -281,6 +301,7 @@ class _Run:
                     ids,
                     instant.depth,
                     instant.flow,
+                    numbers,
                 )
             )
 
@@ -295,15 +316,21 @@ class _Run:
         self._before = now
         return velocities
 
-    def _decode(self, instant: Instant, frame: int) -> np.ndarray:
-        ids = self._decoder.decode(instant.colors, frame)
+    def _decode(
+        self, instant: Instant, frame: int, looked: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return a view's raw ids, and the numbers of its objects where they are asked for."""
+        drawn = self._ids.decode(instant.colors, frame)
+        ids = self._ids.raw_ids(drawn)
         if not ids.any():
             raise SimulatorError(
                 f"frame {frame}: the segmentation image shows nothing but background. Does the "
                 "flight stay inside the scene, and is segmentation switched on?"
             )
-        self._seen += count_ids(ids)
-        return ids
+        self._seen += self._ids.count(drawn)
+        if self.numbering is None:
+            return ids, None
+        return ids, self.numbering.numbers(frame, instant, drawn, ids, looked)
 
     def _recheck(self, frame: int) -> None:
         """Look whether ids and colours are still those of the start."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from airseg.errors import RpcError, SimulatorError
 from airseg.flight.plan import FlightPlan
+from airseg.labels.relabel import count_ids
 from airseg.recording.flying.mesh_ids import (
+    IdDecoder,
     Palette,
     assign_ids,
     drifted_ids,
@@ -52,6 +54,7 @@ class SceneIds:
         self._groups: list[tuple[str, tuple[str, ...]]] = []
         self._ids: dict[int, int] = {}
         self._checked = np.zeros(256, np.int64)  # how often each id was measured again
+        self._decoder: IdDecoder | None = None
 
     @property
     def palette(self) -> Palette:
@@ -59,6 +62,11 @@ class SceneIds:
         if self._palette is None:
             raise SimulatorError("the colours of segmentation ids are not known yet.")
         return self._palette
+
+    @property
+    def sorts(self) -> int:
+        """How many things can be drawn, see `count`."""
+        return len(self._checked)
 
     @property
     def meshes(self) -> int:
@@ -88,6 +96,31 @@ class SceneIds:
         """Return the table that goes into the recording."""
         return object_table(self._groups, self._ids, self.palette)
 
+    def decode(self, colors: np.ndarray, frame: int) -> np.ndarray:
+        """Return (H, W) unsigned: what is drawn in each pixel of an (H, W, 3) uint8 RGB image.
+
+        Raises:
+            SimulatorError: a colour belongs to nothing.
+        """
+        if self._decoder is None:
+            self._decoder = IdDecoder(self.palette)
+        return self._decoder.decode(colors, frame)
+
+    def count(self, drawn: np.ndarray) -> np.ndarray:
+        """Return (D,) int64, how many pixels show each thing that can be drawn; 0 is none."""
+        return count_ids(drawn)
+
+    def raw_ids(self, drawn: np.ndarray) -> np.ndarray:
+        """Return (H, W) uint8, the object table's id of what is drawn: here the same."""
+        return drawn
+
+    def measure_all(
+        self, capture: Callable[[], np.ndarray], progress: Callable[[int, int], None]
+    ) -> None:
+        """Learn the colours of ids that no family has, too; time must stand still."""
+        if not set(range(1, 256)) <= self.palette.colors.keys():
+            self._measure(range(1, 256), capture, progress)
+
     def prepare(
         self,
         go_to_start: Callable[[], None],
@@ -110,24 +143,35 @@ class SceneIds:
         if self._palette is None:
             self._client.simPause(True)
             go_to_start()
-            ids = sorted(self._ids.values())
-            self._palette = measure_palette(
-                self._client, capture, ids, lambda done: progress(done, len(ids))
-            )
-            assign_ids(self._client, self._groups)
+            self._measure(sorted(self._ids.values()), capture, progress)
+
+    def _measure(
+        self,
+        ids: Sequence[int],
+        capture: Callable[[], np.ndarray],
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self._palette = measure_palette(
+            self._client, capture, list(ids), lambda done: progress(done, len(ids))
+        )
+        self._decoder = None
+        assign_ids(self._client, self._groups)
+
+    def _pattern(self, number: int) -> str:
+        """Return the expression that matches the meshes of a group and no others."""
+        return family_pattern(self._groups[number][0])
 
     def assign_again(self) -> None:
         """Set the ids once more, after a reset that may have lost some."""
         for number in strayed_groups(self._client, self._groups, self._ids):
-            pattern = family_pattern(self._groups[number][0])
-            self._client.simSetSegmentationObjectID(pattern, self._ids[number], True)
+            self._client.simSetSegmentationObjectID(self._pattern(number), self._ids[number], True)
 
     def recheck(self, capture: Callable[[], np.ndarray], seen: np.ndarray, span: str) -> None:
         """Read every id back, and measure the colours of some that were seen again.
 
         Args:
             capture: takes a segmentation image; time must stand still.
-            seen: (256,) int64, pixels of each id since the last check.
+            seen: (D,) int64, see `count`, of all frames since the last check.
             span: the frames in question, for the message.
 
         Raises:
@@ -143,7 +187,7 @@ class SceneIds:
         # Those that were measured least, and of these the ones that fill most of the frames.
         order = np.lexsort((-seen, self._checked))
         ids = [int(i) for i in order if i and seen[i]][:_REMEASURED]
-        patterns = {i: family_pattern(self._groups[n][0]) for n, i in self._ids.items()}
+        patterns = {i: self._pattern(n) for n, i in self._ids.items()}
         drifted = drifted_ids(self._client, capture, self.palette, ids, patterns)
         self._checked[ids] += 1
         if drifted:

@@ -14,7 +14,10 @@ from airseg.errors import RecordingError
 from airseg.recording.stored.storage import RecordingInfo, Segment
 
 # What must not differ between a recording and the run that continues it.
-_SAME = ("plan_fingerprint", "mode", "rate_hz", "camera", "has_depth", "has_flow", "environment")
+_SAME = (
+    *("plan_fingerprint", "mode", "rate_hz", "camera", "environment"),
+    *("has_depth", "has_flow", "has_instance"),
+)
 _SAME_SIMULATOR = ("world", "seed", "server_version", "sim_mode")
 # Settings that decide where a simulator listens and what it shows on a screen, not its frames.
 _HARMLESS_SETTINGS = {

@@ -19,9 +19,13 @@ import deflate
 import numpy as np
 
 from airseg.errors import RecordingError
+from airseg.labels.instances import colors_of_numbers
 from airseg.recording.stored.continuing import continued, first_suspect, refuse_another_flight
 from airseg.recording.stored.folder_lock import folder_lock
 from airseg.recording.stored.frame_table import (
+    FRAME_TABLE,
+    INSTANCE_COLUMNS,
+    INSTANCE_TABLE,
     header,
     read_frames,
     read_sound_frames,
@@ -35,7 +39,7 @@ _ENCODERS = 2
 _IN_FLIGHT = 8
 _CHECKED_AT_RESUME = 4
 # Colour must keep up with the camera; labels are small, and a little more effort costs nothing.
-_LEVELS = {"rgb": 1, "seg": 3, "depth": 1, "flow": 1}
+_LEVELS = {"rgb": 1, "seg": 3, "depth": 1, "flow": 1, "instance": 3}
 # Given up when the disk is full, so that there is room to write down why the recording stopped.
 _RESERVE_BYTES = 256 * 1024
 
@@ -50,6 +54,7 @@ class Frame:
         velocity: (3,) of the vehicle, m/s.
         rgb: (H, W, 3) uint8; ids: (H, W) uint8; depth: (H, W) float16 metres, or None.
         flow: (H, W, 2) float16 pixels, or None.
+        instance: (H, W) uint32, the number of the object, or None.
     """
 
     timestamp_ns: int
@@ -60,6 +65,7 @@ class Frame:
     ids: np.ndarray
     depth: np.ndarray | None
     flow: np.ndarray | None = None
+    instance: np.ndarray | None = None
 
 
 class RecordingWriter:
@@ -91,7 +97,7 @@ class RecordingWriter:
             write_file(self._reserve, bytes(_RESERVE_BYTES), sync=False)
             self._locked = stack.pop_all()
         self._pool = ThreadPoolExecutor(_ENCODERS, thread_name_prefix="encode")
-        self._pending: deque[Future[str]] = deque()
+        self._pending: deque[Future[tuple[str, ...]]] = deque()
 
     def __enter__(self) -> Self:
         return self
@@ -104,8 +110,9 @@ class RecordingWriter:
                 self._drain_what_works()
         finally:
             self._pool.shutdown(wait=True, cancel_futures=True)
-            with contextlib.suppress(OSError):  # a full disk was told already
-                self._lines.close()
+            for table in self._tables:
+                with contextlib.suppress(OSError):  # a full disk was told already
+                    table.close()
             self._reserve.unlink(missing_ok=True)
             self._locked.close()
 
@@ -124,8 +131,7 @@ class RecordingWriter:
     def finish(self, status: str, reason: str = "", notes: dict | None = None) -> None:
         """Wait for the frames in flight and say how the recording ended."""
         self._drain(0)
-        self._lines.flush()
-        os.fsync(self._lines.fileno())
+        self._sync()
         self.describe(status, reason, notes)
 
     def fail(self, reason: str, notes: dict | None = None) -> None:
@@ -135,8 +141,7 @@ class RecordingWriter:
             self._drain(0)
         self._pending.clear()
         with contextlib.suppress(OSError):
-            self._lines.flush()  # type: ignore[has-type]
-            os.fsync(self._lines.fileno())  # type: ignore[has-type]
+            self._sync()
         self.count = len(read_sound_frames(self.folder)[0])
         with contextlib.suppress(OSError):  # what is on the disk stays as it is
             self.describe("failed", reason, notes)
@@ -179,10 +184,15 @@ class RecordingWriter:
             for path in directory.iterdir():
                 if path.suffix != ".png" or not path.stem.isdigit() or int(path.stem) >= kept:
                     path.unlink()
-        path = self.folder / "frames.csv"
-        lines = [header(self.info.columns), *sealed_lines(self.folder, kept)]
-        write_file(path, ("\n".join(lines) + "\n").encode())
-        self._lines = path.open("a", encoding="ascii", newline="\n")
+        self._tables = [
+            cut_table(self.folder, table, columns, kept).open("a", encoding="ascii", newline="\n")
+            for table, columns in tables_of(self.info)
+        ]
+
+    def _sync(self) -> None:
+        for table in self._tables:
+            table.flush()
+            os.fsync(table.fileno())
 
     def _is_whole(self, row: dict, index: int) -> bool:
         """Tell whether all files of a frame are there and match their checksums."""
@@ -191,12 +201,12 @@ class RecordingWriter:
                 data = frame_file(self.folder, kind, index).read_bytes()
             except OSError:
                 return False
-            if deflate.crc32(data) != int(row[f"{kind}_crc32"]):
+            if deflate.crc32(data) != int(row.get(f"{kind}_crc32", -1)):
                 return False
         return True
 
-    def _encode(self, index: int, frame: Frame) -> str:
-        """Write a frame's files and return its line."""
+    def _encode(self, index: int, frame: Frame) -> tuple[str, ...]:
+        """Write a frame's files and return its line in each table, see `tables_of`."""
         sums = {"rgb": 0, "seg": 0, "depth": 0}
         if self.info.has_flow:
             sums["flow"] = 0
@@ -206,22 +216,27 @@ class RecordingWriter:
         if frame.flow is not None:
             height, width, _ = frame.flow.shape
             images["flow"] = frame.flow.view(np.uint16).reshape(height, 2 * width)
+        if frame.instance is not None:
+            images["instance"] = colors_of_numbers(frame.instance)
         for kind, image in images.items():
             content = encode_png(image, _LEVELS[kind])
             write_file(frame_file(self.folder, kind, index), content, sync=False)
             sums[kind] = deflate.crc32(content)
         values = [index, frame.timestamp_ns, frame.plan_time_ns]
         values += [f"{v:.9g}" for v in (*frame.pose, *frame.velocity)]  # type: ignore[misc]
-        return sealed(",".join(str(v) for v in (*values, *sums.values())))
+        rows = [(index, sums.pop("instance"))] if self.info.has_instance else []
+        return tuple(
+            sealed(",".join(str(v) for v in row)) for row in (*rows, (*values, *sums.values()))
+        )
 
     def _drain(self, leave: int) -> None:
         """Write lines of finished frames, in order, until at most `leave` are in flight."""
         while self._pending and (len(self._pending) > leave or self._pending[0].done()):
             future = self._pending.popleft()
             try:
-                line = future.result()
-                self._lines.write(line + "\n")
-                self._lines.flush()
+                for table, line in zip(self._tables, future.result(), strict=True):
+                    table.write(line + "\n")
+                    table.flush()
             except OSError as cause:
                 self._pending.clear()
                 raise RecordingError(
@@ -235,6 +250,19 @@ class RecordingWriter:
             self._drain(0)
         except RecordingError:
             self._pending.clear()  # the first error is the one to tell
+
+
+def tables_of(info: RecordingInfo) -> list[tuple[str, tuple[str, ...]]]:
+    """Return name and columns of each table, the one last whose lines make frames."""
+    more = [(INSTANCE_TABLE, INSTANCE_COLUMNS)] if info.has_instance else []
+    return [*more, (FRAME_TABLE, info.columns)]
+
+
+def cut_table(folder: Path, table: str, columns: tuple[str, ...], kept: int) -> Path:
+    """Keep the first lines of a table, which is made where there is none; return where it lies."""
+    lines = [header(columns), *sealed_lines(folder, kept, table)]
+    write_file(folder / table, ("\n".join(lines) + "\n").encode())
+    return folder / table
 
 
 def write_file(path: Path, content: bytes, *, sync: bool = True) -> None:

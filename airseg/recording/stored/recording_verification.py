@@ -1,9 +1,10 @@
 """Check a recording against itself, frame by frame, and cut it to its last good frame.
 
-What is checked: every file's CRC-32 and size, ids against the object table, depth for what is no
-number, time steps against the rate and against what the recording says of them, poses against the
-flight plan, and counts. Notes tell what is sound and may still not be what was meant: that the
-camera passed through something, since set poses do not collide, and where another run went on.
+What is checked: every file's CRC-32 and size, ids against the object table, the numbers of objects
+against the ids of their families, depth for what is no number, time steps against the rate and
+against what the recording says of them, poses against the flight plan, and counts. Notes tell what
+is sound and may still not be what was meant: that the camera passed through something, since set
+poses do not collide, and where another run went on.
 """
 
 from __future__ import annotations
@@ -20,14 +21,10 @@ import pandas as pd
 from airseg.errors import PlanError, RecordingError
 from airseg.flight.plan import plan_from_data
 from airseg.flight.trajectory import plan_trajectory
+from airseg.labels.instances import contradiction
 from airseg.recording.stored.folder_lock import folder_lock
-from airseg.recording.stored.frame_table import (
-    POSE_COLUMNS,
-    header,
-    read_sound_frames,
-    sealed_lines,
-)
-from airseg.recording.stored.frame_writer import write_file
+from airseg.recording.stored.frame_table import POSE_COLUMNS, read_sound_frames
+from airseg.recording.stored.frame_writer import cut_table, tables_of, write_file
 from airseg.recording.stored.storage import ALL_KINDS, Recording, RecordingInfo, read_info
 
 _READERS = 2
@@ -141,8 +138,8 @@ def repair_recording(found: Verification) -> int:
         )
     with folder_lock(found.folder):
         info = read_info(found.folder)
-        lines = [header(info.columns), *sealed_lines(found.folder, found.good_frames)]
-        write_file(found.folder / "frames.csv", ("\n".join(lines) + "\n").encode())
+        for table, columns in tables_of(info):
+            cut_table(found.folder, table, columns, found.good_frames)
         for file in _files_from(found.folder, found.good_frames):
             file.unlink()
         if found.findings:
@@ -181,6 +178,7 @@ def _check_files(recording: Recording, index: int) -> tuple[list[Finding], float
             near_m = float(depth[depth > 0].min(initial=np.inf))  # 0 is no distance
         if recording.info.has_flow:
             recording.read_flow(index)
+        instance = recording.read_instance(index) if recording.info.has_instance else None
     except RecordingError as cause:
         return [Finding(index, str(cause))], near_m
     known = np.zeros(256, bool)
@@ -189,6 +187,8 @@ def _check_files(recording: Recording, index: int) -> tuple[list[Finding], float
     if len(strange):
         told = f"frame {index}: ids {strange[:5].tolist()} are not in the object table."
         return [Finding(index, told)], near_m
+    if instance is not None and (told := contradiction(instance, ids, recording.object_table)):
+        return [Finding(index, f"frame {index}: {told}")], near_m
     return [], near_m
 
 

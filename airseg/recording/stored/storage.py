@@ -8,6 +8,9 @@
       depth/000000.png     16-bit; the bits are half floats, metres along the optical axis
       flow/000000.png      16-bit, where it was asked for; the bits are half floats, pixels right
                            and down since the frame before, side by side
+      instance/000000.png  8-bit colour, where it was asked for: red + 256 green + 65536 blue is the
+                           number of the object, see `airseg.labels.instances`; 0 is none
+      instance.csv         checksums of these, a line a frame
 
 A frame exists if and only if its line does. Lines carry CRC-32 sums of the files and of themselves,
 and so does `recording.json`.
@@ -28,15 +31,25 @@ import numpy as np
 import pandas as pd
 
 from airseg.errors import RecordingError
+from airseg.labels.instances import numbers_of_colors
 from airseg.path_names import PATH_NAMES, is_path_name
-from airseg.recording.stored.frame_table import COLUMNS, FLOW_COLUMNS, read_frames
+from airseg.recording.stored.frame_table import (
+    COLUMNS,
+    FLOW_COLUMNS,
+    FRAME_TABLE,
+    INSTANCE_TABLE,
+    read_frames,
+)
 from airseg.recording.stored.png import png_size
 
 FORMAT_VERSION = 2
 _READABLE_FORMATS = (1, 2)  # 1 has no checksums of its text files, and no segments
 KINDS = ("rgb", "seg", "depth")
 _MOST_PIXELS = 1 << 26
-ALL_KINDS = (*KINDS, "flow")
+ALL_KINDS = (*KINDS, "flow", "instance")
+INSTANCES_NOTE = "instances"
+"""Which note says that there are instances, and how they were told apart. Readers that do not know
+of instances pass notes by, so that the format need not change."""
 _CHECKSUM = re.compile(r'(?<="checksum": ")[0-9a-f]{8}(?=")')
 
 
@@ -88,7 +101,7 @@ class RecordingInfo:
         frames_planned: how many there will be, or None while the flight itself decides.
         airseg_version, format: who wrote it, in which layout.
         notes: what else happened: `largest_step_error_ns`; `suspect_frames`; `late`, `dropped` and
-            `largest_lateness_ns` of real time.
+            `largest_lateness_ns` of real time; `instances`, how objects were told apart.
         frames: how many there were when the status was written.
         segments: the runs that recorded it; between them, simulator time may have jumped.
     """
@@ -115,9 +128,18 @@ class RecordingInfo:
     segments: tuple[Segment, ...] = ()
 
     @property
+    def has_instance(self) -> bool:
+        """Whether every object has a number of its own."""
+        return INSTANCES_NOTE in self.notes
+
+    @property
     def kinds(self) -> tuple[str, ...]:
         """The folders that hold images."""
-        left_out = {"depth": not self.has_depth, "flow": not self.has_flow}
+        left_out = {
+            "depth": not self.has_depth,
+            "flow": not self.has_flow,
+            "instance": not self.has_instance,
+        }
         return tuple(kind for kind in ALL_KINDS if not left_out.get(kind))
 
     @property
@@ -239,8 +261,12 @@ class Recording:
         packed = self._read("flow", index, cv2.IMREAD_UNCHANGED).view(np.float16)
         return packed.reshape(camera["height"], camera["width"], 2)
 
+    def read_instance(self, index: int) -> np.ndarray:
+        """Return a frame's objects: (H, W) uint32, see `airseg.labels.instances`; 0 is none."""
+        return numbers_of_colors(self._read("instance", index, cv2.IMREAD_COLOR_RGB))
+
     def read_file(self, kind: str, index: int) -> bytes:
-        """Return a frame's file of a kind (``rgb``, ``seg``, ``depth``, ``flow``) as it is stored.
+        """Return a frame's file of a kind (one of `ALL_KINDS`) as it is stored.
 
         Raises:
             RecordingError: it is missing, or differs from its checksum.
@@ -252,9 +278,14 @@ class Recording:
             raise RecordingError(
                 f"{path}: frame {index} cannot be read ({cause.strerror}). Record it again."
             ) from None
+        table = INSTANCE_TABLE if kind == "instance" else FRAME_TABLE
+        if f"{kind}_crc32" not in self.frames:
+            raise RecordingError(
+                f"{self.path}: has no {table}, which holds the checksums of {kind}. Restore it."
+            )
         if zlib.crc32(data) != int(self.frames[f"{kind}_crc32"].iloc[index]):
             raise RecordingError(
-                f"{path}: frame {index} is damaged: its checksum differs from frames.csv. "
+                f"{path}: frame {index} is damaged: its checksum differs from {table}. "
                 "Restore the file, or record the sequence again."
             )
         return data
@@ -264,7 +295,7 @@ class Recording:
         camera = self.info.camera
         shape = (camera["height"], camera["width"])
         flow = (shape[0], 2 * shape[1])
-        wanted = {"rgb": (*shape, 3), "seg": shape, "depth": shape, "flow": flow}[kind]
+        wanted = {"rgb": (*shape, 3), "instance": (*shape, 3), "flow": flow}.get(kind, shape)
         promised = png_size(data)
         if promised is not None and promised != wanted[:2]:
             raise RecordingError(
@@ -282,7 +313,7 @@ class Recording:
 
 
 def frame_file(folder: Path, kind: str, index: int) -> Path:
-    """Return where a frame's file of a kind (``rgb``, ``seg``, ``depth``) lies."""
+    """Return where a frame's file of a kind (one of `ALL_KINDS`) lies."""
     return folder / kind / f"{index:06d}.png"
 
 

@@ -1,0 +1,201 @@
+"""Every object has a number of its own, however the simulator lets objects be told apart."""
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_simulator import WIDTH, small_plan, small_settings
+
+from airseg.errors import RecordingError, SimulatorError
+from airseg.labels.instances import names_of_instances
+from airseg.recording.flying import numbering
+from airseg.recording.flying.assignment import RecordOptions, finished_recording
+from airseg.recording.flying.mesh_ids import Palette
+from airseg.recording.flying.recorder import Recorder
+from airseg.recording.stored.recording_verification import verify_recording
+from airseg.recording.stored.storage import ObjectGroup, Recording, frame_file
+from airseg.simulators.client import SimulatorClient
+from airseg.simulators.embedded.sensing.segmentation_ids import palette
+from airseg.simulators.embedded.server import EmbeddedOptions, EmbeddedServer
+from airseg.simulators.protocol import ImageResponse
+
+DOCUMENTED = Palette({i: tuple(int(v) for v in c) for i, c in enumerate(palette())})
+
+
+def record(client, folder, plan=None, **options):
+    options = {"palette": DOCUMENTED, "instances": True, "max_frames": 3, **options}
+    recorder = Recorder(client, RecordOptions(**options), lambda *told: None)
+    return Recording.open(recorder.record(folder.name, plan or small_plan(), folder).folder)
+
+
+@pytest.fixture
+def by_passes(monkeypatch):
+    """The simulator tells no numbers, as AirSim does not."""
+    monkeypatch.setattr(numbering, "_are_places", lambda values, count: False)
+
+
+def test_numbers_name_objects_of_the_families_that_ids_say(client, tmp_path):
+    recording = record(client, tmp_path / "walk")
+    names = names_of_instances(recording.object_table)
+    family = {mesh: g.id for g in recording.object_table for mesh in g.meshes}
+    numbers, ids = recording.read_instance(2), recording.read_ids(2)
+    assert numbers.dtype == np.uint32
+    assert len(np.unique(numbers)) > len(np.unique(ids)) > 5
+    assert all(family[names[n]] == i for n, i in zip(numbers.flat, ids.flat, strict=True))
+    assert recording.info.notes["instances"] == "told by the simulator"
+    assert verify_recording(recording.path).is_sound
+
+
+def test_an_object_is_where_the_simulator_says_that_it_stands(client, tmp_path):
+    """A car's middle, through the pinhole, falls onto the pixels that have the car's number."""
+    plan = small_plan(start={"position": (0, 0, -6)}, waypoints=[{"position": (6, 0, -6)}])
+    recording = record(client, tmp_path / "walk", plan)
+    names, hits = names_of_instances(recording.object_table), 0
+    pose = recording.frames.iloc[2]
+    for number in np.unique(recording.read_instance(2)):
+        _, xs = np.nonzero(recording.read_instance(2) == number)
+        if not names[number].startswith(("Car_", "Oak_", "Lamp")) or len(xs) < 20:
+            continue
+        p = client.simGetObjectPose(names[number]).position
+        forward, right = p.x_val - pose.pos_x, p.y_val - pose.pos_y
+        column = WIDTH / 2 + WIDTH / 2 * right / forward  # 90 degrees wide, heading North, level
+        hits += xs.min() - 2 <= column <= xs.max() + 2
+        assert xs.min() - 4 <= column <= xs.max() + 4, names[number]
+    assert hits
+
+
+def test_passes_of_ids_tell_the_same_numbers_and_leave_the_frame_alone(
+    client, tmp_path, by_passes, monkeypatch
+):
+    passed = record(client, tmp_path / "passed" / "walk", max_frames=2)
+    monkeypatch.undo()
+    told = record(client, tmp_path / "told" / "walk", max_frames=2)
+    assert passed.info.notes["instances"] == "3 passes of ids"  # there are 255 lawns and more
+    for column in ("timestamp_ns", "rgb_crc32", "seg_crc32", "depth_crc32", "instance_crc32"):
+        assert passed.frames[column].tolist() == told.frames[column].tolist(), column
+
+
+@pytest.mark.slow
+def test_cosys_airsim_draws_every_object_in_a_colour_of_its_own(
+    world, client, tmp_path, monkeypatch
+):
+    settings = small_settings(tmp_path / "settings.json")
+    options = EmbeddedOptions(port=0, settings=settings, dialect="cosys")
+    with (
+        EmbeddedServer(options, world) as server,
+        SimulatorClient("127.0.0.1", server.port) as cosys,
+    ):
+        cosys.confirmConnection()
+        with pytest.raises(SimulatorError, match="Leave --palette out"):
+            record(cosys, tmp_path / "given")
+        drawn = record(cosys, tmp_path / "drawn" / "walk", palette=None)
+    told = record(client, tmp_path / "told" / "walk")
+    assert drawn.info.notes["instances"] == "drawn in a colour of its own"
+    meshes = [names_of_instances(r.object_table) for r in (drawn, told)]
+    assert [meshes[0][n] for n in drawn.read_instance(2).flat] == [
+        meshes[1][n] for n in told.read_instance(2).flat
+    ]
+    assert verify_recording(drawn.path).is_sound
+
+
+def test_any_program_reads_the_numbers_as_those_of_coco_panoptic(client, tmp_path):
+    recording = record(client, tmp_path / "walk")
+    red, green, blue = np.moveaxis(
+        np.array(Image.open(frame_file(recording.path, "instance", 1))).astype(int), -1, 0
+    )
+    assert np.array_equal(red + 256 * green + 65536 * blue, recording.read_instance(1))
+
+
+def test_a_recording_goes_on_with_instances_only_where_it_has_them(client, tmp_path):
+    folder, plan = tmp_path / "walk", small_plan()
+    record(client, folder, max_frames=2)
+    longer = record(client, folder, max_frames=4)
+    assert len(longer) == 4
+    assert verify_recording(folder).is_sound
+    assert finished_recording(folder, plan, RecordOptions(instances=True, max_frames=4)) == 4
+    with pytest.raises(RecordingError, match="has instance differs"):
+        finished_recording(folder, plan, RecordOptions(max_frames=4))
+    with pytest.raises(RecordingError, match="has instance differs"):
+        record(client, folder, instances=False)
+
+
+def test_in_real_time_there_are_no_further_looks(client, tmp_path, by_passes):
+    with pytest.raises(SimulatorError, match="in real time there is none"):
+        record(client, tmp_path / "walk", mode="realtime")
+
+
+class _Scene:
+    """Draws families of many members, ten pixels a member; ids can be late by some images."""
+
+    time_runs = False
+
+    def __init__(self, members: dict[int, int], late: int = 0) -> None:
+        self.table = tuple(
+            ObjectGroup(
+                n,
+                f"Mesh{chr(64 + n)}",
+                tuple(f"Mesh{chr(64 + n)}_{i}" for i in range(m)),
+                (0, 0, 0),
+            )
+            for n, m in members.items()
+        )
+        self.names = [mesh for group in self.table for mesh in group.meshes]
+        self.ids = np.array([g.id for g in self.table for _ in g.meshes])
+        self.calls, self._late, self._shown = 0, late, [self.ids.copy()]
+
+    def simSetSegmentationObjectID(self, pattern, number, is_regex):
+        self.calls += 1
+        hit = re.compile(pattern, re.IGNORECASE).fullmatch
+        self.ids[[bool(hit(name)) for name in self.names]] = number
+        return True
+
+    def segmentation(self, answers):
+        return answers
+
+    def look_again(self):
+        self._shown.append(self.ids.copy())
+        shown = self._shown[max(0, len(self._shown) - 1 - self._late)]
+        answer = ImageResponse()
+        answer.pixels = palette()[np.repeat(shown, 10).reshape(10, -1)]
+        return [answer]
+
+    def pixels(self, answers):
+        return [answer.pixels for answer in answers]
+
+    def passes(self):
+        return numbering.IdPasses(self, self, self.table, DOCUMENTED)
+
+
+@pytest.mark.parametrize("late", [0, 1, 3])
+def test_passes_tell_more_objects_apart_than_there_are_ids(late):
+    scene = _Scene({1: 700, 2: 1, 3: 254, 255: 45}, late)
+    passes = scene.passes()
+    assert passes.name == "3 passes of ids"
+    (numbers,) = passes.look(scene.look_again())
+    assert numbers.ravel().tolist() == np.repeat(np.arange(1, 1001), 10).tolist()
+    assert scene.ids.tolist() == [1] * 700 + [2] + [3] * 254 + [255] * 45
+
+
+def test_what_moves_between_looks_is_refused():
+    scene = _Scene({1: 5, 2: 5})
+    answers = scene.look_again()
+    look = scene.look_again
+
+    def swap_at_the_end():
+        found = look()
+        if scene.ids.tolist() == [1] * 5 + [2] * 5:
+            found[0].pixels = found[0].pixels[::-1]
+        return found
+
+    scene.look_again = swap_at_the_end
+    with pytest.raises(SimulatorError, match="not the frame's own again"):
+        scene.passes().look(answers)
+
+
+def test_a_look_from_elsewhere_is_refused():
+    scene = _Scene({1: 5})
+    answers = scene.look_again()
+    answers[0].time_stamp = -40_000_000
+    with pytest.raises(SimulatorError, match=r"40\.0 ms passed"):
+        scene.passes().look(answers)
