@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 
-import airseg
 from airseg.bench.results.result import EnvironmentResult
 from airseg.bench.speed.machine import inspect_machine
 from airseg.bench.training.fabric import world_size
@@ -30,7 +29,7 @@ def inspect_environment(device: torch.device) -> EnvironmentResult:
 
 def source_commit() -> str:
     """Return the commit airseg runs from, with a + where files were changed; empty if installed."""
-    top = Path(airseg.__file__).resolve().parents[1]
+    top = Path(__file__).resolve().parents[2]
     if not (top / ".git").exists():
         return ""
     try:

@@ -10,9 +10,9 @@ import sys
 
 import click
 
-from airseg import __version__
 from airseg.cli.lazy import LazyGroup
 from airseg.errors import AirsegError
+from airseg.version import __version__
 
 _COMMANDS = {
     "sim": ("airseg.cli.sim", "Run the embedded simulator, which speaks AirSim's RPC."),

@@ -28,9 +28,9 @@ def command(simulator: str | None, timeout: float, as_json: bool) -> None:
     Example:
       airseg doctor --simulator 192.168.1.20:41451
     """
-    from airseg.cli.record import parse_address
     from airseg.recording.conformance import FAIL, examine
     from airseg.simulators.client import SimulatorClient
+    from airseg.simulators.protocol import parse_address
 
     checks = []
     host, port = parse_address(simulator)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -125,10 +122,30 @@ def command(
     )
     todo = _unfinished(flights, out, options)
     if not embedded:
+        from airseg.recording.embedded_flights import connected
+        from airseg.simulators.protocol import parse_address
+
         host, port = parse_address(simulator)
-        _record_all(todo, out, lambda: _connected(host, port, timeout), options, reconnect_s)
+        _record_all(todo, out, lambda: connected(host, port, timeout), options, reconnect_s)
         return
-    _record_embedded(todo, out, world, seed, timeout, options, reconnect_s)
+    if not todo:
+        return
+    from airseg.cli.display import progress_bar
+    from airseg.recording.embedded_flights import record_embedded
+
+    with progress_bar("frames") as progress:
+        record_embedded(
+            todo,
+            out,
+            options,
+            progress,
+            _tell,
+            world=world,
+            seed=seed,
+            timeout_s=timeout,
+            reconnect_s=reconnect_s,
+            say=partial(click.echo, err=True),
+        )
 
 
 def _flights(plans: tuple[str, ...], source: Path | None) -> list[Any]:
@@ -166,63 +183,6 @@ def _unfinished(flights: list[Any], out: Path, options: Any) -> list[Any]:
     return todo
 
 
-def _record_embedded(
-    todo: list[Any],
-    out: Path,
-    world: str | None,
-    seed: int | None,
-    timeout: float,
-    options: Any,
-    reconnect_s: float,
-) -> None:
-    """Record with simulators of our own, one for all flights that can share its settings."""
-    from airseg.recording.embedded_process import EmbeddedProcess, simulator_key
-
-    def needs(flight: Any) -> tuple[str, int, str]:
-        return (*_place(flight.plan, world, seed), simulator_key(flight.plan))
-
-    for (name, number, _), group in itertools.groupby(todo, key=needs):
-        batch = list(group)
-        told = replace(options, simulator={"world": name, "seed": number})
-        with ExitStack() as running:
-
-            def connect(
-                plan: Any = batch[0].plan,
-                running: ExitStack = running,
-                place: tuple[str, int] = (name, number),
-            ) -> Any:
-                running.close()  # one that was lost before
-                click.echo("starting the embedded simulator ...", err=True)
-                process = EmbeddedProcess(plan, *place, told=partial(click.echo, err=True))
-                port = running.enter_context(process).port
-                return _connected("127.0.0.1", port, timeout)
-
-            _record_all(batch, out, connect, told, reconnect_s)
-
-
-def _place(plan: Any, world: str | None, seed: int | None) -> tuple[str, int]:
-    """Return the embedded world and seed of a plan: as asked for, else its own."""
-    name = world or plan.environment
-    if world is None and name != "neighborhood":
-        from airseg.simulators.embedded.worlds.catalogue import WORLD_NAMES
-
-        # Plans for other simulators' worlds can be tried out here.
-        name = name if name in WORLD_NAMES else "neighborhood"
-    return name, (plan.seed or 0) if seed is None else seed
-
-
-def _connected(host: str, port: int, timeout: float) -> Any:
-    from airseg.simulators.client import SimulatorClient
-
-    client = SimulatorClient(host, port, timeout)
-    try:
-        client.confirmConnection()
-    except BaseException:
-        client.close()
-        raise
-    return client
-
-
 def _record_all(
     flights: list[Any], out: Path, connect: Any, options: Any, reconnect_s: float
 ) -> None:
@@ -239,18 +199,6 @@ def _tell(name: str, done: Any) -> None:
     late, dropped = done.notes.get("late_count", 0), done.notes.get("dropped", 0)
     off = f"; {late} frames late, {dropped} dropped" if "dropped" in done.notes else ""
     click.echo(f"{name}: {done.frames} frames ({done.new_frames} new) in {done.folder}{off}")
-
-
-def parse_address(text: str | None) -> tuple[str, int]:
-    """Return host and port of HOST:PORT."""
-    from airseg.simulators.protocol import DEFAULT_HOST, DEFAULT_PORT
-
-    if text is None:
-        return DEFAULT_HOST, DEFAULT_PORT
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise click.UsageError(f"--simulator {text}: expected HOST:PORT, such as 127.0.0.1:41451.")
-    return host, int(port)
 
 
 def _refuse_double_names(names: list[str]) -> None:

@@ -13,8 +13,24 @@ from typing import Any, Self
 
 import numpy as np
 
+from airseg.errors import SimulatorError
+
 DEFAULT_PORT = 41451
 DEFAULT_HOST = "127.0.0.1"
+
+
+def parse_address(text: str | None) -> tuple[str, int]:
+    """Return host and port of ``HOST:PORT``; AirSim's own of None.
+
+    Raises:
+        SimulatorError: it has another form.
+    """
+    if text is None:
+        return DEFAULT_HOST, DEFAULT_PORT
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise SimulatorError(f"simulator {text}: expected HOST:PORT, such as 127.0.0.1:41451.")
+    return host, int(port)
 
 
 class ImageType(IntEnum):

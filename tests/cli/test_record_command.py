@@ -14,8 +14,8 @@ import yaml
 from command_line import run, said
 from small_simulator import HEIGHT, WIDTH, client, simulator, world  # noqa: F401
 
-from airseg.cli.record import _place
 from airseg.flight.plan import FlightPlan
+from airseg.recording.embedded_flights import place_of
 from airseg.recording.stored.storage import KINDS, Recording, frame_file
 from airseg.simulators.embedded.sensing.segmentation_ids import palette
 
@@ -202,7 +202,7 @@ def test_two_plans_of_one_name_are_refused(tmp_path, capsys):
 )
 def test_a_plan_is_flown_in_its_own_world_unless_another_is_asked_for(plan, asked, place):
     content = yaml.safe_load(PLAN) | plan
-    assert _place(FlightPlan.model_validate(content), *asked) == place
+    assert place_of(FlightPlan.model_validate(content), *asked) == place
 
 
 def test_an_unknown_world_is_told_by_the_embedded_simulator(tmp_path, capsys):

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from airseg import __version__
 from airseg.bench.aside import write_aside
 from airseg.bench.recipes.recipe import RUN_NAME
 from airseg.bench.recipes.recipe import fingerprint_of as recipe_hash
@@ -18,6 +17,7 @@ from airseg.documents import StrictModel
 from airseg.errors import RecipeError
 from airseg.path_names import PATH_NAMES, is_path_name
 from airseg.text_files import decode_text
+from airseg.version import __version__
 
 FORMAT_VERSION = 1
 SPEED_ENDING = ".speed.json"

@@ -13,7 +13,6 @@ from typing import Any, Literal
 import torch
 from pydantic import Field, ValidationError
 
-from airseg import __version__
 from airseg.bench.aside import write_aside
 from airseg.bench.results.result import SPEED_ENDING, Percentiles
 from airseg.bench.speed.machine import (
@@ -28,6 +27,7 @@ from airseg.documents import StrictModel
 from airseg.errors import RecipeError
 from airseg.models.base import VideoSegmenter
 from airseg.text_files import decode_text
+from airseg.version import __version__
 
 LONGEST_WARM_UP_S = 10.0
 WORDS = ("mode", "precision", "BN", "layout", "to", "copies", "streams")

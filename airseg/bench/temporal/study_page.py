@@ -12,12 +12,12 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from airseg import __version__
 from airseg.bench.metrics.motion import focal_length
 from airseg.bench.temporal.charts import COLORS, gain_chart
 from airseg.bench.temporal.conditions import CONDITIONS, Picture
 from airseg.bench.temporal.findings import Finding, points_text
 from airseg.dataset.reading.reader import Dataset
+from airseg.version import __version__
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 _PICTURE_PX = 320

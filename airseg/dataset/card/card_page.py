@@ -14,13 +14,13 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from airseg import __version__
 from airseg.classes import IGNORE_INDEX
 from airseg.dataset.card.card_figures import SequenceFigures, duration_s
 from airseg.dataset.exporting.common import Facts, class_table, sequence_row
 from airseg.dataset.reading.reader import Dataset
 from airseg.labels.label_map import SPLITS
 from airseg.markdown import code, escaped, file_address, python_text, web_address
+from airseg.version import __version__
 
 _SAMPLE_WIDTH = 480
 _JPEG = [

@@ -16,7 +16,6 @@ from typing import Any
 
 import h5py
 
-from airseg import __version__
 from airseg.dataset.format.attributes import DAMAGE, PACK_AGAIN, check_sequence_name
 from airseg.dataset.format.chunks import ChunkError, check_chunks
 from airseg.dataset.format.files import Location
@@ -48,6 +47,7 @@ from airseg.dataset.packing.ticker import Progress, Ticker
 from airseg.dataset.reading.reader import Dataset, SequenceView
 from airseg.dataset.reading.shards import check_file_name
 from airseg.errors import DatasetError, did_you_mean, first_line
+from airseg.version import __version__
 
 _LABEL_ATTRIBUTES = ("label_map", "label_map_name", "label_edges")
 

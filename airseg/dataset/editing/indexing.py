@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from airseg import __version__
 from airseg.dataset.format.files import Location, RemoteFile
 from airseg.dataset.format.publishing import check_output, published
 from airseg.dataset.reading.reader import Dataset
@@ -20,6 +19,7 @@ from airseg.dataset.reading.shards import (
     shards_hash,
 )
 from airseg.errors import DatasetError
+from airseg.version import __version__
 
 
 def write_index(path: Path, files: Sequence[Dataset], *, overwrite: bool = False) -> ShardIndex:

@@ -8,7 +8,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from airseg import __version__
 from airseg.dataset.exporting.common import (
     ExportOptions,
     Facts,
@@ -18,6 +17,7 @@ from airseg.dataset.exporting.common import (
 )
 from airseg.dataset.format.files import Location
 from airseg.dataset.reading.reader import Dataset
+from airseg.version import __version__
 
 _CONTEXT: dict[str, Any] = {
     "@language": "en",

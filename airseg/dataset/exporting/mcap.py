@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 
-from airseg import __version__
 from airseg.dataset.exporting.common import (
     NOTE,
     ExportOptions,
@@ -37,6 +36,7 @@ from airseg.dataset.reading.reader import Dataset
 from airseg.dataset.reading.shown_sequence import shown_sequence
 from airseg.errors import DatasetError
 from airseg.recording.stored.shown_flight import ShownFlight
+from airseg.version import __version__
 
 BYTES_PER_PIXEL = 6.0
 """Colour and labels compressed, and half of four bytes of depth."""

@@ -15,7 +15,6 @@ from typing import Any
 import h5py
 import numpy as np
 
-from airseg import __version__
 from airseg.dataset.format.schema import (
     ATTRIBUTES_HASH,
     CODEC_ATTRIBUTE,
@@ -31,6 +30,7 @@ from airseg.dataset.format.schema import (
     sequence_hash,
     storage_options,
 )
+from airseg.version import __version__
 
 Tick = Callable[[], None]
 _COMPUTED = ("content_hash", ATTRIBUTES_HASH, "format_version", "airseg_version", "history")

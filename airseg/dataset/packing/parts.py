@@ -23,7 +23,6 @@ from typing import Any, TypeVar
 import h5py
 import numpy as np
 
-from airseg import __version__
 from airseg.classes import IGNORE_INDEX
 from airseg.dataset.format.attributes import DAMAGE
 from airseg.dataset.format.publishing import check_room_for
@@ -34,6 +33,7 @@ from airseg.errors import DatasetError
 from airseg.labels.boundaries import EdgeOptions, leave_out_edges
 from airseg.labels.relabel import apply_table, count_ids
 from airseg.labels.resolution import Resolution
+from airseg.version import __version__
 
 Item = TypeVar("Item")
 FRAMES_AHEAD = 8

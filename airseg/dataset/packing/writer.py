@@ -21,7 +21,6 @@ import h5py
 import hdf5plugin
 import numpy as np
 
-from airseg import __version__
 from airseg.classes import IGNORE_INDEX
 from airseg.dataset.format.attributes import check_sequence_name
 from airseg.dataset.format.publishing import check_free_space, check_output, published
@@ -59,6 +58,7 @@ from airseg.dataset.reading.shards import check_file_name
 from airseg.errors import DatasetError, did_you_mean
 from airseg.labels.label_map import LabelMap
 from airseg.labels.resolution import check_seen
+from airseg.version import __version__
 
 __all__ = [
     "PackItem",

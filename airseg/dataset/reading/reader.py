@@ -356,3 +356,13 @@ class SequenceView(SequenceFacts):
             f"SequenceView({self.name!r}, {self.split}, {self.environment!r}, {self.length} frames "
             f"of {self.width}x{self.height})"
         )
+
+
+def open_dataset(path: str | Path | RemoteFile, *, check: bool = True) -> Dataset:
+    """Open a dataset; see `Dataset`, which a program closes, or uses in a ``with`` block.
+
+    Args:
+        path: an HDF5 file, or an index (``.json``) of some, on this machine or at a URL.
+        check: whether another process is asked first if HDF5 survives the file.
+    """
+    return Dataset(path, check=check)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from airseg import __version__
 from airseg.errors import AirsegError, LostSimulatorError, SimulatorError
 from airseg.flight.plan import FlightPlan
 from airseg.flight.trajectory import Trajectory, plan_trajectory
@@ -34,6 +33,7 @@ from airseg.recording.flying.views import (
 )
 from airseg.recording.stored.frame_writer import Frame, RecordingWriter
 from airseg.recording.stored.storage import INSTANCES_NOTE, RecordingInfo
+from airseg.version import __version__
 
 
 class Recorder:

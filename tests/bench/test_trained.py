@@ -1,0 +1,55 @@
+"""Networks that were trained before say what they said when they were scored."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from airseg import load_model
+from airseg.bench.recipes.recipe import apply_settings
+from airseg.bench.run import run_recipe
+from airseg.bench.scoring.evaluate import stream_predictions
+from airseg.errors import RecipeError
+
+SETTINGS = {
+    "model.options.tca_depth": 0,
+    "model.batch_norm": False,
+    "train.steps": 2,
+    "train.ema": 0.5,
+    "baseline": True,
+    "evaluate.speed_frames": 1,
+    "evaluate.samples": 1,
+}
+
+
+@pytest.fixture
+def results(recipe, dataset, tmp_path):
+    small = apply_settings(recipe, SETTINGS, "test")
+    return run_recipe(small, dataset, tmp_path, lambda *told: None, device_name="cpu")
+
+
+def test_a_network_is_loaded_by_any_of_its_files_and_predicts_the_same(results, dataset):
+    row = next(path for path in results if path.with_suffix("").is_dir())
+    (kept,) = row.with_suffix("").glob("*-prediction.png")
+    name, index = kept.name.split("-")[0], int(kept.name.split("-")[1])
+    view = dataset.sequence(name)
+    for source in (row, str(row.with_suffix("")), row.with_suffix("") / "checkpoint.pt"):
+        model = load_model(source)
+        assert not model.training
+        where = torch.device("cpu")
+        pieces = stream_predictions(model, view, (64, 96), where, frames=index + 1)
+        predictions = np.concatenate([piece for _, piece in pieces])
+        assert np.array_equal(predictions[index], cv2.imread(str(kept), cv2.IMREAD_UNCHANGED))
+    baseline = next(path for path in results if path != row)
+    (baseline.with_suffix("")).mkdir(exist_ok=True)
+    (baseline.with_suffix("") / "checkpoint.pt").write_bytes(b"")
+    with pytest.raises(RecipeError, match="the row is a baseline, which has no network"):
+        load_model(baseline)
+    (row.with_suffix("") / "checkpoint.pt").write_bytes(b"damaged")
+    with pytest.raises(RecipeError, match=r"checkpoint\.pt: cannot be read"):
+        load_model(row)
+
+
+def test_what_is_no_trained_network_is_told(tmp_path):
+    with pytest.raises(RecipeError, match=r"there is no .*none\.json"):
+        load_model(tmp_path / "none")
