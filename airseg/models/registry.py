@@ -1,37 +1,23 @@
-"""Networks by name."""
+"""Networks by name: every file of this folder that registers one, and what other packages add."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
+import pkgutil
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 from airseg.errors import RecipeError, did_you_mean
+from airseg.extensions import Registry
 from airseg.models.base import VideoSegmenter
 
 Builder = TypeVar("Builder", bound=Callable[..., VideoSegmenter])
 _BUILDERS: dict[str, Callable[..., VideoSegmenter]] = {}
-_MODULES = tuple(
-    f"airseg.models.{name}"
-    for name in (
-        "fanet",
-        "espnet",
-        "conv_lstm",
-        "feature_flow",
-        "memory_attention",
-        "tv3s",
-        "pidnet",
-        "smoothing",
-        "past_attention",
-        "similarity_propagation",
-        "tdnet",
-        "mask_queries",
-        "baselines",
-    )
-)
+_DECORATOR = "\n@register_model"
 
 
 def register_model(builder: Builder) -> Builder:
@@ -45,8 +31,16 @@ def register_model(builder: Builder) -> Builder:
 
 def list_models() -> list[str]:
     """Return the names of all networks, sorted."""
-    _load()
-    return sorted(_BUILDERS)
+    return _NETWORKS.names()
+
+
+def builder_of(name: str) -> Callable[..., VideoSegmenter]:
+    """Return what builds a network, which names its options and their types.
+
+    Raises:
+        RecipeError: there is no such network.
+    """
+    return _NETWORKS[name]
 
 
 def build_model(name: str, num_classes: int, **options: object) -> VideoSegmenter:
@@ -61,11 +55,7 @@ def build_model(name: str, num_classes: int, **options: object) -> VideoSegmente
         RecipeError: no such network, or it has no such option, and the message names the nearest;
             or an option's value is of another type.
     """
-    _load()
-    if name not in _BUILDERS:
-        hint = did_you_mean(name, _BUILDERS) or f" Models: {', '.join(list_models())}."
-        raise RecipeError(f"there is no model '{name}'.{hint}")
-    builder = _BUILDERS[name]
+    builder = builder_of(name)
     known = [p for p in inspect.signature(builder).parameters if p != "num_classes"]
     for option in options:
         if option not in known:
@@ -93,6 +83,25 @@ def _checked(
     return found
 
 
+@cache
 def _load() -> None:
-    for module in _MODULES:
-        importlib.import_module(module)
+    """Import the files beside this one that register networks, and only those.
+
+    The others may want a GPU's compiler, or take seconds.
+    """
+    package = importlib.import_module("airseg.models")
+    for finder, name, _ in pkgutil.iter_modules(package.__path__, "airseg.models."):
+        spec = finder.find_spec(name, None)
+        source = spec.loader.get_source(name) if spec and spec.loader else None  # type: ignore[attr-defined]
+        if source and _DECORATOR in source:
+            importlib.import_module(name)
+
+
+def _shipped() -> dict[str, Callable[..., VideoSegmenter]]:
+    _load()
+    return {n: b for n, b in _BUILDERS.items() if b.__module__.startswith("airseg.models.")}
+
+
+_NETWORKS = Registry(
+    "model", "airseg.models", _shipped, callable, "a function that builds a network", RecipeError
+)

@@ -119,7 +119,7 @@ def command(
     """
     from airseg.cli.display import progress_bar
     from airseg.dataset.importing.found import ImportOptions
-    from airseg.dataset.importing.layouts import LAYOUTS, find, prepare_import
+    from airseg.dataset.importing.layouts import find, layout_named, prepare_import
     from airseg.dataset.packing.preparation import check_labels
     from airseg.dataset.packing.workers import usable_jobs
     from airseg.dataset.packing.writer import PackOptions, check_options, pack
@@ -132,7 +132,7 @@ def command(
     )
     check_options(out, options)
     found = find(layout, folder, ImportOptions(before, after, palette, camera))
-    map_name = map_name or LAYOUTS[layout].publication.label_map
+    map_name = map_name or layout_named(layout).publication.label_map
     if not map_name:
         raise DatasetError(
             f"layout {layout} has no classes of its own; say which label map gives them with --map."

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from airseg import __version__
 from airseg.dataset.exporting.common import (
     NOTE,
     ExportOptions,
@@ -24,7 +23,9 @@ from airseg.dataset.exporting.parquet import export_parquet
 from airseg.dataset.exporting.video import export_ffv1, export_h264
 from airseg.dataset.format.publishing import check_free_space
 from airseg.dataset.reading.reader import Dataset
-from airseg.errors import DatasetError, did_you_mean
+from airseg.errors import DatasetError
+from airseg.extensions import Registry
+from airseg.version import __version__
 
 Export = Callable[[Dataset, Path, Facts, ExportOptions, "Progress | None"], None]
 
@@ -48,6 +49,20 @@ FORMATS: dict[str, Format] = {
     "croissant": Format(export_croissant, 0.0),
 }
 
+_FORMATS = Registry(
+    "format",
+    "airseg.exporters",
+    lambda: FORMATS,
+    lambda found: isinstance(found, Format),
+    "a Format of airseg.dataset.exporting.formats",
+    DatasetError,
+)
+
+
+def format_names() -> list[str]:
+    """Return the names of all formats, those of installed packages among them, sorted."""
+    return _FORMATS.names()
+
 
 def export(
     name: str,
@@ -61,12 +76,7 @@ def export(
     Raises:
         DatasetError: there is no such format, the folder is in use, or the disk is full.
     """
-    if name not in FORMATS:
-        raise DatasetError(
-            f"there is no format '{name}'; expected one of {', '.join(FORMATS)}."
-            f"{did_you_mean(name, FORMATS)}"
-        )
-    chosen = FORMATS[name]
+    chosen = _FORMATS[name]
     pixels = sum(view.length * view.height * view.width for view in dataset)
     with published_folder(folder, overwrite=options.overwrite) as unfinished:
         check_free_space(unfinished, int(pixels * chosen.bytes_per_pixel))

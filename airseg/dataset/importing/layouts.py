@@ -23,6 +23,7 @@ from airseg.dataset.packing.folder_layouts import find_folder_sources, load_pale
 from airseg.dataset.packing.folder_sources import FolderSource
 from airseg.dataset.packing.preparation import Preparation, prepare_sources
 from airseg.errors import DatasetError, did_you_mean
+from airseg.extensions import Registry
 from airseg.labels.label_map import LabelMap
 
 
@@ -94,6 +95,29 @@ LAYOUTS: dict[str, Layout] = {
     },
 }
 
+_LAYOUTS = Registry(
+    "layout",
+    "airseg.importers",
+    lambda: LAYOUTS,
+    lambda found: isinstance(found, Layout),
+    "a Layout of airseg.dataset.importing.layouts",
+    DatasetError,
+)
+
+
+def layout_names() -> list[str]:
+    """Return the names of all layouts, those of installed packages among them, sorted."""
+    return _LAYOUTS.names()
+
+
+def layout_named(name: str) -> Layout:
+    """Return a layout.
+
+    Raises:
+        DatasetError: there is none of that name.
+    """
+    return _LAYOUTS[name]
+
 
 def find(layout: str, root: Path, options: ImportOptions) -> Found:
     """Return the sequences of a folder in a named layout.
@@ -101,21 +125,17 @@ def find(layout: str, root: Path, options: ImportOptions) -> Found:
     Raises:
         DatasetError: there is no such layout, camera or folder, or the folder does not fit it.
     """
-    if layout not in LAYOUTS:
-        raise DatasetError(
-            f"there is no layout '{layout}'; expected one of {', '.join(LAYOUTS)}."
-            f"{did_you_mean(layout, LAYOUTS)}"
-        )
+    chosen = layout_named(layout)
     if not root.is_dir():
         nearby = [p.name for p in root.parent.iterdir()] if root.parent.is_dir() else []
         raise DatasetError(f"{root}: there is no such folder.{did_you_mean(root.name, nearby)}")
-    cameras = LAYOUTS[layout].cameras
+    cameras = chosen.cameras
     if options.camera and options.camera not in cameras:
         known = f"expected one of {', '.join(cameras)}" if cameras else f"{layout} has one only"
         raise DatasetError(
             f"--camera {options.camera}: {known}.{did_you_mean(options.camera, cameras)}"
         )
-    found = LAYOUTS[layout].find(root, options)
+    found = chosen.find(root, options)
     if not found.sources:
         raise DatasetError(f"{root}: has no sequence with labels in layout {layout}.")
     return found
