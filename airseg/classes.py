@@ -48,6 +48,26 @@ CLASS_NAMES: tuple[str, ...] = tuple(c.name for c in CLASSES)
 CLASS_INDEX: dict[str, int] = {c.name: c.index for c in CLASSES}
 
 
+THINGS = frozenset(
+    {
+        *("vehicle", "tree", "traffic_fixture"),
+        *("person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle"),
+    }
+)
+"""Classes of things that can be counted, ours and Cityscapes'; a house is many meshes."""
+
+
+def thing_classes(names: Sequence[str], wanted: Sequence[str] = ()) -> tuple[int, ...]:
+    """Return the labels of classes whose objects are told apart.
+
+    Args:
+        names: of a dataset's classes, by label.
+        wanted: those to take; `THINGS`, unless given.
+    """
+    chosen = wanted or THINGS
+    return tuple(label for label, name in enumerate(names) if name in chosen)
+
+
 def class_palette(names: Sequence[str] | None = None) -> np.ndarray:
     """Return the color of every label value.
 

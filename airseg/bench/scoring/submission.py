@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import cv2
 import h5py
 import hdf5plugin  # noqa: F401  # registers the filters of files that airseg wrote
 import numpy as np
@@ -75,6 +76,22 @@ class Submission(ABC):
     def frame(self, view: SequenceView, index: int) -> np.ndarray:
         """Return one frame's prediction: (H, W) uint8."""
         return self._read(view, index, index + 1)[0].astype(np.uint8)
+
+    def objects(self, view: SequenceView, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return one labelled frame's classes, (H, W) uint8, and objects, (H, W) uint32.
+
+        Raises:
+            RecipeError: one is damaged, of another size, tells no objects, or names a class that
+                does not exist.
+        """
+        image, numbers = self._read_objects(view, index)
+        self._check_image(view, index, image, view.label(index, index + 1)[0])
+        _check_size(self.place(view, index), numbers.shape, view)
+        return image.astype(np.uint8), numbers.astype(np.uint32)
+
+    @abstractmethod
+    def _read_objects(self, view: SequenceView, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return one frame's classes and objects as they are stored: (H, W) integers each."""
 
     def _check_image(
         self, view: SequenceView, index: int, image: np.ndarray, label: np.ndarray
@@ -184,6 +201,21 @@ class _Folder(Submission):
             images.append(image)
         return images
 
+    def _read_objects(self, view: SequenceView, index: int) -> tuple[np.ndarray, np.ndarray]:
+        path = self._files[view.name][index]
+        try:
+            _check_size(str(path), image_size(path), view)
+        except DatasetError as cause:
+            raise RecipeError(str(cause)) from None
+        image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.suffix == ".png" else None
+        if image is None or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise RecipeError(
+                f"{path}: tells no objects. Save 8-bit RGB pictures as KITTI-STEP does: red is the "
+                "class, 256 green + blue the number of the object."
+            )
+        blue, green, red = np.moveaxis(image.astype(np.uint32), -1, 0)
+        return red, green << 8 | blue
+
 
 class _File(Submission):
     """An HDF5 file with an array per sequence."""
@@ -238,6 +270,28 @@ class _File(Submission):
         except OSError as cause:
             raise RecipeError(
                 f"{self.path}: {view.name}: frames {start} to {stop - 1} cannot be read "
+                f"({str(cause).strip().splitlines()[0]})."
+            ) from None
+
+    def _read_objects(self, view: SequenceView, index: int) -> tuple[np.ndarray, np.ndarray]:
+        group, where = self._root[view.name], f"{self.path}: {view.name}"
+        numbers = group.get("instance") if isinstance(group, h5py.Group) else None
+        shape = (view.length, view.height, view.width)
+        if not isinstance(numbers, h5py.Dataset) or numbers.dtype.kind not in "ui":
+            raise RecipeError(
+                f"{where}: tells no objects; expected a group with label and instance, integers of "
+                f"shape {shape}."
+            )
+        if numbers.shape != shape:
+            raise RecipeError(
+                f"{where}/instance: is of shape {numbers.shape}; expected {view.length} frames: "
+                f"{shape}."
+            )
+        try:
+            return self._read(view, index, index + 1)[0], numbers[index]
+        except OSError as cause:
+            raise RecipeError(
+                f"{where}: instance of frame {index} cannot be read "
                 f"({str(cause).strip().splitlines()[0]})."
             ) from None
 

@@ -14,6 +14,7 @@ from airseg.cli.bench.export import export
 from airseg.cli.bench.flow import pretrain_flow
 from airseg.cli.bench.leaderboard import leaderboard
 from airseg.cli.bench.models import models
+from airseg.cli.bench.objects import objects
 from airseg.cli.bench.reproduce import reproduce
 from airseg.cli.bench.score import score
 from airseg.cli.bench.speed import speed
@@ -207,6 +208,7 @@ command.add_command(export)
 command.add_command(distances)
 command.add_command(pretrain_flow)
 command.add_command(score)
+command.add_command(objects)
 command.add_command(reproduce)
 command.add_command(speed)
 command.add_command(temporal)

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 @click.option("--title", default="", help="Name of the dataset.  [default: that of the file]")
 @click.option("--licence", default="", help="Its licence.  [default: that of imported data]")
 @click.option("--url", default="", help="Where it is told of.")
+@click.option(
+    "--things",
+    default="",
+    metavar="NAMES",
+    help="Classes whose objects are told apart, such as vehicle,tree.  [default: those known]",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a folder that is already there.")
 def command(
     format_name: str,
@@ -38,6 +44,7 @@ def command(
     title: str,
     licence: str,
     url: str,
+    things: str,
     overwrite: bool,
 ) -> None:
     """Write DATASET as FORMAT into a folder.
@@ -53,6 +60,9 @@ def command(
       ffv1         a Matroska video for each sequence, colour and labels, lossless
       h264         the same with colour in H.264; labels stay lossless
       mcap         an MCAP file for each sequence, for Foxglove, Rerun and FiftyOne
+      kittistep    panoptic pictures: class in red, object in green and blue
+      youtubevis   YouTube-VIS: masks and boxes of each object through the video
+      coco         COCO: masks, boxes and track ids of the objects of each frame
       croissant    croissant.json about the dataset file itself
 
     \b
@@ -66,7 +76,8 @@ def command(
     from airseg.dataset.exporting.formats import export
     from airseg.dataset.reading.reader import Dataset
 
-    options = ExportOptions(jpeg_quality, title, licence, url, overwrite)
+    named = tuple(name.strip() for name in things.split(",") if name.strip())
+    options = ExportOptions(jpeg_quality, title, licence, url, overwrite, named)
     if format_name == "mcap" and source.is_dir():
         _export_recordings(source, map_name, out, options)
     else:

@@ -52,6 +52,7 @@ class ExportOptions:
         licence: what may be done with it; that of the imported data if empty.
         url: where it is told of.
         overwrite: replace a folder that is already there.
+        things: names of classes whose objects are told apart; those of `classes.THINGS` if empty.
     """
 
     jpeg_quality: int | None = None
@@ -59,6 +60,7 @@ class ExportOptions:
     licence: str = ""
     url: str = ""
     overwrite: bool = False
+    things: tuple[str, ...] = ()
 
     @property
     def suffix(self) -> str:

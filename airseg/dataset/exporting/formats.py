@@ -17,6 +17,11 @@ from airseg.dataset.exporting.common import (
 )
 from airseg.dataset.exporting.croissant import export_croissant
 from airseg.dataset.exporting.folders import export_imagefolder, export_mmseg, export_vspw
+from airseg.dataset.exporting.instances import (
+    export_coco,
+    export_kittistep,
+    export_youtubevis,
+)
 from airseg.dataset.exporting.mcap import BYTES_PER_PIXEL as MCAP_BYTES_PER_PIXEL
 from airseg.dataset.exporting.mcap import export_mcap
 from airseg.dataset.exporting.parquet import export_parquet
@@ -46,6 +51,9 @@ FORMATS: dict[str, Format] = {
     "ffv1": Format(export_ffv1, 1.5),
     "h264": Format(export_h264, 0.2),
     "mcap": Format(export_mcap, MCAP_BYTES_PER_PIXEL),
+    "kittistep": Format(export_kittistep, 1.5),
+    "youtubevis": Format(export_youtubevis, 1.7),
+    "coco": Format(export_coco, 1.7),
     "croissant": Format(export_croissant, 0.0),
 }
 

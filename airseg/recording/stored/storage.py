@@ -263,7 +263,8 @@ class Recording:
 
     def read_instance(self, index: int) -> np.ndarray:
         """Return a frame's objects: (H, W) uint32, see `airseg.labels.instances`; 0 is none."""
-        return numbers_of_colors(self._read("instance", index, cv2.IMREAD_COLOR_RGB))
+        blue_first = self._read("instance", index, cv2.IMREAD_COLOR)
+        return numbers_of_colors(blue_first[..., ::-1])
 
     def read_file(self, kind: str, index: int) -> bytes:
         """Return a frame's file of a kind (one of `ALL_KINDS`) as it is stored.
