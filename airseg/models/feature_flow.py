@@ -118,6 +118,8 @@ class DeepFeatureFlow(VideoSegmenter):
         change_threshold: make a frame a key frame earlier, when the mean difference of its colours
             from the key frame's exceeds this share of the range; or None for the paper's schedule.
         train: which parts learn, of `TRAINED`.
+        distances: the largest distance from the key frame that is trained on, 9 in the paper
+            whatever the interval; None for those of the interval, 0 to `key_interval` - 1.
         frozen_normalization: keep normalisation, the stem and the first stage as loaded, as the
             authors do from ImageNet weights; for those only.
 
@@ -135,17 +137,22 @@ class DeepFeatureFlow(VideoSegmenter):
         key_interval: int = 5,
         change_threshold: float | None = None,
         train: str = "joint",
+        distances: int | None = None,
         *,
         frozen_normalization: bool = False,
     ) -> None:
         super().__init__()
         if key_interval < 1:
             raise RecipeError(f"key_interval is {key_interval}; it must be 1 or greater.")
+        if distances is not None and distances < 0:
+            raise RecipeError(f"distances is {distances}; it must be 0 or greater.")
         if train not in TRAINED:
             hint = did_you_mean(str(train), TRAINED) or f" Choices: {', '.join(TRAINED)}."
             raise RecipeError(f"train is '{train}', which is no choice.{hint}")
         self.key_interval, self.change_threshold = key_interval, change_threshold
         self.memory_depth, self.period = key_interval - 1, key_interval
+        farthest = key_interval - 1 if distances is None else distances
+        self._farthest = 0 if flow is None else farthest
         self.unbounded = change_threshold is not None
         self.backbone, self.flow = features, flow
         self.score = nn.Conv2d(features.channels, num_classes, 1)
@@ -161,6 +168,10 @@ class DeepFeatureFlow(VideoSegmenter):
             norms = [m for m in features.modules() if isinstance(m, nn.BatchNorm2d)]
             self.freeze(features.conv1, features.layer1, *norms)
 
+    @property
+    def training_context(self) -> int:
+        return self._farthest
+
     def coarse(
         self, frames: Tensor, memory: KeyMemory | None = None
     ) -> tuple[Tensor, KeyMemory | None]:
@@ -174,14 +185,15 @@ class DeepFeatureFlow(VideoSegmenter):
     def training_outputs(
         self, frames: Tensor, memory: KeyMemory | None = None
     ) -> tuple[list[tuple[float, Tensor]], KeyMemory | None]:
-        """Return logits of a clip whose key frames begin at a random phase of the interval.
+        """Return logits of a clip whose key frames begin at a random phase.
 
-        The first frame is a key frame; so is one of the next l, drawn evenly, and every l-th after
-        it. Each distance from 0 to l - 1 is thus trained on.
+        With d the largest distance that is trained on, the first frame is a key frame; so is one of
+        the next d + 1, drawn evenly, and every (d + 1)-th after it. A frame with d before it thus
+        has each distance from 0 to d equally often.
         """
         times = frames.shape[1]
-        phase = int(torch.randint(1, self.key_interval + 1, (), device="cpu"))
-        keys = {0, *range(phase, times, self.key_interval)}
+        phase = int(torch.randint(1, self._farthest + 2, (), device="cpu"))
+        keys = {0, *range(phase, times, self._farthest + 1)}
         if self.flow is None or self._separate:
             keys = set(range(times))
         centred = frames - self.mean
@@ -265,6 +277,7 @@ def _build(
     flow: str,
     change_threshold: float | None,
     train: str,
+    distances: int | None,
     frozen_normalization: bool,
 ) -> DeepFeatureFlow:
     if flow == "exact":
@@ -277,6 +290,7 @@ def _build(
         key_interval,
         change_threshold,
         train,
+        distances,
         frozen_normalization=frozen_normalization,
     )
 
@@ -288,11 +302,19 @@ def dff_resnet50(
     flow: str = "flownet_s",
     change_threshold: float | None = None,
     train: str = "joint",
+    distances: int | None = None,
     frozen_normalization: bool = False,
 ) -> DeepFeatureFlow:
     """Build Deep Feature Flow on ResNet-50."""
     return _build(
-        50, num_classes, key_interval, flow, change_threshold, train, frozen_normalization
+        50,
+        num_classes,
+        key_interval,
+        flow,
+        change_threshold,
+        train,
+        distances,
+        frozen_normalization,
     )
 
 
@@ -303,9 +325,17 @@ def dff_resnet101(
     flow: str = "flownet_s",
     change_threshold: float | None = None,
     train: str = "joint",
+    distances: int | None = None,
     frozen_normalization: bool = False,
 ) -> DeepFeatureFlow:
     """Build Deep Feature Flow on ResNet-101."""
     return _build(
-        101, num_classes, key_interval, flow, change_threshold, train, frozen_normalization
+        101,
+        num_classes,
+        key_interval,
+        flow,
+        change_threshold,
+        train,
+        distances,
+        frozen_normalization,
     )

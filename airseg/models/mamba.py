@@ -5,6 +5,7 @@ section 3, as its code has it. A map is cut into windows; the tokens of a window
 order time, row, column, so the state passes from the last pixel of a frame to the first of the next
 one. Every second layer first rolls the map by half a window, and scans what the roll has torn
 apart separately. The stream of residuals is normalised by RMSNorm, where the paper says LayerNorm.
+Stochastic depth drops a layer's result in one window of a whole clip, not in all windows at once.
 Weights are named as in `mamba_ssm` and the authors' code.
 """
 
@@ -152,14 +153,15 @@ class SharedStateBlocks(nn.Module):
         residual, hidden = tokens, None
         inputs: list[Tensor] = []
         states: list[Tensor] = []
+        owners = [cut.owners() if self.training else None for cut in cuts]
         for number, layer in enumerate(self.layers):
             if hidden is not None:
-                residual = residual + layer.drop_path(hidden)
+                residual = residual + layer.drop_path(hidden, owners[number % 2])
             past = (memory.inputs[number], memory.states[number]) if memory else (None, None)
             hidden, kept, state = _mix(layer.mixer, layer.norm(residual), cuts[number % 2], *past)
             inputs.append(kept)
             states.append(state)
-        mixed = self.norm_f(residual + self.drop_path(hidden))
+        mixed = self.norm_f(residual + self.drop_path(hidden, owners[0]))
         return mixed.view(shape), ScanMemory(tuple(inputs), tuple(states))
 
 
@@ -196,6 +198,10 @@ class _Cut:
         back = back.index_put((order,), rows)[:-1]
         sequences = Sequences.of(tuple(runs), before, x.device)
         return cls(order.clamp(max=len(numbers) - 1), back, sequences)
+
+    def owners(self) -> Tensor:
+        """Return (L,) the window that each token belongs to, in all frames of a clip."""
+        return torch.bucketize(self.back, self.sequences.starts[:-1], right=True) - 1
 
 
 def _mix(

@@ -35,11 +35,20 @@ class DropPath(nn.Module):
         super().__init__()
         self.share = share
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, owners: Tensor | None = None) -> Tensor:
+        """Return a branch (B, ...) of B samples, some of them dropped.
+
+        Args:
+            x: the branch.
+            owners: (L,) int64 for a branch (B, L, ...) whose samples are made of parts, which are
+                dropped one by one: the part of each row, counted from 0.
+        """
         if not self.training or self.share == 0:
             return x
-        kept = torch.rand(len(x), *[1] * (x.dim() - 1), device=x.device) >= self.share
-        return x * kept / (1 - self.share)
+        kept = torch.rand(x.shape[: 1 if owners is None else 2], device=x.device) >= self.share
+        if owners is not None:
+            kept = kept[:, owners]
+        return x * kept.view(*kept.shape, *[1] * (x.dim() - kept.dim())) / (1 - self.share)
 
 
 class _PatchEmbed(nn.Module):

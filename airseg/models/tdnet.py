@@ -168,6 +168,7 @@ class TemporallyDistributed(VideoSegmenter):
         if stride < 1:
             raise RecipeError(f"stride is {stride}; it must be 1 or greater.")
         count = self.period = len(networks)
+        self.backbone_names = tuple(f"turns.{n}.network.resnet." for n in range(count))
         self.memory_depth, self.stride = count - 1, stride
         self.turns = nn.ModuleList(
             Turn(
@@ -311,9 +312,10 @@ def td2_fanet18(
     norm: str = "spatial",
     size: tuple[int, int] = (480, 640),
     auxiliary: bool = False,
+    normalize: bool = False,
 ) -> TemporallyDistributed:
     """Build TDNet of two FANet-18; `size` is (H, W) of the frames while training."""
-    networks = [FANet(ResNet(18), num_classes) for _ in range(2)]
+    networks = [FANet(ResNet(18), num_classes, normalize=normalize) for _ in range(2)]
     return TemporallyDistributed(
         networks, num_classes, stride, norm, tuple(size), auxiliary=auxiliary
     )

@@ -97,6 +97,14 @@ def test_recipes_without_a_weights_file_keep_their_hash():
     assert fingerprint_of(older) == fingerprint_of(content)
 
 
+def test_a_field_that_came_later_decides_only_where_it_is_set():
+    content = Recipe.model_validate({"name": "x", "model": {"name": "fanet18"}}).model_dump()
+    older = {**content, "data": {k: v for k, v in content["data"].items() if k != "reverse"}}
+    assert fingerprint_of(content) == fingerprint_of(older)
+    reversed_too = {**content, "data": {**content["data"], "reverse": True}}
+    assert fingerprint_of(reversed_too) != fingerprint_of(older)
+
+
 def test_two_runs_of_one_row_in_one_folder_are_refused(dataset, recipe, tmp_path):
     (tmp_path / "small-small").mkdir()
     with (

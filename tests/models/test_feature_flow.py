@@ -205,6 +205,28 @@ def test_training_meets_every_distance_from_a_key_frame_and_none_beyond(monkeypa
     assert met == {1, 2, 3}
 
 
+def test_the_papers_distances_are_trained_on_whatever_the_interval(monkeypatch):
+    """Section 4 of the paper: 0 <= i - k <= 9, each as often, for any key-frame interval."""
+    model = tiny(2, distances=9).train()
+    assert (model.training_context, model.memory_depth, model.period) == (9, 1, 2)
+    frames = (torch.arange(11) / 20)[None, :, None, None, None].expand(1, 11, 3, 32, 32)
+    met = {9: [], 10: []}  # by supervised frame
+
+    def note(module, inputs):
+        numbers = (20 * (x.mean((1, 2, 3)) + model.mean.mean()) for x in inputs)
+        now, key = (n.round().int().tolist() for n in numbers)
+        for t, before in zip(now, key, strict=True):
+            if t in met:
+                met[t].append(t - before)
+
+    model.flow.register_forward_pre_hook(note)
+    for phase in range(1, 11):
+        monkeypatch.setattr(torch, "randint", lambda *_, phase=phase, **__: torch.tensor(phase))
+        model.training_outputs(frames)
+    # Distance 0 is a key frame, which no flow leads to.
+    assert sorted(met[9]) == sorted(met[10]) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+
+
 @pytest.mark.parametrize(
     ("train", "learning"),
     [

@@ -242,6 +242,43 @@ def test_a_layer_mixes_within_its_windows_only(shifted):
         assert bool(moved[y, x_]) == (y < side and x_ < side)
 
 
+def torn(length, window, shift):
+    """Return which window each of a side's pixels is in, as the shift tears them apart."""
+    if not shift:
+        return [i // window for i in range(length)]
+    rolled = [(i - shift) % length for i in range(length)]
+    return [r // shift + 100 if r >= length - window else r // window for r in rolled]
+
+
+@pytest.mark.parametrize("shifted", [False, True])
+def test_stochastic_depth_drops_windows_each_in_all_frames_of_a_clip(shifted):
+    """The authors' code hands DropPath windows as samples, of (time, row, column) tokens each."""
+    torch.manual_seed(0)
+    blocks = SharedStateBlocks(8, 2, 4, drop_path=0.0).train()
+    # The second layer is the shifted one; what it drops is the first one's result.
+    (blocks.layers[1].drop_path if shifted else blocks.drop_path).share = 0.5
+    maps = torch.randn(2, 3, 8, 12, 8)
+    rows, columns = (torn(side, 4, 2 if shifted else 0) for side in (8, 12))
+    places = {}
+    for y, x in itertools.product(range(8), range(12)):
+        places.setdefault((rows[y], columns[x]), []).append((y, x))
+    assert len(places) == (3 * 4 if shifted else 2 * 3)
+    with torch.no_grad():
+        drawn = torch.stack([blocks(maps, None)[0] for _ in range(12)])
+    kinds = []
+    for place in places.values():
+        window = torch.stack([drawn[:, :, :, y, x] for y, x in place], -1).flatten(2)
+        # Of each window in each clip there are two results: with it, and without.
+        kept = (window - window[:1]).abs().amax(-1) < 1e-6
+        for clip in range(2):
+            others = window[~kept[:, clip], clip]
+            assert len(others), "dropped or kept 12 times of 12: once in 2048"
+            assert (others - others[:1]).abs().max() < 1e-6
+        kinds.append(kept)
+    assert len({k.numpy().tobytes() for k in kinds}) > 1, "windows are drawn one by one"
+    assert all((k[:, 0] != k[:, 1]).any() for k in kinds), "and so are clips"
+
+
 def encoder():
     return MixTransformer((8, 16, 20, 32), (1, 1, 1, 1))
 

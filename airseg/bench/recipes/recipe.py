@@ -94,11 +94,12 @@ class Recipe(StrictModel):
                 f"protocol paper: {data.height}x{data.width} cannot be divided by "
                 f"{by} (paper.label_divisor)"
             )
-        changes = data.flip or data.photometric or data.augment
+        changes = data.flip or data.reverse or data.photometric or data.augment
         if data.stride != 1 or changes or self.loss.resolution != "logits":
             raise ValueError(
-                "protocol paper: expected data.stride 1, data.flip false, data.photometric 0, no "
-                "data.augment and loss.resolution logits, as the founding paper has them"
+                "protocol paper: expected data.stride 1, data.flip false, data.reverse false, "
+                "data.photometric 0, no data.augment and loss.resolution logits, as the founding "
+                "paper has them"
             )
 
     def fingerprint(self) -> str:
@@ -111,10 +112,18 @@ _DECIDES_NOTHING = (
     "positive_control",
 )
 
+_LATER = {"data": {"reverse": False}}
+"""Fields of sections that came later, as they were before: with these a recipe keeps its hash."""
+
 
 def fingerprint_of(content: dict[str, Any]) -> str:
     """Return the hash of a recipe as a result stores it."""
     kept = {k: v for k, v in content.items() if k not in _DECIDES_NOTHING}
+    for section, before in _LATER.items():
+        if isinstance(kept.get(section), dict):
+            kept[section] = {
+                k: v for k, v in kept[section].items() if k not in before or v != before[k]
+            }
     model = dict(kept.get("model", {}))
     if model:  # what a file holds decides, wherever it lies
         model.pop("weights" if model.get("weights_hash") else "weights_hash", None)

@@ -65,6 +65,8 @@ class DataRecipe(StrictModel):
         targets: supervised frames of a clip; the model's context comes before them.
         max_context: the largest context of the comparison: every row supervises the same frames.
         stride: frames from one of a clip to the next.
+        reverse: play half of the clips backwards: the same frames are supervised, in the other
+            order, and what came after them is their context.
         flip, photometric: augmentations, the same for all frames of a clip: mirrored half of the
             time, and each channel brighter or darker by up to this.
         augment: more of them.
@@ -77,6 +79,7 @@ class DataRecipe(StrictModel):
     targets: int = Field(4, ge=1, le=256)
     max_context: int = Field(6, ge=0, le=256)
     stride: int = Field(1, ge=1, le=100)
+    reverse: bool = False
     flip: bool = True
     photometric: float = Field(0.2, ge=0, le=1)
     augment: AugmentRecipe | None = None

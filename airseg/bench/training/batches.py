@@ -15,7 +15,7 @@ from airseg.bench.frames import FrameSource
 from airseg.bench.recipes.recipe import DataRecipe
 from airseg.bench.recipes.recipe_parts import AugmentRecipe
 from airseg.dataset.reading.augmentation import AugmentOptions
-from airseg.dataset.reading.clips import Clip, ClipSampler
+from airseg.dataset.reading.clips import Clip, ClipSampler, supervised_frames
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,10 @@ class Batches:
         self._source, self._recipe, self._seed = source, recipe, seed
         self._rank, self._world_size, self._ahead = rank, world_size, ahead
         self._with_flow, self._fixed = with_flow, fixed
+        self._stops: dict[str, int] = {}
+        for clip in clips:
+            stop = max(clip.frames[-1] + 1, self._stops.get(clip.sequence, 0))
+            self._stops[clip.sequence] = stop
         self._sampler = ClipSampler(
             clips, batch_size=recipe.clips_per_batch, seed=seed, batching=recipe.batching
         )
@@ -130,8 +134,13 @@ class Batches:
         frames, labels, flows = [], [], []
         lanes = range(self._rank, len(clips), self._world_size)
         for lane in lanes or range(1):
-            rgb, truth = self._source.frames(clips[lane].sequence, clips[lane].frames)
             random = np.random.default_rng([self._seed, step, lane])
+            index = self._order_of(clips[lane], random)
+            rgb, truth = self._source.frames(
+                clips[lane].sequence, index if index.step > 0 else index[::-1]
+            )
+            if index.step < 0:
+                rgb, truth = rgb[::-1], truth[::-1]
             rgb, truth, mirrored = _augment(rgb, truth, self._recipe, random)
             if self._with_flow:
                 way = self._source.flow(clips[lane].sequence, clips[lane].frames)
@@ -144,6 +153,17 @@ class Batches:
         flow = torch.stack(flows) if flows else None
         chosen = [clips[i] for i in lanes or [0]]
         return Batch(torch.stack(frames), truths, chosen, len(clips), flow)
+
+    def _order_of(self, clip: Clip, random: np.random.Generator) -> range:
+        """Return a clip's frames, forwards, or backwards to the same supervised ones."""
+        if not (self._recipe.reverse and random.random() < 0.5):
+            return clip.frames
+        supervised = supervised_frames(clip, self._recipe.targets)
+        context = (clip.length - self._recipe.targets) * clip.stride
+        last = supervised[-1] + context
+        if last >= self._stops[clip.sequence]:
+            return clip.frames  # too near the flight's end to come from behind it
+        return range(last, supervised[0] - 1, -clip.stride)
 
 
 def _augment(

@@ -93,6 +93,11 @@ def needs_flow(recipe: Recipe, model: VideoSegmenter) -> bool:
         RecipeError: they do, and augmentation would move the frames and not the flow.
     """
     needed = model.wants_flow or (recipe.loss.motion > 0 and recipe.loss.motion_flow == "exact")
+    if needed and recipe.data.reverse:
+        raise RecipeError(
+            f"{recipe.name}: exact flow goes to the frame before, which data.reverse turns around. "
+            "Leave it out."
+        )
     change = recipe.data.augment
     if needed and change is not None and (change.crop is not None or change.scale != (1.0, 1.0)):
         raise RecipeError(

@@ -23,7 +23,7 @@ from airseg.bench.training.engine import clip_loss, learning_rate, train
 from airseg.bench.training.journal import Journal
 from airseg.bench.training.learner import Learner
 from airseg.bench.training.training_protocol import FairProtocol
-from airseg.dataset.reading.clips import enumerate_clips
+from airseg.dataset.reading.clips import Clip, enumerate_clips
 from airseg.errors import RecipeError
 from airseg.models import build_model
 from airseg.models.upsampling import upsample
@@ -355,6 +355,48 @@ def test_batches_read_ahead_are_the_same(recipe, dataset):
     for first, second in itertools.islice(pairs, 8):
         assert torch.equal(first.frames, second.frames)
         assert torch.equal(first.labels, second.labels)
+
+
+class Numbered:
+    """Frames and labels whose every pixel is the frame's number."""
+
+    def frames(self, sequence, index):
+        numbers = np.array(index, np.uint8)
+        assert (numbers < 40).all()
+        labels = numbers[:, None, None].repeat(2, 1).repeat(2, 2)
+        return labels[..., None].repeat(3, 3), labels
+
+
+def test_half_of_the_clips_come_backwards_to_the_same_supervised_frame(recipe):
+    """TV3S' loader: its offsets -9, -6, -3 become 9, 6, 3, and the frame itself stays the last."""
+    changes = {"targets": 1, "stride": 3, "reverse": True, "flip": False, "photometric": 0.0}
+    data = recipe.data.model_copy(update=changes)
+    clips = [Clip("a", start, 4, 3) for start in range(31)]
+    dealt = Batches(Numbered(), clips, data, seed=0).from_step(0)
+    backwards = 0
+    for batch in itertools.islice(dealt, 100):
+        for clip, frames, labels in zip(batch.clips, batch.frames, batch.labels, strict=True):
+            now = clip.frames[-1]
+            found = frames[:, 0, 0, 0].tolist()
+            assert found in ([now - 9, now - 6, now - 3, now], [now + 9, now + 6, now + 3, now])
+            assert labels[:, 0, 0].tolist() == [now]
+            backwards += found[0] > now
+    # The last nine of 31 have too few frames behind them.
+    assert backwards / 200 == pytest.approx(0.5 * 22 / 31, abs=0.1)
+
+
+def test_several_supervised_frames_of_a_backward_clip_are_those_of_the_forward_one(recipe):
+    changes = {"targets": 2, "reverse": True, "flip": False, "photometric": 0.0}
+    data = recipe.data.model_copy(update=changes)
+    clips = [Clip("a", start, 5) for start in range(0, 30, 2)]
+    dealt = Batches(Numbered(), clips, data, seed=0).from_step(0)
+    found = {
+        tuple(frames[:, 0, 0, 0].tolist()): labels[:, 0, 0].tolist()
+        for batch in itertools.islice(dealt, 60)
+        if batch.clips[0].start == 4
+        for frames, labels in [(batch.frames[0], batch.labels[0])]
+    }
+    assert found == {(4, 5, 6, 7, 8): [7, 8], (11, 10, 9, 8, 7): [8, 7]}
 
 
 @pytest.mark.parametrize("world_size", [2, 3])

@@ -147,3 +147,9 @@ def test_augmentation_that_would_leave_the_flow_behind_is_refused(recipe, with_d
     wrong = apply_settings(recipe, changes, "test")
     with pytest.raises(RecipeError, match="motion_flow: classical"):
         train(wrong, with_depth, tmp_path / "wrong.pt", CPU, ignore)
+
+
+def test_clips_that_are_played_backwards_have_no_exact_flow(recipe, with_depth, tmp_path):
+    wrong = apply_settings(recipe, {"loss.motion": 0.1, "data.reverse": True}, "test")
+    with pytest.raises(RecipeError, match=r"data\.reverse"):
+        train(wrong, with_depth, tmp_path / "wrong.pt", CPU, ignore)

@@ -38,6 +38,13 @@ def test_tv3s_is_divided_as_its_code_divides_it(tv3s):
             assert group == (1, 0.01), name
 
 
+def test_both_sub_networks_of_tdnet_have_a_backbone():
+    with torch.device("meta"):
+        model = build_model("td2_fanet18", 11)
+    for name, (factor, _) in groups_of(model, head_rate=10).items():
+        assert factor == (1 if ".network.resnet." in name else 10), name
+
+
 def test_without_them_all_parameters_are_one_group_in_their_own_order(tv3s):
     optimizer = build_optimizer(TrainRecipe(), tv3s)
     (group,) = optimizer.param_groups

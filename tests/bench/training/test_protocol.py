@@ -11,6 +11,8 @@ from torch import nn
 from airseg.bench.frames import FrameStore
 from airseg.bench.recipes.recipe import Recipe, apply_settings
 from airseg.bench.results.result import load_result
+from airseg.bench.training.batches import Batches
+from airseg.bench.training.engine import train
 from airseg.bench.training.learner import build
 from airseg.bench.training.normalization import batch_norms
 from airseg.bench.training.training_protocol import (
@@ -70,6 +72,25 @@ def test_more_memory_means_fewer_supervised_frames_in_the_paper_and_not_in_ours(
     assert all(frames == supervised[0] for frames in supervised)
     counts = [len(founding.clips(n)) for n in depths]
     assert counts == [34, 12, 6, 4]
+
+
+def test_batches_are_dealt_out_once_in_the_paper_and_anew_each_epoch_in_ours(
+    paper, recipe, dataset, tmp_path, monkeypatch
+):
+    """The notebook shuffles its windows into batches before the first epoch, and never again."""
+    dealt = {}
+    load = Batches._load
+    monkeypatch.setattr(
+        Batches, "_load", lambda self, clips, step: load(self, dealt.setdefault(step, clips), step)
+    )
+    for protocol, made in (("paper", paper), ("fair", recipe)):
+        dealt.clear()
+        changes = {"train.epochs": 2.0, "train.validate_every": 0, "data.height": 32}
+        small = apply_settings(made, {**changes, "data.width": 32}, "test")
+        path = tmp_path / f"{protocol}.pt"
+        steps = train(small, dataset, path, CPU, lambda what, done, total: None).steps
+        first, second = ([dealt[n] for n in range(s, s + steps // 2)] for s in (0, steps // 2))
+        assert (first == second) == (protocol == "paper")
 
 
 def test_windows_cross_flights_in_the_paper_and_never_in_ours(paper, recipe, dataset):
@@ -148,7 +169,13 @@ def test_too_few_frames_for_three_windows_are_told(paper, dataset):
 
 @pytest.mark.parametrize(
     "setting",
-    [{"data.flip": True}, {"loss.resolution": "full"}, {"data.stride": 2}, {"data.width": 90}],
+    [
+        {"data.flip": True},
+        {"data.reverse": True},
+        {"loss.resolution": "full"},
+        {"data.stride": 2},
+        {"data.width": 90},
+    ],
 )
 def test_the_paper_protocol_refuses_what_the_paper_did_not_do(recipe, setting):
     with pytest.raises(RecipeError, match="protocol paper"):
