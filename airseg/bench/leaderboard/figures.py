@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from airseg.bench.leaderboard.line_plot import Line, line_plot
 from airseg.bench.leaderboard.table import machines, shown
+from airseg.bench.recipes.recipe_parts import forgets
 from airseg.bench.results.published import PublishedNumbers, PublishedRow
 from airseg.bench.results.result import Result
 from airseg.bench.results.seeds import MeanResult
@@ -92,13 +93,22 @@ def depth_of(result: Result) -> int:
     return int(result.recipe.get("model", {}).get("options", {}).get("tca_depth", 0))
 
 
+def _is_fanet(result: Result) -> bool:
+    return str(result.recipe.get("model", {}).get("name", "")).startswith("fanet")
+
+
 def _table(
     ending: str,
     paper: Sequence[Result],
     fair: Sequence[Result],
     theirs: dict[int, PublishedRow],
 ) -> Figure:
-    ours, fairly = ({depth_of(r): r for r in rows} for rows in (paper, fair))
+    ours = {depth_of(r): r for r in paper}
+    # The fair study has a placebo of each depth, and a positive control that is another network.
+    fairly, forgetting = (
+        {depth_of(r): r for r in fair if _is_fanet(r) and forgets(r.recipe["model"]) == placebo}
+        for placebo in (False, True)
+    )
     columns: list[tuple[str, bool, Callable[[int], str]]] = [
         (f"paper: {split}", True, lambda n, s=split: _jaccard(theirs.get(n), s))  # type: ignore[misc]
         for split in _SPLITS
@@ -115,6 +125,7 @@ def _table(
         columns += [
             ("ours, fair: Eq. 1-2", False, lambda n: _score(fairly.get(n), "paper_jaccard")),
             ("fair: mIoU", False, lambda n: _score(fairly.get(n), "mean_iou")),
+            ("fair: mIoU, placebo", False, lambda n: _score(forgetting.get(n), "mean_iou")),
             ("fair: frames trained on", False, lambda n: _frames(fairly.get(n))),
         ]
     columns.append(("FPS, paper", False, lambda n: _fps(theirs.get(n))))
@@ -126,7 +137,8 @@ def _table(
         title=f"Table 2 of the founding paper{_size(ending, [*paper, *fair])}",
         text="Per cent of the paper's Eq. 1-2 unless it says mIoU. Under the paper's protocol a "
         "larger N also means fewer frames to train on, and tested frames lie beside trained ones; "
-        "under the fair one only N differs, and the test is on other flights.",
+        "under the fair one only N differs, and the test is on other flights; a placebo of N goes "
+        "through the same frames and forgets them.",
         heads=("N", *(title for title, _, _ in columns)),
         rows=tuple((str(n), *(cell(n) for _, _, cell in columns)) for n in depths),
         leaks=frozenset(i + 1 for i, (_, leaks, _) in enumerate(columns) if leaks),

@@ -32,6 +32,17 @@ class ModelRecipe(StrictModel):
     options: dict[str, Any] = {}
 
 
+def forgets(model: dict[str, Any]) -> bool:
+    """Return whether a recipe's network is a FANet whose memory keeps nothing: a placebo."""
+    options = model.get("options", {})
+    return (
+        str(model.get("name", "")).startswith("fanet")
+        and options.get("reduction") == "decay"
+        and options.get("decay") == 0
+        and bool(options.get("tca_depth"))
+    )
+
+
 class AugmentRecipe(StrictModel):
     """Changes at random, each the same for all frames of a clip, made where the network computes.
 

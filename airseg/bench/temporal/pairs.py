@@ -2,7 +2,7 @@
 
 A partner differs in memory alone: it was trained with the same steps, rates, loss, batches, size,
 weights to begin with, and seed. It is the per-frame version, which sees one frame at a time, or a
-placebo, which sees the same clips at the same cost and forgets all but the last frame.
+placebo, which is trained on clips as long and forgets all but the last frame.
 """
 
 from __future__ import annotations
@@ -13,8 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from airseg.bench.recipes.recipe_parts import forgets
 from airseg.bench.results.result import Result
 from airseg.errors import RecipeError
+from airseg.models import build_model
 
 Options = dict[str, Any]
 
@@ -28,7 +32,7 @@ def _without(*names: str) -> Callable[[Options], Options]:
 
 
 _MEMORY_OF_FANET = ("tca_depth", "reduction", "decay")
-_MEMORY_OF_DFF = ("key_interval", "flow", "change_threshold", "train")
+_MEMORY_OF_DFF = ("key_interval", "flow", "change_threshold", "train", "distances")
 _MEMORY_OF_MA = ("frames", "ratio", "stages", "judge", "batch_means")
 
 _FAMILIES: dict[str, tuple[str, Callable[[Options], Options], Callable[[Options], bool]]] = {
@@ -44,7 +48,7 @@ _FAMILIES: dict[str, tuple[str, Callable[[Options], Options], Callable[[Options]
     "tv3s": ("segformer", _only("encoder"), lambda o: False),
     "sta_segformer": ("segformer", _only("encoder"), lambda o: False),
     "segformer": ("segformer", _only("encoder"), lambda o: True),
-    "td2_fanet18": ("fanet18", _only(), lambda o: False),
+    "td2_fanet18": ("fanet18", _only("normalize"), lambda o: False),
     "pidnet_s": ("pidnet_s", _only("auxiliary"), lambda o: True),
     "eomt_ti16": ("eomt_ti16", _without("training_frames"), lambda o: True),
     "videomt_ti16": ("eomt_ti16", _without("training_frames"), lambda o: False),
@@ -55,7 +59,10 @@ _FAMILIES: dict[str, tuple[str, Callable[[Options], Options], Callable[[Options]
 }
 """By network: its family, the options that are not about memory, and whether it has none."""
 
-_AROUND = ("ema", "vote", "ssp")
+_AROUND = ("ema", "vote", "ssp", "placebo")
+
+_CLASSES = 11
+"""Of a network that is built for its shapes alone."""
 
 DEPTH_OPTION = "tca_depth"
 """The option of networks whose depth of memory can be changed after training."""
@@ -102,13 +109,17 @@ class Row:
     @property
     def is_placebo(self) -> bool:
         """Whether it goes through the same frames as a network with memory and keeps nothing."""
-        options = self.options
-        return (
-            self.result.recipe["model"]["name"].startswith("fanet")
-            and options.get("reduction") == "decay"
-            and options.get("decay") == 0
-            and bool(options.get(DEPTH_OPTION))
-        )
+        model = self.result.recipe["model"]
+        return model["name"] == "placebo" or forgets(model)
+
+    @property
+    def context(self) -> int:
+        """How many frames its training clips have before the supervised ones."""
+        model = self.result.recipe["model"]
+        if model["name"].startswith("fanet"):
+            return int(self.options.get(DEPTH_OPTION, 0))
+        with torch.device("meta"):  # shapes alone
+            return build_model(model["name"], _CLASSES, **self.options).training_context
 
     @property
     def depth(self) -> int | None:
@@ -177,11 +188,14 @@ def pair_up(rows: Sequence[Row]) -> list[Pair]:
             "FANet-18 with tca_depth 0 and 4, trained alike from the same seed; baselines of other "
             "libraries have no memory."
         )
-    placebos = {(_key(row), _depth(row)): row for row in rows if row.is_placebo}
+    placebos: dict[tuple[str | None, str], dict[int, Row]] = {}
+    for row in rows:
+        if row.is_placebo:
+            placebos.setdefault(_key(row), {})[row.context] = row
     return pairs + [
-        Pair(row, placebos[_key(row), _depth(row)])
-        for row in rows
-        if not row.is_placebo and (_key(row), _depth(row)) in placebos
+        Pair(pair.memory, placebos[_key(pair.memory)][pair.memory.context])
+        for pair in pairs
+        if not pair.memory.is_placebo and pair.memory.context in placebos.get(_key(pair.memory), {})
     ]
 
 
@@ -209,10 +223,6 @@ def without_partner(rows: Sequence[Row], pairs: Sequence[Pair]) -> list[str]:
 
 def _key(row: Row) -> tuple[str | None, str]:
     return row.family(), json.dumps(row.training(), sort_keys=True)
-
-
-def _depth(row: Row) -> int:
-    return int(row.options.get(DEPTH_OPTION, 0))
 
 
 def _flat(content: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:

@@ -57,6 +57,17 @@ def test_table_two_has_the_papers_numbers_and_ours_for_every_depth():
     assert rows["0"]["FPS, CPU A"] == "100.0"
 
 
+def test_placebos_and_the_control_never_stand_in_for_a_depth():
+    placebo = row("fair-table2", 6, "fair", iou=0.38)
+    placebo.recipe["model"]["options"] |= {"reduction": "decay", "decay": 0}
+    control = row("fair-table2", 0, "fair", iou=0.9)
+    control.recipe["model"] = {"name": "espnet", "options": {}}
+    (figure,) = paper_figures([*table_two(), placebo, control], PAPER)
+    rows = {line["N"]: line for line in cells(figure)}
+    assert [rows[n]["fair: mIoU"] for n in "06"] == ["40.0", "40.0"]
+    assert [rows[n]["fair: mIoU, placebo"] for n in "06"] == ["-", "38.0"]
+
+
 def test_what_leaks_is_marked_and_what_is_fair_is_not():
     (figure,) = paper_figures(table_two(), PAPER)
     marked = {h for i, h in enumerate(figure.heads) if i in figure.leaks}

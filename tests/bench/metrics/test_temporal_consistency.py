@@ -209,3 +209,24 @@ def test_game_moving_the_past_along_the_flow_that_scores_it():
     counts = scorer.counts()
     assert float(METRICS["tc_estimated"](counts)) == 1.0
     assert float(METRICS["tc_pooled"](counts)) < 0.9
+
+
+def test_game_a_large_class_alone_is_more_steadily_right_than_a_better_network():
+    labels = np.where(world() == 1, 0, world()).astype(np.uint8)  # most of the picture is class 0
+    flickering, blind = noisy(labels, 0.5), np.zeros_like(labels)
+    assert score("tc_correct", blind, labels) > score("tc_correct", flickering, labels) + 0.1
+    assert score("mean_iou", blind, labels) < score("mean_iou", flickering, labels) - 0.1
+    # It is bounded by accuracy, though, which TC is not.
+    assert score("tc_correct", blind, labels) < score("tc_pooled", blind, labels) == 1.0
+
+
+def test_game_lag_is_won_by_betting_on_what_comes_into_view_and_by_having_no_memory():
+    labels = world()
+    for t in range(TIMES):
+        labels[t, :, : 2 * t] = 2  # ground is what comes into view at the border
+    honest, betting = noisy(labels, 0.3), np.full_like(labels, 2)
+    assert score("lag1", betting, labels) == 1.0 > score("lag1", honest, labels)
+    assert score("mean_iou", betting, labels) < score("mean_iou", honest, labels) - 0.1
+    late = honest.copy()
+    late[1:] = honest[:-1]  # as any memory is that trusts the past alone
+    assert score("lag1", honest, labels) > score("lag1", late, labels) + 0.1

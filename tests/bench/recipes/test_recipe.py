@@ -52,9 +52,22 @@ def test_recipes_of_the_paper_do_what_its_notebook_does(name):
         assert depths == {"fig7": [0, 0], "fig8": [4, 4, 4]}.get(name, [0, 2, 4, 6])
 
 
+@pytest.mark.parametrize("name", ["temporal", "five-papers", "fair-table2", "reviewers"])
+def test_frames_of_fanet_are_normalised_where_its_rivals_are(name):
+    """ImageNet's weights expect it; DFF, MA-ResNet50 and SegFormer normalise by themselves."""
+    for row in rows(load_recipe(name)):
+        model = row.recipe.model
+        options = {**model.options.get("base_options", {}), **model.options}
+        around = model.name in ("ema", "vote", "ssp", "placebo")
+        base = model.options.get("base", "fanet18" if around else model.name)
+        if base in ("fanet18", "td2_fanet18") and model.weights == "imagenet":
+            assert options.get("normalize"), row.label
+
+
 def test_rows_of_the_fair_depth_study_differ_in_depth_alone():
     for size in ("", "-mini"):
-        found = rows(load_recipe(f"fair-table2{size}"))
+        made = rows(load_recipe(f"fair-table2{size}"))
+        found = [row for row in made if row.label.startswith("FANet-18 N=")]
         assert [r.label for r in found] == [f"FANet-18 N={n}" for n in (0, 2, 4, 6)]
         for row in found:
             change = {"model.options.tca_depth": 0}
