@@ -123,7 +123,7 @@ def run_recipe(
             paths.append(path)
     wanted = not only or BASELINE in only
     if recipe.baseline and recipe.protocol == "fair" and wanted and rank() == 0:
-        paths.append(_baseline(recipe, dataset, out, command))
+        paths.append(_baseline(recipe, dataset, out, command, progress))
     return paths
 
 
@@ -179,7 +179,10 @@ class _Workshop:
         if kept is None:
             with self._locked(row) as folder:
                 trained, protocol = self._train(row, folder)
-                kept = protocol.validation(trained.model, self._device)
+                model = trained.model
+                frames = protocol.validated_frames(model.memory_depth)
+                told = _Counted(self._where.progress, row.label, "validating", frames)
+                kept = protocol.validation(model, self._device, told)
             if kept is None:
                 raise RecipeError("--select val: the dataset has no sequence in its val split.")
             if rank() == 0:
@@ -232,6 +235,23 @@ def _kept_validation(path: Path, made_of: str) -> ValidationResult | None:
     return None
 
 
+class _Counted:
+    """Adds up the frames that a stage of a row has done, and tells how many there are.
+
+    Args:
+        progress: told; label: of the row; stage: what is being done.
+        total: frames in all.
+    """
+
+    def __init__(self, progress: Progress, label: str, stage: str, total: int) -> None:
+        self._progress, self._what, self._total = progress, f"{label}: {stage}", total
+        self.done = 0
+
+    def __call__(self, frames: int) -> None:
+        self.done += frames
+        self._progress(self._what, self.done, self._total)
+
+
 def _as_training(progress: Progress, label: str, what: str, done: int, total: int | None) -> None:
     """Tell the progress of a row's training under the row's label."""
     progress(f"{label}: training", done, total)
@@ -248,20 +268,25 @@ def _score(
 ) -> Path:
     recipe, model = row.recipe, trained.model
     size = (recipe.data.height, recipe.data.width)
-    total = protocol.scored_frames(model.memory_depth)
-    scored = 0
-
-    def count(frames: int) -> None:
-        nonlocal scored
-        scored += frames
-        where.progress(f"{row.label}: scoring", scored, total)
-
-    scores = protocol.score(model, device, count)
-    speed = measure_speed(model, *size, device, recipe.evaluate.speed_frames)
+    told = partial(_Counted, where.progress, row.label)
+    scoring = told("scoring", protocol.scored_frames(model.memory_depth))
+    scores = protocol.score(model, device, scoring)
+    speed = measure_speed(
+        model,
+        *size,
+        device,
+        recipe.evaluate.speed_frames,
+        lambda done, total: where.progress(f"{row.label}: timing", done, total),
+    )
     # Under the paper's protocol there is no frame that was not seen while training.
     shown = [] if protocol.leaks else dataset.split(recipe.evaluate.split)
     samples = choose_samples(dataset, shown, recipe.evaluate.samples)
-    _save_predictions(where.out / row.run, model, dataset, samples, size, device)
+    _save_predictions(
+        where.out / row.run, model, dataset, samples, size, device, partial(told, "saving samples")
+    )
+    validation = protocol.validation(
+        model, device, told("validating", protocol.validated_frames(model.memory_depth))
+    )
     split, sequences = protocol.scored_split
     result = Result(
         run=row.run,
@@ -277,8 +302,8 @@ def _score(
         training_seconds=trained.seconds,
         steps=trained.steps,
         supervised_frames=trained.supervised_frames,
-        scored_frames=scored,
-        validation=protocol.validation(model, device),
+        scored_frames=scoring.done,
+        validation=validation,
         places={} if protocol.leaks else places_of(dataset, split),
         swept=[] if selection else list(row.swept),
         selection=selection,
@@ -300,13 +325,16 @@ def _curves(trained: Trained) -> CurveResult:
     )
 
 
-def _baseline(recipe: Recipe, dataset: Dataset, out: Path, command: str) -> Path:
+def _baseline(
+    recipe: Recipe, dataset: Dataset, out: Path, command: str, progress: Progress
+) -> Path:
     """Score the training split's commonest class, predicted everywhere."""
     split = recipe.evaluate.split
     sequences = dataset.split(split)
     lengths = {s: dataset.sequence(s).length for s in sequences}
     label = commonest_class(dataset, dataset.split("train"))
-    scores = score_constant(dataset, sequences, label, thorough=True)
+    scoring = _Counted(progress, "majority class", "scoring", sum(lengths.values()))
+    scores = score_constant(dataset, sequences, label, thorough=True, progress=scoring)
     result = Result(
         run=f"{recipe.name}-{BASELINE}",
         label=f"majority class ({dataset.class_names[label]})",
@@ -343,14 +371,20 @@ def _save_predictions(
     samples: list[tuple[str, int]],
     size: tuple[int, int],
     device: torch.device,
+    told: Callable[[int], Callable[[int], None]],
 ) -> None:
-    """Write frame, label and prediction of the samples as PNG files."""
+    """Write frame, label and prediction of the samples as PNG files.
+
+    `told` makes what is told how many frames have been streamed, of how many it is given.
+    """
     wanted: dict[str, set[int]] = {}
     for name, index in samples:
         wanted.setdefault(name, set()).add(index)
+    streamed = told(sum(max(indices) + 1 for indices in wanted.values()))
     for name, indices in wanted.items():
         view = dataset.sequence(name)
         stop = max(indices) + 1
         for start, predictions in stream_predictions(model, view, size, device, frames=stop):
             for index in indices & set(range(start, start + len(predictions))):
                 save_sample(folder, view, index, predictions[index - start])
+            streamed(len(predictions))

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Update = Callable[[str, int, int | None], None]
 _LINE_EVERY_S = 10.0
+RUN_UNITS = {"training": "steps", "done before": "rows"}
+"""What stages of running a recipe count, where that is no frame."""
 
 
 def as_written(cells: Iterable[str]) -> list[Text]:
@@ -27,7 +29,9 @@ def as_written(cells: Iterable[str]) -> list[Text]:
 
 
 @contextmanager
-def progress_bar(unit: str, *, shown: bool = True) -> Iterator[Update]:
+def progress_bar(
+    unit: str, units: Mapping[str, str] | None = None, *, shown: bool = True
+) -> Iterator[Update]:
     """Show how far long work is: a bar on a terminal, a line now and then elsewhere.
 
     Ctrl-C takes effect at the next report, where the work is in a state that can be kept; a second
@@ -35,12 +39,19 @@ def progress_bar(unit: str, *, shown: bool = True) -> Iterator[Update]:
 
     Args:
         unit: what is counted.
+        units: what stages count that count something else, by the words they begin with: in
+            ``FANet-18: training``, the stage is what stands behind the last colon.
         shown: False says nothing, where another process speaks for all.
 
     Yields:
         A function of what is being done, how much of it is done, and how much there is.
     """
-    show = _rich_bar(unit) if sys.stderr.isatty() else nullcontext(_plain_lines(unit))
+
+    def unit_of(what: str) -> str:
+        stage = what.rpartition(": ")[2]
+        return next((u for s, u in (units or {}).items() if stage.startswith(s)), unit)
+
+    show = _rich_bar(unit_of) if sys.stderr.isatty() else nullcontext(_plain_lines(unit_of))
     if not shown:
         show = nullcontext(lambda what, done, total: None)
     with _deferred_interrupt() as stop_if_asked, show as update:
@@ -80,7 +91,7 @@ def _deferred_interrupt() -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def _rich_bar(unit: str) -> Iterator[Update]:
+def _rich_bar(unit_of: Callable[[str], str]) -> Iterator[Update]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -95,7 +106,7 @@ def _rich_bar(unit: str) -> Iterator[Update]:
         TextColumn("{task.description}", markup=False),  # labels may have brackets
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]} " + unit + "/s"),
+        TextColumn("{task.fields[rate]} {task.fields[unit]}/s"),
         TimeRemainingColumn(),
     )
     tasks: dict[str, tuple[TaskID, float, int]] = {}
@@ -103,7 +114,7 @@ def _rich_bar(unit: str) -> Iterator[Update]:
 
         def update(what: str, done: int, total: int | None) -> None:
             if what not in tasks:
-                task = bar.add_task(what, total=total, completed=done, rate="-")
+                task = bar.add_task(what, total=total, completed=done, rate="-", unit=unit_of(what))
                 tasks[what] = (task, time.monotonic(), done)
                 return
             task, began, first = tasks[what]
@@ -113,7 +124,7 @@ def _rich_bar(unit: str) -> Iterator[Update]:
         yield update
 
 
-def _plain_lines(unit: str) -> Update:
+def _plain_lines(unit_of: Callable[[str], str]) -> Update:
     told: dict[str, tuple[float, float, int]] = {}
 
     def update(what: str, done: int, total: int | None) -> None:
@@ -125,6 +136,6 @@ def _plain_lines(unit: str) -> Update:
         rate = (done - first) / max(now - began, 1e-3)
         of = "" if total is None else f"/{total}"
         left = "" if total is None or rate <= 0 else f", {(total - done) / rate:.0f} s left"
-        click.echo(f"{what}: {done}{of} {unit}, {rate:.1f}/s{left}", err=True)
+        click.echo(f"{what}: {done}{of} {unit_of(what)}, {rate:.1f}/s{left}", err=True)
 
     return update

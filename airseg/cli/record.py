@@ -191,7 +191,7 @@ def _record_all(
 
     if not flights:
         return
-    with progress_bar("frames") as progress:
+    with progress_bar("frames", {"measuring": "colours"}) as progress:
         record_flights(flights, out, connect, options, reconnect_s, progress, _tell)
 
 

@@ -1,5 +1,8 @@
 """`airseg bench` as a program: from a recipe to a page, again and again."""
 
+import contextlib
+import csv
+import io
 import json
 import re
 
@@ -31,7 +34,10 @@ def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("bench")
     build_dataset(made)
     (made / "tiny.yaml").write_text(RECIPE)
-    run_bench(made)
+    told = io.StringIO()
+    with contextlib.redirect_stderr(told):
+        run_bench(made)
+    (made / "told.txt").write_text(told.getvalue())
     return made
 
 
@@ -53,11 +59,25 @@ def test_every_row_has_scores_speed_and_the_command_that_made_it(folder):
     assert rows["majority class (road)"].speed is None
 
 
-def test_finished_rows_are_kept(folder):
+def test_finished_rows_are_kept(folder, capsys):
     path = next((folder / "results").glob("tiny-fanet-18-n-1.json"))
     before = path.stat().st_mtime_ns
     run_bench(folder)
     assert path.stat().st_mtime_ns == before
+    assert "FANet-18 N=1: done before: 1/1 rows," in capsys.readouterr().err
+
+
+def test_every_stage_of_a_row_shows_progress_in_units_of_its_own(folder):
+    told = (folder / "told.txt").read_text()
+    ends = re.findall(r"^FANet-18 N=1: ([a-z ]+): (\d+)/\2 (\w+),", told, re.MULTILINE)
+    assert ends == [
+        ("training", "3", "steps"),
+        ("scoring", "9", "frames"),  # of the test flight
+        ("timing", "4", "frames"),  # two, to logits and to label maps
+        ("saving samples", "7", "frames"),  # streamed to the last one that is shown
+        ("validating", "8", "frames"),
+    ]
+    assert re.search(r"^majority class: scoring: 9/9 frames,", told, re.MULTILINE)
 
 
 def test_the_leaderboard_is_printed_and_written_in_three_forms(folder, capsys):
@@ -74,6 +94,9 @@ def test_the_leaderboard_is_printed_and_written_in_three_forms(folder, capsys):
         assert label in (out / "leaderboard.md").read_text()
         assert label in (out / "leaderboard.html").read_text()
     assert str(out / "leaderboard.html") in printed
+    pairs = list(csv.DictReader((out / "differences.csv").open(encoding="utf-8")))
+    assert len(pairs) == 3  # each of three rows against each other one
+    assert {p["verdict"] for p in pairs} == {"open"}  # one flight, one seed
     spliced = readme.read_text()
     assert spliced.startswith("before\n")
     assert spliced.endswith("after\n")

@@ -160,16 +160,24 @@ def _exact_flows(view: SequenceView, size: tuple[int, int], stop: int) -> Iterat
 
 
 def score_constant(
-    dataset: Dataset, sequences: Sequence[str], label: int, *, thorough: bool = False
+    dataset: Dataset,
+    sequences: Sequence[str],
+    label: int,
+    *,
+    thorough: bool = False,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> Scores:
-    """Score the prediction of one class everywhere: what any network must beat."""
+    """Score the prediction of one class everywhere: what any network must beat.
+
+    See `score_split` for the arguments.
+    """
 
     def predict(view: SequenceView) -> Iterator[tuple[int, np.ndarray]]:
         for start in range(0, view.length, _CHUNK):
             count = min(_CHUNK, view.length - start)
             yield start, np.full((count, view.height, view.width), label, np.uint8)
 
-    return score_predictions(predict, dataset, sequences, thorough=thorough)
+    return score_predictions(predict, dataset, sequences, thorough=thorough, progress=progress)
 
 
 def commonest_class(dataset: Dataset, sequences: Sequence[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from airseg.bench.speed.machine import (
     reset_peak_memory,
 )
 from airseg.bench.speed.streams import Setting, Stream
-from airseg.bench.speed.timing import Timing, time_stream
+from airseg.bench.speed.timing import Timing, time_stream, whole_periods
 from airseg.models.base import VideoSegmenter
 
 __all__ = ["Speed", "count_gmacs", "describe_machine", "measure_speed"]
@@ -57,7 +58,12 @@ class Speed:
 
 
 def measure_speed(
-    model: VideoSegmenter, height: int, width: int, device: torch.device, frames: int
+    model: VideoSegmenter,
+    height: int,
+    width: int,
+    device: torch.device,
+    frames: int,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Speed:
     """Stream frames of noise through a network and time each.
 
@@ -65,12 +71,19 @@ def measure_speed(
         model: in evaluation mode, on `device`.
         height, width: pixels of a frame.
         frames: how many to time, after a warm-up.
+        progress: told how many frames are timed, and of how many: `frames` twice.
     """
+    done, total = 0, 2 * whole_periods(frames, model.period)
+
+    def note() -> None:
+        nonlocal done
+        done += 1
+        progress(done, total)
 
     def measured(output: str) -> Timing:
         step = Stream(model, Setting(output=output), height, width, device).step
         limit = _LONGEST_WARM_UP_S
-        return time_stream(step, device, frames, model.period, longest_warm_up_s=limit)
+        return time_stream(step, device, frames, model.period, longest_warm_up_s=limit, note=note)
 
     others = OtherWork()
     logits = measured("logits")

@@ -54,6 +54,7 @@ def time_stream(
     period: int = 1,
     *,
     longest_warm_up_s: float = 10.0,
+    note: Callable[[], None] = lambda: None,
 ) -> Timing:
     """Warm a stream up until its frames take the same time, then time each of the next ones.
 
@@ -66,9 +67,10 @@ def time_stream(
         frames: how many to time, rounded up to whole periods.
         period: after how many frames the cost repeats.
         longest_warm_up_s: begin to measure then at the latest.
+        note: called after each frame that was timed, between the clock's readings.
     """
-    window = period * -(-_WINDOW // period)
-    count = period * -(-frames // period)
+    window = whole_periods(_WINDOW, period)
+    count = whole_periods(frames, period)
     windows: list[float] = []
     steady = False
     began = time.perf_counter()
@@ -78,14 +80,28 @@ def time_stream(
             steady = abs(windows[-1] - windows[-2]) <= _STEADY_SHARE * windows[-2]
         if time.perf_counter() - began > longest_warm_up_s:
             break
-    times = _measure(step, device, count)
+    times = _measure(step, device, count, note)
     return Timing(times, np.arange(count) % period, window * len(windows), steady)
 
 
-def _measure(step: Callable[[], object], device: torch.device, count: int) -> np.ndarray:
+def whole_periods(frames: int, period: int) -> int:
+    """Return how many frames are timed where so many are asked for."""
+    return period * -(-frames // period)
+
+
+def _measure(
+    step: Callable[[], object],
+    device: torch.device,
+    count: int,
+    note: Callable[[], None] = lambda: None,
+) -> np.ndarray:
     """Return the milliseconds of each of the next frames."""
     clock = _device_ms if device.type == "cuda" else _host_ms
-    return np.array([clock(step) for _ in range(count)])
+    times = np.empty(count)
+    for i in range(count):
+        times[i] = clock(step)
+        note()
+    return times
 
 
 def _host_ms(step: Callable[[], object]) -> float:

@@ -27,6 +27,9 @@ from airseg.models.base import VideoSegmenter
 from airseg.models.upsampling import nearest_labels
 
 _WINDOWS_AT_ONCE = 4
+Told = Callable[[int], None]
+"""Told how many frames more are done."""
+
 _ALL = "all frames"
 
 
@@ -66,13 +69,17 @@ class Protocol(ABC):
         """Score a network in evaluation mode during its training; None without such frames."""
 
     @abstractmethod
-    def validation(self, model: VideoSegmenter, device: torch.device) -> ValidationResult | None:
+    def validation(
+        self, model: VideoSegmenter, device: torch.device, progress: Told = lambda done: None
+    ) -> ValidationResult | None:
         """Score a trained network on all validation frames: what choices are made by."""
 
     @abstractmethod
-    def score(
-        self, model: VideoSegmenter, device: torch.device, progress: Callable[[int], None]
-    ) -> Scores:
+    def validated_frames(self, context: int) -> int:
+        """Return how many frames `validation` scores."""
+
+    @abstractmethod
+    def score(self, model: VideoSegmenter, device: torch.device, progress: Told) -> Scores:
         """Score a trained network; `progress` is told how many frames are done."""
 
     @abstractmethod
@@ -132,20 +139,23 @@ class FairProtocol(Protocol):
         frames = self.recipe.train.validation_frames
         return score_split(model, self.dataset, names, self._size, device, frames=frames).total
 
-    def validation(self, model: VideoSegmenter, device: torch.device) -> ValidationResult | None:
+    def validation(
+        self, model: VideoSegmenter, device: torch.device, progress: Told = lambda done: None
+    ) -> ValidationResult | None:
         names = self.dataset.split("val")
         if not names:
             return None
-        found = score_split(model, self.dataset, names, self._size, device)
+        found = score_split(model, self.dataset, names, self._size, device, progress=progress)
         return ValidationResult(
             mean_iou=number(found.total.mean_iou),
             sequences={n: number(m.mean_iou) for n, m in found.by_sequence.items()},
-            frames=sum(self.dataset.sequence(n).length for n in names),
+            frames=self.validated_frames(model.memory_depth),
         )
 
-    def score(
-        self, model: VideoSegmenter, device: torch.device, progress: Callable[[int], None]
-    ) -> Scores:
+    def validated_frames(self, context: int) -> int:
+        return sum(self.dataset.sequence(n).length for n in self.dataset.split("val"))
+
+    def score(self, model: VideoSegmenter, device: torch.device, progress: Told) -> Scores:
         names = self.dataset.split(self.recipe.evaluate.split)
         return score_split(
             model, self.dataset, names, self._size, device, thorough=True, progress=progress
@@ -196,18 +206,17 @@ class PaperProtocol(Protocol):
     def validate(self, model: VideoSegmenter, device: torch.device) -> ConfusionMatrix | None:
         return self._score(model, device, self.windows(model.memory_depth)[1], lambda done: None)
 
-    def validation(self, model: VideoSegmenter, device: torch.device) -> ValidationResult | None:
-        found = self.validate(model, device)
-        frames = len(self.windows(model.memory_depth)[1]) * self.recipe.data.targets
-        return (
-            None
-            if found is None
-            else ValidationResult(mean_iou=number(found.mean_iou), frames=frames)
-        )
+    def validation(
+        self, model: VideoSegmenter, device: torch.device, progress: Told = lambda done: None
+    ) -> ValidationResult | None:
+        found = self._score(model, device, self.windows(model.memory_depth)[1], progress)
+        frames = self.validated_frames(model.memory_depth)
+        return ValidationResult(mean_iou=number(found.mean_iou), frames=frames)
 
-    def score(
-        self, model: VideoSegmenter, device: torch.device, progress: Callable[[int], None]
-    ) -> Scores:
+    def validated_frames(self, context: int) -> int:
+        return len(self.windows(context)[1]) * self.recipe.data.targets
+
+    def score(self, model: VideoSegmenter, device: torch.device, progress: Told) -> Scores:
         tested = self.windows(model.memory_depth)[2]
         return Scores(self._score(model, device, tested, progress), {})
 
@@ -223,7 +232,7 @@ class PaperProtocol(Protocol):
         model: VideoSegmenter,
         device: torch.device,
         windows: list[Clip],
-        progress: Callable[[int], None],
+        progress: Told,
     ) -> ConfusionMatrix:
         """Score the supervised frames of windows, each window by itself, at an eighth."""
         by, targets = self.recipe.paper.label_divisor, self.recipe.data.targets

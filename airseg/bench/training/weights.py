@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from torch import nn
 
 from airseg.errors import RecipeError, first_line
 from airseg.models.base import VideoSegmenter
+
+_LOG = logging.getLogger(__name__)
 
 
 def load_weights(model: VideoSegmenter, weights: str) -> None:
@@ -34,6 +37,8 @@ def _load_imagenet(model: VideoSegmenter) -> None:
     name = model.imagenet_name
     if not name:
         raise RecipeError("weights: imagenet: this network has no backbone they would fit.")
+    if not _is_here(name):  # said before it is tried, because without a connection that may hang
+        _LOG.warning("downloading the ImageNet weights of %s. %s", name, _offline_advice(name))
     try:
         source = _fetch(name)
     except OSError as cause:
@@ -52,11 +57,21 @@ def _offline_advice(name: str) -> str:
             f"connected machine timm.create_model('{name.removeprefix('timm:')}', pretrained=True) "
             "has them."
         )
+    url, file = _hub_file(name)
+    return f"Offline, use weights: none, or put {file.name} ({url}) into {file.parent}."
+
+
+def _hub_file(name: str) -> tuple[str, Path]:
+    """Return where torchvision's weights come from, and where PyTorch keeps them."""
     import torchvision
 
     url = str(torchvision.models.get_model_weights(name)["DEFAULT"].url)
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    return f"Offline, use weights: none, or put {url.rsplit('/', 1)[-1]} ({url}) into {folder}."
+    return url, Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
+
+
+def _is_here(name: str) -> bool:
+    """Return whether weights need no download; of timm's it is not known, and so not claimed."""
+    return name.startswith("timm:") or _hub_file(name)[1].is_file()
 
 
 def _fetch(name: str) -> nn.Module:

@@ -119,11 +119,11 @@ def run(
         return
     from airseg.bench.run import run_recipe
     from airseg.bench.training.fabric import rank
-    from airseg.cli.display import progress_bar
+    from airseg.cli.display import RUN_UNITS, progress_bar
     from airseg.dataset.reading.reader import Dataset
 
     typed = "airseg " + shlex.join(sys.argv[1:])
-    with progress_bar("steps", shown=rank() == 0) as progress:
+    with progress_bar("frames", RUN_UNITS, shown=rank() == 0) as progress:
         for recipe, path in zip(loaded, files, strict=True):
             with Dataset(path, check=True) as data:
                 made = run_recipe(

@@ -45,10 +45,10 @@ def reproduce(
     """
     from airseg.bench.reproduce import reproduce as rerun
     from airseg.bench.reproduce import summary
-    from airseg.cli.display import progress_bar
+    from airseg.cli.display import RUN_UNITS, progress_bar
     from airseg.dataset.reading.reader import Dataset
 
-    with Dataset(dataset, check=True) as data, progress_bar("steps") as progress:
+    with Dataset(dataset, check=True) as data, progress_bar("frames", RUN_UNITS) as progress:
         before, again, found = rerun(
             result, data, out, progress, device_name=device, tolerance=tolerance / 100
         )

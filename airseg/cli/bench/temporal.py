@@ -52,14 +52,14 @@ def temporal(
     from airseg.bench.run import run_recipe
     from airseg.bench.temporal.run_study import NAMES, check_conditions, run_study
     from airseg.bench.training.engine import pick_device
-    from airseg.cli.display import progress_bar
+    from airseg.cli.display import RUN_UNITS, progress_bar
     from airseg.dataset.reading.reader import Dataset
 
     typed = "airseg " + shlex.join(sys.argv[1:])
     names = NAMES if conditions is None else tuple(n.strip() for n in conditions.split(","))
     check_conditions(names)
     with Dataset(dataset, check=True) as data:
-        with progress_bar("steps") as progress:
+        with progress_bar("frames", RUN_UNITS) as progress:
             results = run_recipe(loaded, data, out, progress, device_name=device, command=typed)
         with progress_bar("frames") as progress:
             findings = run_study(

@@ -85,7 +85,10 @@ def command(
             raise click.UsageError(
                 "--map is for recordings; a dataset has classes. Change them by 'airseg relabel'."
             )
-        with Dataset(source, check=True) as opened, progress_bar("frames") as update:
+        with (
+            Dataset(source, check=True) as opened,
+            progress_bar("frames", {"hashing": "bytes"}) as update,
+        ):
             export(format_name, opened, out, options, update)
     files = [path for path in out.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
