@@ -68,7 +68,9 @@ def has_diverged(result: Result) -> bool:
 
 
 def budget(result: Result) -> tuple[int, int]:
-    """Return optimiser steps and supervised frames of a row's training."""
+    """Return optimiser steps and supervised frames of a row's training; 0 where it was none."""
+    if result.kind != "model":
+        return 0, 0
     steps = result.steps or int(result.recipe.get("train", {}).get("steps") or 0)
     return steps, result.supervised_frames
 

@@ -68,6 +68,14 @@ def test_rows_of_unequal_budget_do_not_share_the_word_fair():
     assert board.table(rows)["steps"].tolist() == [100, 100, 900]
 
 
+def test_the_majority_class_has_taken_no_steps_whatever_its_recipe_says():
+    constant = made_result("constant", kind="baseline", machine=None)
+    constant.recipe["train"] = {"steps": 300}
+    table = board.table([made_result("a", steps=300), constant])
+    assert table["steps"].tolist()[0] == 300
+    assert np.isnan(table["steps"].tolist()[1])
+
+
 def test_hours_are_cores_or_gpus_times_wall_time():
     made = [
         made_result("a", training_seconds=1800, environment={"device": "CPU X", "threads": 4}),
