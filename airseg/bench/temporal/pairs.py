@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -118,8 +119,7 @@ class Row:
         model = self.result.recipe["model"]
         if model["name"].startswith("fanet"):
             return int(self.options.get(DEPTH_OPTION, 0))
-        with torch.device("meta"):  # shapes alone
-            return build_model(model["name"], _CLASSES, **self.options).training_context
+        return _training_context(model["name"], json.dumps(self.options, sort_keys=True))
 
     @property
     def depth(self) -> int | None:
@@ -197,6 +197,13 @@ def pair_up(rows: Sequence[Row]) -> list[Pair]:
         for pair in pairs
         if not pair.memory.is_placebo and pair.memory.context in placebos.get(_key(pair.memory), {})
     ]
+
+
+@cache
+def _training_context(name: str, options: str) -> int:
+    """Return how long a network's training clips are before the supervised frames."""
+    with torch.device("meta"):  # shapes alone
+        return build_model(name, _CLASSES, **json.loads(options)).training_context
 
 
 def without_partner(rows: Sequence[Row], pairs: Sequence[Pair]) -> list[str]:
