@@ -26,7 +26,7 @@ setup: $(VENV)/.ready
 setup-demo: $(if $(wildcard $(VENV)/.ready),$(VENV)/.ready,$(VENV)/.ready-demo)
 
 # uv installs in half the time; pip takes over where uv cannot reach the registry pip is set up for.
-$(VENV)/.ready $(VENV)/.ready-demo: WHAT = $(if $(filter %-demo,$@),.,.[dev])
+$(VENV)/.ready $(VENV)/.ready-demo: WHAT = .[$(if $(filter %-demo,$@),bench,dev)]
 $(VENV)/.ready $(VENV)/.ready-demo: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else f"airseg needs Python 3.11 or newer; $(PYTHON) is {v[0]}.{v[1]}. Try: make $(MAKECMDGOALS) PYTHON=python3.12")'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
@@ -73,7 +73,7 @@ study-pilot: study/dataset.h5
 
 # Every fifth frame of the same flights: the study's second condition.
 study/dataset-5hz.h5: study/dataset.h5
-	$(AIRSEG) dataset subset $< --frames ::5 --out $@ --overwrite
+	$(AIRSEG) dataset subset $< --range ::5 --out $@ --overwrite
 
 study: study/dataset.h5 study/dataset-5hz.h5
 	OMP_NUM_THREADS=1 nice $(AIRSEG) bench run $(STUDY)/main.yaml --dataset $< \

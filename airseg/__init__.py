@@ -62,7 +62,14 @@ def __getattr__(name: str) -> Any:
     if name not in _FOUND_IN:
         raise AttributeError(f"module 'airseg' has no attribute '{name}'")
     module, attribute = _FOUND_IN[name]
-    value = getattr(importlib.import_module(module), attribute)
+    try:
+        value = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as missing:
+        from airseg.extras import how_to_install
+
+        if advice := how_to_install(missing.name):
+            raise ImportError(f"airseg.{name}: {advice}") from None
+        raise
     globals()[name] = value
     return value
 

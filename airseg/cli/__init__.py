@@ -12,6 +12,7 @@ import click
 
 from airseg.cli.lazy import LazyGroup
 from airseg.errors import AirsegError
+from airseg.extras import how_to_install
 from airseg.version import __version__
 
 _COMMANDS = {
@@ -65,6 +66,11 @@ def main(arguments: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("airseg: interrupted.", err=True)
         sys.exit(130)
+    except ModuleNotFoundError as missing:
+        if "--debug" in arguments or not (advice := how_to_install(missing.name)):
+            raise
+        click.echo(f"airseg: {advice}", err=True)
+        sys.exit(2)
     except (AirsegError, OSError, MemoryError) as mistake:
         if "--debug" in arguments:
             raise
