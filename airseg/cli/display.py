@@ -19,6 +19,49 @@ Update = Callable[[str, int, int | None], None]
 _LINE_EVERY_S = 10.0
 RUN_UNITS = {"training": "steps", "done before": "rows"}
 """What stages of running a recipe count, where that is no frame."""
+_SAMPLES_FOR_A_FORECAST = 5
+_SECONDS_FOR_A_FORECAST = 3.0
+
+
+class Pace:
+    """How fast work goes, and when it will be done: not before there is something to go by.
+
+    The first piece is left out: it has compiling, opening and caches in it.
+    """
+
+    def __init__(self) -> None:
+        self._samples: list[tuple[float, int]] = []
+        self._count = 0
+
+    def add(self, done: int) -> None:
+        """Take note of how much is done now."""
+        if self._samples and done == self._samples[-1][1]:
+            return
+        self._count += 1
+        # The first, the second, which the pace counts from, and the last.
+        self._samples = [*self._samples[:2], (time.monotonic(), done)]
+
+    @property
+    def per_second(self) -> float | None:
+        """How much is done a second, or None where nothing can be said yet."""
+        if len(self._samples) < 3:
+            return None
+        (began, first), (ended, last) = self._samples[1:]
+        return (last - first) / max(ended - began, 1e-3)
+
+    def seconds_left(self, total: int | None) -> float | None:
+        """Return how long the rest takes, or None where that would be a guess."""
+        rate = self.per_second
+        if total is None or not rate or rate <= 0 or self._count <= _SAMPLES_FOR_A_FORECAST:
+            return None
+        (began, _), (ended, last) = self._samples[1:]
+        return (total - last) / rate if ended - began >= _SECONDS_FOR_A_FORECAST else None
+
+    def told(self, unit: str, total: int | None) -> str:
+        """Return speed and time left in words, as far as they are known."""
+        rate, left = self.per_second, self.seconds_left(total)
+        words = [] if rate is None else [f"{rate:.1f} {unit}/s"]
+        return ", ".join(words + ([] if left is None else [f"{left:.0f} s left"]))
 
 
 def as_written(cells: Iterable[str]) -> list[Text]:
@@ -93,49 +136,42 @@ def _deferred_interrupt() -> Iterator[Callable[[], None]]:
 @contextmanager
 def _rich_bar(unit_of: Callable[[str], str]) -> Iterator[Update]:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TaskID,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
     columns = (
         TextColumn("{task.description}", markup=False),  # labels may have brackets
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]} {task.fields[unit]}/s"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[unit]}"),
+        TextColumn("{task.fields[pace]}", markup=False),
     )
-    tasks: dict[str, tuple[TaskID, float, int]] = {}
+    tasks: dict[str, tuple[TaskID, Pace]] = {}
     with Progress(*columns, console=Console(stderr=True)) as bar:
 
         def update(what: str, done: int, total: int | None) -> None:
+            unit = unit_of(what)
             if what not in tasks:
-                task = bar.add_task(what, total=total, completed=done, rate="-", unit=unit_of(what))
-                tasks[what] = (task, time.monotonic(), done)
-                return
-            task, began, first = tasks[what]
-            rate = (done - first) / max(time.monotonic() - began, 1e-3)
-            bar.update(task, completed=done, total=total, rate=f"{rate:.1f}")
+                task = bar.add_task(what, total=total, completed=done, unit=unit, pace="")
+                tasks[what] = (task, Pace())
+            task, pace = tasks[what]
+            pace.add(done)
+            bar.update(task, completed=done, total=total, pace=pace.told(unit, total))
 
         yield update
 
 
 def _plain_lines(unit_of: Callable[[str], str]) -> Update:
-    told: dict[str, tuple[float, float, int]] = {}
+    told: dict[str, tuple[float, Pace]] = {}
 
     def update(what: str, done: int, total: int | None) -> None:
         now = time.monotonic()
-        began, last, first = told.setdefault(what, (now, now - _LINE_EVERY_S + 1.0, done))
+        last, pace = told.setdefault(what, (now - _LINE_EVERY_S + 1.0, Pace()))
+        pace.add(done)
         if now - last < _LINE_EVERY_S and done != total:
             return
-        told[what] = (began, now, first)
-        rate = (done - first) / max(now - began, 1e-3)
+        told[what] = (now, pace)
         of = "" if total is None else f"/{total}"
-        left = "" if total is None or rate <= 0 else f", {(total - done) / rate:.0f} s left"
-        click.echo(f"{what}: {done}{of} {unit_of(what)}, {rate:.1f}/s{left}", err=True)
+        speed = pace.told(unit_of(what), None if done == total else total)
+        click.echo(f"{what}: {done}{of} {unit_of(what)}{', ' + speed if speed else ''}", err=True)
 
     return update

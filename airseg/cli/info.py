@@ -11,10 +11,14 @@ from typing import Any
 import click
 import numpy as np
 
+from airseg.cli.names import LABEL_MAP
+
 
 @click.command("info")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--map", "map_name", help="Label map.  [default: that of the environment]")
+@click.option(
+    "--map", "map_name", type=LABEL_MAP, help="Label map.  [default: that of the environment]"
+)
 @click.option(
     "--every", default=10, show_default=True, help="Count classes in every Nth frame.", metavar="N"
 )
@@ -121,40 +125,61 @@ def _megabytes(folder: Path) -> float:
 
 
 def _print_tables(rows: list[dict[str, Any]]) -> None:
+    """Print facts and classes down, sequences across: as many beside each other as fit."""
     from rich.console import Console
     from rich.table import Table
 
     from airseg.cli.display import as_written
 
-    what = Table(box=None, header_style="bold")
-    heads = ("sequence", "frames", "status", "split", "size", "MB", "s", "m", "m/s mean", "m/s top")
-    for head in (*heads, "deg/s mean", "deg/s top", "height m"):
-        what.add_column(head, justify="left" if head in heads[:1] else "right")
-    seen = Table(box=None, header_style="bold")
+    console = Console()
     classes = list(dict.fromkeys(name for row in rows for name in row["classes"]))
-    for name in as_written(["% of pixels", *classes]):
-        seen.add_column(name, justify="right" if seen.columns else "left")
-    for row in rows:
-        what.add_row(*as_written(_cells(row)))
-        shares = row["classes"]
-        percent = [f"{100 * shares[c]:.1f}" if c in shares else "" for c in classes]
-        seen.add_row(*as_written([row["sequence"], *percent]))
+    heads = [*_FACTS, "", "% of pixels", *classes]
+    columns = [[row["sequence"], *_cells(row), "", "", *_percent(row, classes)] for row in rows]
+    widest = max(map(len, heads))
+    for block in _blocks(columns, console.width - widest):
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        table.add_column("sequence", no_wrap=True)
+        for column in block:
+            table.add_column(*as_written(column[:1]), justify="right", no_wrap=True)
+        for number, head in enumerate(heads, 1):
+            table.add_row(*as_written([head, *(column[number] for column in block)]))
+        console.print(table)
+        console.print()
     total = sum(row["frames"] for row in rows)
-    console = Console(width=None if Console().is_terminal else 180)
-    console.print(what)
-    console.print()
-    console.print(seen)
-    console.print(f"\n{total} frames in {len(rows)} sequences")
+    console.print(f"{total} frames in {len(rows)} sequences")
+
+
+_FACTS = (
+    *("frames", "status", "split", "size", "MB", "seconds", "metres"),
+    *("m/s mean", "m/s top", "deg/s mean", "deg/s top", "lowest m", "highest m"),
+)
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
+    """Return what `_FACTS` are of a sequence."""
     size = f"{row['width']}x{row['height']}"
     weight = "" if row["megabytes"] is None else f"{row['megabytes']:.0f}"
-    cells = [row["sequence"], str(row["frames"]), row["status"], row["split"] or "-", size, weight]
+    cells = [str(row["frames"]), row["status"], row["split"] or "-", size, weight]
     motion = row["motion"]
-    if motion is None:
-        return cells + [""] * 7
     numbers = ("duration_s", "length_m", "mean_speed_mps", "top_speed_mps")
-    turns = ("mean_yaw_rate_dps", "top_yaw_rate_dps")
-    cells += [f"{motion[n]:.1f}" for n in numbers + turns]
-    return [*cells, f"{motion['lowest_m']:.1f} to {motion['highest_m']:.1f}"]
+    numbers += ("mean_yaw_rate_dps", "top_yaw_rate_dps", "lowest_m", "highest_m")
+    return cells + [f"{motion[n]:.1f}" if motion else "" for n in numbers]
+
+
+def _percent(row: dict[str, Any], classes: list[str]) -> list[str]:
+    shares = row["classes"]
+    return [f"{100 * shares[name]:.1f}" if name in shares else "" for name in classes]
+
+
+def _blocks(columns: list[list[str]], width: int) -> list[list[list[str]]]:
+    """Return columns in groups that fit side by side, at least one in each."""
+    blocks: list[list[list[str]]] = []
+    left = 0
+    for column in columns:
+        wanted = max(map(len, column)) + 2
+        if not blocks or wanted > left:
+            blocks.append([])
+            left = width
+        blocks[-1].append(column)
+        left -= wanted
+    return blocks

@@ -6,6 +6,7 @@ import importlib
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from airseg.errors import did_you_mean
 
@@ -30,10 +31,18 @@ class LazyGroup(click.Group):
         return importlib.import_module(self._modules[cmd_name][0]).command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        if args and args[0] not in self._modules:
+        if args and args[0] not in self._modules and not ctx.resilient_parsing:
             hint = did_you_mean(args[0], self._modules) or f" Commands: {', '.join(self._modules)}."
             ctx.fail(f"there is no command '{args[0]}'.{hint}")
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        found = [
+            CompletionItem(name, help=text)
+            for name, (_, text) in self._modules.items()
+            if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
+from airseg.cli.names import PLAN, WORLD
 from airseg.errors import AirsegError
 
 
 @click.command("record")
-@click.argument("plans", nargs=-1)
+@click.argument("plans", nargs=-1, type=PLAN)
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="Folder for the recordings."
 )
@@ -20,7 +21,7 @@ from airseg.errors import AirsegError
     "--simulator", metavar="HOST:PORT", help="A running AirSim.  [default: 127.0.0.1:41451]"
 )
 @click.option("--embedded", is_flag=True, help="Start and stop the embedded simulator.")
-@click.option("--world", help="World of --embedded.  [default: the plan's environment]")
+@click.option("--world", type=WORLD, help="World of --embedded.  [default: the plan's environment]")
 @click.option(
     "--seed", type=click.IntRange(0), help="Seed of the world of --embedded.  [default: the plan's]"
 )

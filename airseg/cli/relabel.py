@@ -7,16 +7,24 @@ from typing import TYPE_CHECKING
 
 import click
 
+from airseg.cli.names import CODEC, LABEL_MAP, CommandWithOldSpellings
+
 if TYPE_CHECKING:
     import numpy as np
 
 
-@click.command("relabel")
+@click.command("relabel", cls=CommandWithOldSpellings, old={"--split": ("--assign", "=")})
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--map", "map_name", required=True, help="Label map: a YAML file or a shipped name.")
+@click.option(
+    "--map",
+    "map_name",
+    type=LABEL_MAP,
+    required=True,
+    help="Label map: a YAML file or a shipped name.",
+)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
 @click.option(
-    "--split",
+    "--assign",
     "splits",
     multiple=True,
     metavar="SPLIT=SEQ,SEQ",
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--codec",
+    type=CODEC,
     default="lz4",
     show_default=True,
     help="Compression of colour frames: lz4 (fast), zstd (a quarter smaller), gzip (opens "
@@ -103,7 +112,7 @@ def command(
     \b
     Examples:
       airseg relabel recordings --map neighborhood --out dataset.h5
-      airseg relabel recordings/* --map my_map.yaml --split test=roofs,p003 --out dataset.h5
+      airseg relabel recordings/* --map my_map.yaml --assign test=roofs,p003 --out dataset.h5
       airseg relabel dataset.h5 --map other_map.yaml --out other.h5
       airseg relabel tartanair/neighborhood --map founding --as npy --out labels
     """

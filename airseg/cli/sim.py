@@ -11,9 +11,17 @@ from typing import Any
 
 import click
 
+from airseg.cli.names import CLOCK, DIALECT, FAULT, SIM_MODE, WORLD, CommandWithOldSpellings
 
-@click.command("sim")
-@click.option("--world", default="neighborhood", show_default=True, help="Which world to build.")
+
+@click.command("sim", cls=CommandWithOldSpellings, old={"--mode": ("--sim-mode", "")})
+@click.option(
+    "--world",
+    type=WORLD,
+    default="neighborhood",
+    show_default=True,
+    help="Which world to build.",
+)
 @click.option("--seed", default=0, show_default=True, help="Seed of the world.")
 @click.option("--port", type=int, help="Port; 0 takes any free one.  [default: 41451]")
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
@@ -23,14 +31,15 @@ import click
     help="An AirSim settings.json: vehicles, cameras, image sizes, SimMode.",
 )
 @click.option(
-    "--mode",
-    "sim_mode",
+    "--sim-mode",
+    type=SIM_MODE,
     default="Multirotor",
     show_default=True,
-    help="SimMode without a settings file: Multirotor, Car or ComputerVision.",
+    help="SimMode without a settings file.",
 )
 @click.option(
     "--dialect",
+    type=DIALECT,
     default="airsim",
     show_default=True,
     help="Whose clients may connect: airsim (1.8) or cosys (Cosys-AirSim 3).",
@@ -38,9 +47,7 @@ import click
 @click.option(
     "--methods", "list_methods", is_flag=True, help="Print which RPC methods are supported; exit."
 )
-@click.option(
-    "--fault", help="Go wrong on purpose: hang, empty-image, wrong-size, repeat-frame, ..."
-)
+@click.option("--fault", type=FAULT, help="Go wrong on purpose.")
 @click.option(
     "--fault-every",
     default=10,
@@ -50,6 +57,7 @@ import click
 )
 @click.option(
     "--clock",
+    type=CLOCK,
     default="simulated",
     show_default=True,
     help="simulated: exact steps, the same bytes again; airsim: AirSim's own, in wall time.",

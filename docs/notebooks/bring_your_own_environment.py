@@ -25,7 +25,7 @@
 # Every mesh that was seen, and a class for it where words of its name say one, with the reason.
 
 # %%
-# !airseg labels suggest own/recordings --map common > own/my_map.yaml
+# !airseg labels suggest own/recordings --map common --out own/my_map.yaml
 
 # %%
 from pathlib import Path

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.names import NETWORK
+
 
 @click.command("distances")
-@click.argument("name")
+@click.argument("name", type=NETWORK)
 @click.option(
     "--dataset", required=True, type=click.Path(path_type=Path), help="HDF5 file of airseg relabel."
 )
@@ -23,7 +25,7 @@ import click
 @click.option("--width", default=640, show_default=True, type=click.IntRange(32, 4096))
 @click.option("--frames", type=click.IntRange(1), help="Only the first ones of each sequence.")
 @click.option("--device", help="cuda, cuda:1, cpu.  [default: cuda where there is one]")
-def distances(
+def command(
     name: str,
     dataset: Path,
     weights: str,

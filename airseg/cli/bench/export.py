@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.names import NETWORK
+
 
 @click.command("export")
-@click.argument("name")
+@click.argument("name", type=NETWORK)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write into.")
 @click.option("--classes", default=11, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--height", default=480, show_default=True, type=click.IntRange(32, 4096))
@@ -26,7 +28,7 @@ import click
     show_default=True,
     type=click.Choice(["onnx", "exported-program"]),
 )
-def export(
+def command(
     name: str,
     out: Path,
     classes: int,

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.names import NETWORK
+
 
 @click.command("pretrain-flow")
-@click.argument("name")
+@click.argument("name", type=NETWORK)
 @click.option(
     "--dataset", required=True, type=click.Path(path_type=Path), help="HDF5 file, with depth."
 )
@@ -24,7 +26,7 @@ import click
 @click.option("--width", default=640, show_default=True, type=click.IntRange(32, 4096))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--device", help="cuda, cuda:1, cpu.  [default: cuda where there is one]")
-def pretrain_flow(
+def command(
     name: str,
     dataset: Path,
     out: Path,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     metavar="NAME|FILE|none",
     help="What the papers report, for rows of their own.",
 )
-def leaderboard(
+def command(
     results: tuple[Path, ...],
     out: Path,
     splice: Path | None,

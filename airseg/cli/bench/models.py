@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from airseg.cli.names import NETWORK
+
 if TYPE_CHECKING:
     from airseg.bench.leaderboard.model_table import ModelCost
 
@@ -36,7 +38,7 @@ def parse_options(texts: tuple[str, ...]) -> dict[str, Any]:
 
 
 @click.command("models")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, type=NETWORK)
 @click.option("--classes", default=11, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--height", default=480, show_default=True, type=click.IntRange(32, 4096))
 @click.option("--width", default=640, show_default=True, type=click.IntRange(32, 4096))
@@ -44,7 +46,7 @@ def parse_options(texts: tuple[str, ...]) -> dict[str, Any]:
     "--set", "settings", multiple=True, metavar="OPTION=VALUE", help="An option of NAMES."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def models(
+def command(
     names: tuple[str, ...],
     classes: int,
     height: int,

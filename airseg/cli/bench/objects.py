@@ -33,7 +33,7 @@ _SHOWN = (
     help="Classes whose objects are told apart, such as vehicle,tree.  [default: those known]",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Write the scores as JSON.")
-def objects(predictions: Path, dataset: Path, split: str, things: str, out: Path | None) -> None:
+def command(predictions: Path, dataset: Path, split: str, things: str, out: Path | None) -> None:
     """Score PREDICTIONS of objects: STQ and VPQ.
 
     PREDICTIONS is a folder with a folder per sequence and a picture per frame as KITTI-STEP has it

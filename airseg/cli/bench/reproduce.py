@@ -28,7 +28,7 @@ import click
     type=click.FloatRange(0, 100),
     help="Points of mIoU that count as within spread, where no other seeds lie beside RESULT.",
 )
-def reproduce(
+def command(
     result: Path,
     dataset: Path,
     out: Path,

@@ -35,7 +35,9 @@ _SHOWN = (
 )
 @click.option("--name", help="What to call the row.  [default: the folder's or file's name]")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of results to write into.")
-def score(predictions: Path, dataset: Path, split: str, name: str | None, out: Path | None) -> None:
+def command(
+    predictions: Path, dataset: Path, split: str, name: str | None, out: Path | None
+) -> None:
     """Score PREDICTIONS, label maps of any framework.
 
     PREDICTIONS is a folder with a folder per sequence and an image per frame

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from airseg.cli.bench.models import parse_options
+from airseg.cli.names import NETWORK
 
 if TYPE_CHECKING:
     from airseg.bench.speed.speed_study import Measurement, SpeedStudy
 
 
 @click.command("speed")
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=NETWORK)
 @click.option(
     "--set", "settings", multiple=True, metavar="OPTION=VALUE", help="An option of the network."
 )
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
 @click.option("--classes", default=11, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--height", default=480, show_default=True, type=click.IntRange(32, 4096))
 @click.option("--width", default=640, show_default=True, type=click.IntRange(32, 4096))
-@click.option("--frames", default=100, show_default=True, type=click.IntRange(1, 100_000))
+@click.option(
+    "--frames",
+    default=100,
+    show_default=True,
+    type=click.IntRange(1, 100_000),
+    help="Time so many.",
+)
 @click.option("--modes", help="Of eager, compiled, graph, compiled-graph.  [default: all here]")
 @click.option("--precisions", help="Of fp32, tf32, bf16, fp16.  [default: all here]")
 @click.option("--streams", default=8, show_default=True, help="In a batch, for throughput.")
@@ -41,7 +48,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Measure nothing; print studies side by side.",
 )
-def speed(
+def command(
     name: str | None,
     settings: tuple[str, ...],
     weights: str,

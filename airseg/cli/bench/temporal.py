@@ -25,7 +25,7 @@ import click
 )
 @click.option("--frames", type=click.IntRange(2), help="Test on the first ones of each flight.")
 @click.option("--device", help="cuda, cuda:1, cpu.  [default: cuda where there is one]")
-def temporal(
+def command(
     recipe: str,
     dataset: Path,
     out: Path,

@@ -35,7 +35,7 @@ def command() -> None:
     \b
     Examples:
       airseg dataset import cityscapes /data/cityscapes --out city.h5
-      airseg dataset subset dataset.h5 --in test --codec gzip --out test.h5
+      airseg dataset subset dataset.h5 --split test --codec gzip --out test.h5
       airseg dataset export parquet dataset.h5 --out for_the_hub
       airseg dataset card dataset.h5 --out card
     """

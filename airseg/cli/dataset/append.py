@@ -6,18 +6,25 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.names import LABEL_MAP, CommandWithOldSpellings
 
-@click.command("append")
+
+@click.command("append", cls=CommandWithOldSpellings, old={"--split": ("--assign", "=")})
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "--split",
+    "--assign",
     "splits",
     multiple=True,
     metavar="SPLIT=SEQ,SEQ",
     help="Put new sequences into train, val or test.  [default: what they say themselves]",
 )
-@click.option("--map", "map_name", help="Label map of new recordings.  [default: DATASET's own]")
+@click.option(
+    "--map",
+    "map_name",
+    type=LABEL_MAP,
+    help="Label map of new recordings.  [default: DATASET's own]",
+)
 @click.option(
     "--jobs",
     type=click.IntRange(1, 64),
@@ -37,7 +44,7 @@ def command(
 
     \b
     Examples:
-      airseg dataset append dataset.h5 recordings/roofs_west --split test=roofs_west
+      airseg dataset append dataset.h5 recordings/roofs_west --assign test=roofs_west
       airseg dataset append all.h5 monday.h5 tuesday.h5
     """
     from airseg.cli.display import progress_bar

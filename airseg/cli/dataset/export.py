@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from airseg.cli.names import FORMAT
+
 if TYPE_CHECKING:
     from airseg.dataset.exporting.common import ExportOptions
 
 
 @click.command("export")
-@click.argument("format_name", metavar="FORMAT")
+@click.argument("format_name", metavar="FORMAT", type=FORMAT)
 @click.argument("source", metavar="DATASET", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write.")
 @click.option(

@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from airseg.cli.names import CODEC, LABEL_MAP, LAYOUT, CommandWithOldSpellings
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airseg.dataset.packing.writer import PackItem
 
 
-@click.command("import")
-@click.argument("layout")
+@click.command("import", cls=CommandWithOldSpellings, old={"--split": ("--assign", "=")})
+@click.argument("layout", type=LAYOUT)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
 @click.option(
     "--map",
     "map_name",
+    type=LABEL_MAP,
     help="Label map.  [default: the dataset's published classes, where it has classes of its own "
     "that others compare on; else a map into the eleven]",
 )
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
     help="Unlabelled frames kept after each labelled one.",
 )
 @click.option(
-    "--split",
+    "--assign",
     "splits",
     multiple=True,
     metavar="SPLIT=SEQ,SEQ",
@@ -60,6 +63,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--codec",
+    type=CODEC,
     default="lz4",
     show_default=True,
     help="Compression of colour frames, as in airseg relabel.",
@@ -114,7 +118,7 @@ def command(
       airseg dataset import vspw /data/VSPW_480p --out vspw.h5
       airseg dataset import uavid /data/uavid_v1.5_official_release --before 99 --out uavid.h5
       airseg dataset import tartanair2 /data/tartanair --camera lcam_bottom --out down.h5
-      airseg dataset import midair /data/MidAir --split val=Kite_training-sunny-trajectory_0008 \
+      airseg dataset import midair /data/MidAir --assign val=Kite_training-sunny-trajectory_0008 \
           --out midair.h5
     """
     from airseg.cli.display import progress_bar

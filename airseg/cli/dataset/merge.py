@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.names import CODEC
+
 
 @click.command("merge")
 @click.argument("datasets", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -15,6 +17,7 @@ import click
 )
 @click.option(
     "--codec",
+    type=CODEC,
     help="Compress colour frames in another way: see 'airseg relabel --help'.  [default: as is]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a file that is already there.")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.names import CODEC
+
 
 @click.command("shard")
 @click.argument("datasets", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -13,7 +15,9 @@ import click
 @click.option(
     "--megabytes", default=1000.0, show_default=True, help="Size of a file, about; never divides."
 )
-@click.option("--codec", help="Compression of colour frames; each sequence's own if not given.")
+@click.option(
+    "--codec", type=CODEC, help="Compression of colour frames; each sequence's own if not given."
+)
 @click.option("--overwrite", is_flag=True, help="Replace files that are already there.")
 def command(
     datasets: tuple[Path, ...], out: Path, megabytes: float, codec: str | None, overwrite: bool

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from airseg.cli.names import CommandWithOldSpellings
+
 if TYPE_CHECKING:
     from airseg.dataset.reading.reader import Dataset
 
 
-@click.command("split")
+@click.command("split", cls=CommandWithOldSpellings, old={"--split": ("--assign", "=")})
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
 @click.option(
-    "--split",
+    "--assign",
     "splits",
     multiple=True,
     metavar="SPLIT=SEQ,SEQ",
@@ -54,8 +56,8 @@ def command(
 
     \b
     Examples:
-      airseg dataset split dataset.h5 --split test=roofs,gardens --out other.h5
-      airseg dataset split dataset.h5 --split val=p003 --out dataset.h5 --overwrite
+      airseg dataset split dataset.h5 --assign test=roofs,gardens --out other.h5
+      airseg dataset split dataset.h5 --assign val=p003 --out dataset.h5 --overwrite
       airseg dataset split dataset.h5 --stratified --seed 1 --out other.h5
     """
     from airseg.cli.display import progress_bar
@@ -65,7 +67,7 @@ def command(
     from airseg.dataset.reading.reader import Dataset
 
     if bool(splits) == stratified:
-        raise click.UsageError("say --split SPLIT=SEQ,SEQ or --stratified.")
+        raise click.UsageError("say --assign SPLIT=SEQ,SEQ or --stratified.")
     opened = Dataset(dataset, check=True)
     operation = "split"
     if stratified:

@@ -6,8 +6,14 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.names import CODEC, SPLITS, CommandWithOldSpellings
 
-@click.command("subset")
+
+@click.command(
+    "subset",
+    cls=CommandWithOldSpellings,
+    old={"--in": ("--split", ""), "--frames": ("--range", ":")},
+)
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
 @click.option(
@@ -18,21 +24,26 @@ import click
     help="Take this sequence; may be given several times.  [default: all]",
 )
 @click.option(
-    "--in",
+    "--split",
     "splits",
     multiple=True,
-    type=click.Choice(["train", "val", "test"]),
+    type=click.Choice(SPLITS),
     help="Take the sequences of this split; may be given several times.  [default: all]",
 )
 @click.option(
-    "--frames",
+    "--range",
+    "span",
     default="",
     metavar="START:STOP[:STEP]",
     help="Take these frames of each sequence, counted as Python does.  [default: all]",
 )
 @click.option(
     "--codec",
+    type=CODEC,
     help="Compress colour frames in another way: see 'airseg relabel --help'.  [default: as is]",
+)
+@click.option(
+    "--frames", type=click.IntRange(min=1), help="Take the first so many of each sequence."
 )
 @click.option("--no-raw", is_flag=True, help="Drop raw ids; the file cannot be relabelled later.")
 @click.option("--no-depth", is_flag=True, help="Drop depth.")
@@ -42,7 +53,8 @@ def command(
     out: Path,
     sequences: tuple[str, ...],
     splits: tuple[str, ...],
-    frames: str,
+    span: str,
+    frames: int | None,
     codec: str | None,
     no_raw: bool,
     no_depth: bool,
@@ -56,7 +68,7 @@ def command(
     \b
     Examples:
       airseg dataset subset dataset.h5 --sequence roofs --sequence gardens --out two.h5
-      airseg dataset subset dataset.h5 --frames 0:200 --out small.h5
+      airseg dataset subset dataset.h5 --range 0:200 --out small.h5
       airseg dataset subset dataset.h5 --codec gzip --out portable.h5
     """
     from airseg.cli.display import progress_bar
@@ -64,8 +76,11 @@ def command(
     from airseg.dataset.editing.selection import select, tell
     from airseg.dataset.reading.reader import Dataset
 
+    if frames and span:
+        raise click.UsageError("--frames and --range both say which; leave one out.")
+    span = f":{frames}" if frames else span
     options = CombineOptions(codec, not no_raw, not no_depth, overwrite, "subset")
-    taken = select(Dataset(dataset, check=True), sequences, splits, frames)
+    taken = select(Dataset(dataset, check=True), sequences, splits, span)
     with progress_bar("frames") as update:
         combined = combine(out, taken, options, update)
     for warning in combined.warnings:

@@ -22,7 +22,7 @@ def command() -> None:
 
     \b
     Example, for an environment nobody has mapped yet:
-      airseg labels suggest recordings > my_map.yaml
+      airseg labels suggest recordings --out my_map.yaml
       airseg labels audit recordings --map my_map.yaml --out audit
       airseg labels check my_map.yaml --names recordings
     """

@@ -6,10 +6,17 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.names import LABEL_MAP
+
 
 @click.command("audit")
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--map", "map_name", help="Label map to hold against them: a file or a shipped name.")
+@click.option(
+    "--map",
+    "map_name",
+    type=LABEL_MAP,
+    help="Label map to hold against them: a file or a shipped name.",
+)
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="Folder for the page and JSON."
 )

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.names import LABEL_MAP
 from airseg.errors import LabelMapError
 from airseg.text_files import decode_text
 
 
 @click.command("check")
-@click.argument("maps", nargs=-1, metavar="[MAP]...")
+@click.argument("maps", nargs=-1, metavar="[MAP]...", type=LABEL_MAP)
 @click.option(
     "--names",
     "lists",

@@ -7,16 +7,25 @@ from typing import TYPE_CHECKING
 
 import click
 
+from airseg.cli.names import LABEL_MAP
+
 if TYPE_CHECKING:
     from airseg.labels.label_map import LabelMap
 
 
 @click.command("suggest")
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--map", "map_name", help="Leave out what this label map takes already.")
+@click.option(
+    "--map", "map_name", type=LABEL_MAP, help="Leave out what this label map takes already."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The YAML to write.  [default: print it]"
+)
 @click.option("--no-frames", is_flag=True, help="Judge by names alone; reads no picture.")
-def command(inputs: tuple[Path, ...], map_name: str | None, no_frames: bool) -> None:
-    """Print a label map for the meshes of INPUTS, each rule with its confidence and reason.
+def command(
+    inputs: tuple[Path, ...], map_name: str | None, out: Path | None, no_frames: bool
+) -> None:
+    """Propose a label map for the meshes of INPUTS, each rule with its confidence and reason.
 
     INPUTS are a text file with one mesh name a line, recordings, or a dataset. Where there are
     frames, position and appearance speak beside the words of the names. Nothing is applied: read
@@ -24,19 +33,28 @@ def command(inputs: tuple[Path, ...], map_name: str | None, no_frames: bool) -> 
 
     \b
     Example:
-      airseg labels suggest recordings --map common > my_map.yaml
+      airseg labels suggest recordings --map common --out my_map.yaml
       airseg labels suggest mesh_names.txt
     """
+    from airseg.errors import LabelMapError
     from airseg.labels.label_map import load_label_map
     from airseg.labels.suggest import suggest_entry, to_yaml
 
+    if out is not None and out.exists():
+        raise LabelMapError(f"{out}: is there already; name another --out, or remove it.")
     label_map = load_label_map(map_name) if map_name else None
     entries = _entries(inputs, label_map, no_frames)
     # Without a map nothing is mapped yet, so every name is asked about.
     asked = [e for e in entries if e.class_name is None and not e.ids and e.patterns]
     suggestions = [suggest_entry(entry, entries) for entry in asked]
     known = sum(s.class_name is not None for s in suggestions)
-    click.echo(to_yaml(suggestions, asked, _base(map_name)), nl=False)
+    text = to_yaml(suggestions, asked, _base(map_name))
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8")
+        click.echo(f"wrote {out}")
     click.echo(f"{known} of {len(asked)} names have a suggestion; check each one.", err=True)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.names import PLAN, WORLD
 from airseg.errors import PlanError
 
 
@@ -15,7 +16,7 @@ def command() -> None:
 
 
 @command.command("check")
-@click.argument("plans", nargs=-1, required=True)
+@click.argument("plans", nargs=-1, required=True, type=PLAN)
 def check(plans: tuple[str, ...]) -> None:
     """Check PLANS, and say how long each flies, how far and how fast.
 
@@ -41,9 +42,11 @@ def check(plans: tuple[str, ...]) -> None:
 
 
 @command.command("draw")
-@click.argument("plans", nargs=-1, required=True)
+@click.argument("plans", nargs=-1, required=True, type=PLAN)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The PNG to write.")
-@click.option("--world", help="The world below.  [default: the first plan's environment]")
+@click.option(
+    "--world", type=WORLD, help="The world below.  [default: the first plan's environment]"
+)
 @click.option("--seed", default=0, show_default=True, help="Seed of the world.")
 def draw(plans: tuple[str, ...], out: Path, world: str | None, seed: int) -> None:
     """Draw the paths of PLANS over the embedded world seen from above.

@@ -98,7 +98,7 @@ def _splits(
     silent = [name for name, split in splits.items() if not split]
     if silent:
         raise DatasetError(
-            f"no split is given for {', '.join(silent)}. Say it with --split train={silent[0]}."
+            f"no split is given for {', '.join(silent)}. Say it with --assign train={silent[0]}."
         )
     return {name: str(split) for name, split in splits.items()}
 

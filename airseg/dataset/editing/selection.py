@@ -53,7 +53,5 @@ def _span(text: str) -> slice:
     except ValueError:
         is_span = False
     if not is_span:
-        raise DatasetError(
-            f"--frames {text}: expected START:STOP or START:STOP:STEP with STEP > 0."
-        )
+        raise DatasetError(f"--range {text}: expected START:STOP or START:STOP:STEP with STEP > 0.")
     return slice(*numbers)

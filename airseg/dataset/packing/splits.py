@@ -27,7 +27,7 @@ def parse_split_options(options: Iterable[str], known: Iterable[str]) -> dict[st
     """Read ``train=a,b`` and ``test=c`` into the split of each named sequence.
 
     Args:
-        options: one text per ``--split``.
+        options: one text per ``--assign``.
         known: names of the sequences that are there.
 
     Raises:
@@ -39,19 +39,19 @@ def parse_split_options(options: Iterable[str], known: Iterable[str]) -> dict[st
         split, equals, names = option.partition("=")
         split = split.strip()
         if not equals or not names.strip():
-            raise DatasetError(f"--split {option}: expected a form such as test=seq1,seq2.")
+            raise DatasetError(f"--assign {option}: expected a form such as test=seq1,seq2.")
         if split not in SPLITS:
             raise DatasetError(
-                f"--split {option}: there is no split '{split}'; expected {', '.join(SPLITS)}."
+                f"--assign {option}: there is no split '{split}'; expected {', '.join(SPLITS)}."
                 f"{did_you_mean(split, SPLITS)}"
             )
         for name in (n.strip() for n in names.split(",") if n.strip()):
             if name not in known:
                 hint = did_you_mean(name, known) or f" Sequences: {', '.join(known)}."
-                raise DatasetError(f"--split {option}: there is no sequence '{name}'.{hint}")
+                raise DatasetError(f"--assign {option}: there is no sequence '{name}'.{hint}")
             if chosen.setdefault(name, split) != split:
                 raise DatasetError(
-                    f"--split {option}: sequence {name} is already in {chosen[name]}; a sequence "
+                    f"--assign {option}: sequence {name} is already in {chosen[name]}; a sequence "
                     "belongs to one split."
                 )
     return chosen
@@ -64,13 +64,13 @@ def choose_splits(
 ) -> SplitChoice:
     """Choose the split of every sequence.
 
-    In this order: the ``--split`` options, the sequence's own split, the label map's. Sequences
+    In this order: the ``--assign`` options, the sequence's own split, the label map's. Sequences
     that nobody speaks for are trained on, if any other sequence has a split; if none has one, the
     last ones by name are held out.
 
     Args:
         own: split that each sequence brings along, or None.
-        options: one text per ``--split``; see `parse_split_options`.
+        options: one text per ``--assign``; see `parse_split_options`.
         label_map_splits: what the label map says.
 
     Raises:
@@ -91,11 +91,11 @@ def choose_splits(
             f"{split}: {', '.join(n for n in names if chosen[n] == split) or 'none'}"
             for split in SPLITS
         )
-        notes.append(f"no splits are given, so they go by name ({shares}); --split says otherwise")
+        notes.append(f"no splits are given, so they go by name ({shares}); --assign says otherwise")
     if "train" not in chosen.values():
         raise DatasetError(
             f"no sequence is left for training: {', '.join(f'{n} is {chosen[n]}' for n in names)}. "
-            "Give one with --split train=NAME."
+            "Give one with --assign train=NAME."
         )
     return SplitChoice({name: str(chosen[name]) for name in names}, notes)
 

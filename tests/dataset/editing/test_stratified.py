@@ -140,7 +140,7 @@ def test_command_writes_the_splits_and_how_they_came(tmp_path, capsys):
     assert "every class is in every split" in printed
     code, _, err = run(capsys, "dataset", "split", path, "--out", tmp_path / "x.h5")
     assert code == 2
-    assert "say --split SPLIT=SEQ,SEQ or --stratified" in said(err)
+    assert "say --assign SPLIT=SEQ,SEQ or --stratified" in said(err)
     code, _, err = run(
         capsys, "dataset", "split", path, "--stratified", "--shares", "7,x", "--out", tmp_path / "x"
     )

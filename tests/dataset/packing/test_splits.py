@@ -37,7 +37,7 @@ def test_without_any_split_the_last_by_name_are_held_out_and_told(count, expecte
     splits = [choice.by_sequence[name] for name in names]
     assert tuple(splits.count(s) for s in ("train", "val", "test")) == expected
     assert splits == sorted(splits, key=["train", "val", "test"].index)
-    assert "--split" in choice.notes[0]
+    assert "--assign" in choice.notes[0]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,139 @@
+"""Values of arguments and options that are names: listed in the help, completed in the shell.
+
+What a name stands for is found, and what is wrong with it told, by whoever uses it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+CODECS = ("lz4", "zstd", "gzip", "lzf", "none")
+CLOCKS = ("simulated", "airsim")
+DIALECTS = ("airsim", "cosys")
+FAULTS = (
+    *("hang", "empty-image", "wrong-size", "repeat-frame", "time-jump", "disconnect"),
+    "delay",
+)
+SIM_MODES = ("Multirotor", "Car", "ComputerVision")
+SPLITS = ("train", "val", "test")
+
+
+class Name(click.ParamType):
+    """A name out of some that are known, and perhaps a file.
+
+    Args:
+        what: what the name is of; the help shows it where the names are too many.
+        names: returns them all; asked when they are shown or completed.
+        listed: whether the help lists them.
+        files: whether a file will do.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        names: Callable[[], Iterable[str]],
+        *,
+        listed: bool = False,
+        files: bool = False,
+    ) -> None:
+        self.name, self._names, self._listed, self._files = what, names, listed, files
+
+    def get_metavar(
+        self,
+        param: click.Parameter,
+        ctx: click.Context | None = None,  # which came with click 8.2
+    ) -> str | None:
+        if not self._listed or param.param_type_name == "argument":
+            return None
+        return f"[{'|'.join(self._names())}]"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        found = [CompletionItem(n) for n in self._names() if n.startswith(incomplete)]
+        return found + ([CompletionItem(incomplete, type="file")] if self._files else [])
+
+
+def _known(kind: str) -> list[str]:
+    from airseg.resources import known_names
+
+    return known_names(kind)
+
+
+def _worlds() -> list[str]:
+    from airseg.simulators.embedded.worlds.catalogue import world_names
+
+    return world_names()
+
+
+def _layouts() -> list[str]:
+    from airseg.dataset.importing.layouts import layout_names
+
+    return layout_names()
+
+
+def _formats() -> list[str]:
+    from airseg.dataset.exporting.formats import format_names
+
+    return format_names()
+
+
+def _networks() -> list[str]:
+    """Return the names of networks without importing one: torch takes seconds."""
+    from airseg.extensions import extensions
+
+    folder = Path(__file__).parents[1] / "models"
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py")))
+    shipped = re.findall(r"^@register_model\ndef (\w+)", text, re.MULTILINE)
+    return sorted([*shipped, *extensions("airseg.models", shipped)])
+
+
+PLAN = Name("plan", partial(_known, "flight plan"), files=True)
+LABEL_MAP = Name("map", partial(_known, "label map"), files=True)
+RECIPE = Name("recipe", partial(_known, "recipe"), files=True)
+NETWORK = Name("network", _networks)
+LAYOUT = Name("layout", _layouts)
+FORMAT = Name("format", _formats)
+WORLD = Name("world", _worlds, listed=True)
+CODEC = Name("codec", lambda: CODECS, listed=True)
+CLOCK = Name("clock", lambda: CLOCKS, listed=True)
+DIALECT = Name("dialect", lambda: DIALECTS, listed=True)
+FAULT = Name("fault", lambda: FAULTS, listed=True)
+SIM_MODE = Name("SimMode", lambda: SIM_MODES, listed=True)
+
+
+class CommandWithOldSpellings(click.Command):
+    """A command whose options once had other names, which still work and are told of.
+
+    Args:
+        old: by old spelling, the new one, and a text that a value must have to be meant: an empty
+            one means every value.
+    """
+
+    def __init__(self, *args: Any, old: dict[str, tuple[str, str]], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._old = old
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, self._respelled(args))
+
+    def _respelled(self, args: list[str]) -> list[str]:
+        found = list(args)
+        for place, given in enumerate(args):
+            spelled, equals, value = given.partition("=")
+            if spelled not in self._old:
+                continue
+            if not equals:
+                value = args[place + 1] if place + 1 < len(args) else ""
+            new, mark = self._old[spelled]
+            if mark in value:
+                found[place] = new + equals + (value if equals else "")
+                click.echo(f"note: {spelled} is called {new} now, here.", err=True)
+        return found
