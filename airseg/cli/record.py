@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from airseg.cli.names import PLAN, WORLD
+from airseg.cli.slurm import chosen_slurm, slurm_options
 from airseg.errors import AirsegError
 
 
@@ -59,6 +60,7 @@ from airseg.errors import AirsegError
     help="Record the plans of this file over its simulators.",
 )
 @click.option("--ray", metavar="ADDRESS", help="Run the fleet on this Ray cluster, or on 'local'.")
+@slurm_options
 @click.option("--overwrite", is_flag=True, help="Begin anew where there is a recording.")
 def command(
     plans: tuple[str, ...],
@@ -77,6 +79,9 @@ def command(
     reconnect_s: float,
     fleet_file: Path | None,
     ray: str | None,
+    on_slurm: bool,
+    slurm_settings: tuple[str, ...],
+    slurm_executor: str,
     overwrite: bool,
 ) -> None:
     """Fly PLANS and record every frame: colour, mesh ids, depth, pose.
@@ -90,7 +95,9 @@ def command(
       airseg record my_flight.yaml roofs --simulator 192.168.1.20:41451 --out recordings
       airseg record foggy.yaml --replay recordings/roofs --embedded --out recordings
       airseg record --fleet fleet.yaml --out recordings
+      airseg record --fleet fleet.yaml --slurm --slurm-set partition=cpu --out recordings
     """
+    slurm = chosen_slurm(on_slurm, slurm_settings, slurm_executor, ray)
     if fleet_file:
         if plans or simulator or embedded or source:
             raise click.UsageError("--fleet names plans and simulators itself; leave out others.")
@@ -100,10 +107,11 @@ def command(
         kept |= {"--palette": palette, "--reconnect": reconnect_s or None}
         extra = [str(part) for flag, v in kept.items() if v is not None for part in (flag, v)]
         extra += ["--instances"] if instances else []
-        record_fleet(fleet_file, out, ray, extra, frames, overwrite=overwrite)
+        record_fleet(fleet_file, out, ray, slurm, extra, frames, overwrite=overwrite)
         return
-    if ray:
-        raise click.UsageError("--ray runs a fleet; give it with --fleet.")
+    if ray or slurm:
+        where = "--ray" if ray else "--slurm"
+        raise click.UsageError(f"{where} runs a fleet; give it with --fleet.")
     from airseg.recording.flying.assignment import RecordOptions
     from airseg.recording.flying.mesh_ids import read_palette
 

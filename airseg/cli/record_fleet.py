@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from airseg.recording.slurm_cluster import SlurmOptions
 
 
 def record_fleet(
     file: Path,
     out: Path,
     ray_address: str | None,
+    slurm: SlurmOptions | None,
     extra: list[str],
     most_frames: int | None,
     *,
@@ -21,7 +26,8 @@ def record_fleet(
     Args:
         file: the fleet, YAML.
         out: folder of the recordings.
-        ray_address: of a Ray cluster; None runs processes here.
+        ray_address: of a Ray cluster; slurm: what jobs of a Slurm cluster ask for. Without either,
+            processes run here.
         extra: arguments for each `airseg record`.
         most_frames: where each flight stops, if not at its end.
         overwrite: whether to begin anew; once, so that what one try records the next one keeps.
@@ -32,13 +38,17 @@ def record_fleet(
     from airseg.flight.plan import load_plan
     from airseg.recording.flying.flight_folders import erase_recording
     from airseg.recording.simulator_fleet import Fleet, local_processes, ray_cluster, run_fleet
+    from airseg.recording.slurm_cluster import slurm_cluster
 
     fleet = load_document(file, Fleet, RecordingError)
     for name, plan in [load_plan(text) for text in fleet.plans]:
         if overwrite:
             erase_recording(out / name, plan)
     slots = fleet.slots()
-    place = ray_cluster(ray_address) if ray_address else local_processes(len(slots))
+    if slurm:
+        place = slurm_cluster(out, slurm)
+    else:
+        place = ray_cluster(ray_address) if ray_address else local_processes(len(slots))
     with place as submit, progress_bar("frames") as progress:
         frames = run_fleet(fleet, out.absolute(), extra, submit, progress, click.echo, most_frames)
     click.echo(f"{len(fleet.plans)} plans over {len(slots)} simulators: {frames} frames in {out}")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airseg.bench.leaderboard.model_table import ModelCost
 
 
-def parse_options(texts: tuple[str, ...]) -> dict[str, Any]:
+def parse_options(texts: tuple[str, ...], option: str = "--set") -> dict[str, Any]:
     """Return the options in ``NAME=VALUE`` texts; values are YAML.
 
     Raises:
@@ -25,6 +25,7 @@ def parse_options(texts: tuple[str, ...]) -> dict[str, Any]:
     from airseg import yaml_schema
     from airseg.errors import RecipeError
 
+    example = "tca_depth=4" if option == "--set" else "timeout_min=60"
     options = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -33,7 +34,7 @@ def parse_options(texts: tuple[str, ...]) -> dict[str, Any]:
         except (yaml.YAMLError, ValueError, RecursionError):
             equals = ""
         if not equals or not name:
-            raise RecipeError(f"--set {text}: expected OPTION=VALUE, such as tca_depth=4.")
+            raise RecipeError(f"{option} {text}: expected NAME=VALUE, such as {example}.")
     return options
 
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from airseg.cli.names import RECIPE
+from airseg.cli.slurm import chosen_slurm, slurm_options
 
 if TYPE_CHECKING:
     from airseg.bench.recipes.recipe import Recipe
+    from airseg.recording.slurm_cluster import SlurmOptions
 
 
 @click.command("run")
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     metavar="ADDRESS",
     help="Make rows on a Ray cluster, one a GPU; `local` starts one here.",
 )
+@slurm_options
 @click.option(
     "--select",
     type=click.Choice(["val"]),
@@ -62,6 +65,9 @@ def command(
     device: str | None,
     tensorboard: bool,
     cluster: str | None,
+    on_slurm: bool,
+    slurm_settings: tuple[str, ...],
+    slurm_executor: str,
     select: Literal["val"] | None,
     dry_run: bool,
 ) -> None:
@@ -78,6 +84,8 @@ def command(
       airseg bench run mine.yaml --out results --sweep 'train.learning_rate=[.1, .01]' --select val
       torchrun --nproc-per-node 4 -m airseg bench run fair-table2 --dataset d.h5 --out results
       airseg bench run five-papers --dataset d.h5 --out results --ray auto
+      airseg bench run five-papers --dataset d.h5 --out results --slurm \\
+          --slurm-set gpus_per_node=1 --slurm-set partition=gpu
       airseg bench run five-papers --dataset d.h5 --out results --dry-run
     """
     from airseg.bench.recipes.recipe import load_recipe
@@ -87,15 +95,18 @@ def command(
     if dry_run:
         _tell_forecast(list(zip(loaded, files, strict=True)), out, device, only)
         return
-    if cluster is not None and select is not None:
+    slurm = chosen_slurm(on_slurm, slurm_settings, slurm_executor, cluster)
+    if (cluster is not None or slurm) and select is not None:
         raise click.UsageError(
-            "--select compares all values of a sweep in one run; leave out --ray."
+            "--select compares all values of a sweep in one run; leave out --ray and --slurm."
         )
-    if cluster is not None:
+    if cluster is not None or slurm:
         changes = [f"--set={s}" for s in settings] + [f"--sweep={s}" for s in sweeps]
         changes += [f"--device={device}"] if device else []
         changes += ["--tensorboard"] if tensorboard else []
-        _run_on_ray(list(zip(recipes, loaded, files, strict=True)), out, only, changes, cluster)
+        _run_on_cluster(
+            list(zip(recipes, loaded, files, strict=True)), out, only, changes, cluster, slurm
+        )
         return
     from airseg.bench.run import run_recipe
     from airseg.bench.training.fabric import rank
@@ -160,23 +171,26 @@ def _dataset_of(recipe: Recipe, given: Path | None) -> Path:
     return given or Path(recipe.dataset)
 
 
-def _run_on_ray(
+def _run_on_cluster(
     jobs: list[tuple[str, Recipe, Path]],
     out: Path,
     only: tuple[str, ...],
     changes: list[str],
-    cluster: str,
+    cluster: str | None,
+    slurm: SlurmOptions | None,
 ) -> None:
     """Make every row as a trial of its own on a cluster."""
     from airseg.bench.trials import run_trials, trials_of
     from airseg.cli.display import progress_bar
     from airseg.recording.simulator_fleet import ray_cluster
+    from airseg.recording.slurm_cluster import slurm_cluster
 
     trials = [
         trial
         for name, recipe, path in jobs
         for trial in trials_of(name, recipe, path, out, only, changes)
     ]
-    with ray_cluster(cluster, per_gpu=True) as submit, progress_bar("rows") as progress:
+    place = slurm_cluster(out, slurm) if slurm else ray_cluster(cluster or "auto", per_gpu=True)
+    with place as submit, progress_bar("rows") as progress:
         for path in run_trials(trials, submit, progress, lambda line: click.echo(line, err=True)):
             click.echo(f"wrote {path}")
