@@ -161,8 +161,10 @@ def _cells(row: dict[str, Any]) -> list[str]:
     weight = "" if row["megabytes"] is None else f"{row['megabytes']:.0f}"
     cells = [str(row["frames"]), row["status"], row["split"] or "-", size, weight]
     motion = row["motion"]
-    numbers = ("duration_s", "length_m", "mean_speed_mps", "top_speed_mps")
-    numbers += ("mean_yaw_rate_dps", "top_yaw_rate_dps", "lowest_m", "highest_m")
+    numbers = (
+        *("duration_s", "length_m", "mean_speed_mps", "top_speed_mps"),
+        *("mean_yaw_rate_dps", "top_yaw_rate_dps", "lowest_m", "highest_m"),
+    )
     return cells + [f"{motion[n]:.1f}" if motion else "" for n in numbers]
 
 

@@ -34,7 +34,7 @@ def test_settings_go_to_submitit_or_to_sbatch():
 
 def test_without_slurm_one_line_says_so(tmp_path):
     with (
-        pytest.raises(AirsegError, match="jobs cannot be submitted here.*--slurm-executor local"),
+        pytest.raises(AirsegError, match=r"jobs cannot be submitted here.*--slurm-executor local"),
         slurm_cluster(tmp_path, SlurmOptions()),
     ):
         pass
@@ -82,12 +82,17 @@ def test_a_job_gives_its_exit_code_and_one_that_is_cut_off_goes_on(tmp_path, mon
 
 @pytest.mark.slow
 def test_jobs_that_are_not_done_are_cancelled(tmp_path):
-    begun = tmp_path / "begun"
-    with pytest.raises(KeyboardInterrupt), slurm_cluster(tmp_path, LOCAL) as submit:
-        future = submit([sys.executable, "-c", TWICE, str(begun)])
-        raise KeyboardInterrupt
+    futures = []
+
+    def stopped():
+        with slurm_cluster(tmp_path, LOCAL) as submit:
+            futures.append(submit([sys.executable, "-c", TWICE, str(tmp_path / "begun")]))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
     with pytest.raises(Exception, match=r"(?i)job|cancel|interrupt|state"):
-        future.result(60)
+        futures[0].result(60)
 
 
 @pytest.mark.slow
