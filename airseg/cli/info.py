@@ -33,7 +33,8 @@ def command(paths: tuple[Path, ...], map_name: str | None, every: int, as_json: 
     Examples:
       airseg info recordings
       airseg info dataset.h5
-      airseg info dataset.h5 --json | jq '.[] | {sequence, frames, sky: .classes.sky}'
+      airseg info dataset.h5 \\
+          --json | jq '.[] | {sequence, frames, sky: .classes.sky}'
     """
     rows: list[dict[str, Any]] = []
     for path in paths:

@@ -92,10 +92,13 @@ def command(
     \b
     Examples:
       airseg record loop_walk --embedded --out recordings
-      airseg record my_flight.yaml roofs --simulator 192.168.1.20:41451 --out recordings
-      airseg record foggy.yaml --replay recordings/roofs --embedded --out recordings
+      airseg record my_flight.yaml roofs --simulator 192.168.1.20:41451 \\
+          --out recordings
+      airseg record foggy.yaml --replay recordings/roofs --embedded \\
+          --out recordings
       airseg record --fleet fleet.yaml --out recordings
-      airseg record --fleet fleet.yaml --slurm --slurm-set partition=cpu --out recordings
+      airseg record --fleet fleet.yaml --slurm --slurm-set partition=cpu \\
+          --out recordings
     """
     slurm = chosen_slurm(on_slurm, slurm_settings, slurm_executor, ray)
     if fleet_file:
@@ -142,7 +145,7 @@ def command(
     from airseg.cli.display import progress_bar
     from airseg.recording.embedded_flights import record_embedded
 
-    with progress_bar("frames") as progress:
+    with progress_bar("frames", {"measuring": "colours"}) as progress:
         record_embedded(
             todo,
             out,

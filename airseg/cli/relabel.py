@@ -112,7 +112,8 @@ def command(
     \b
     Examples:
       airseg relabel recordings --map neighborhood --out dataset.h5
-      airseg relabel recordings/* --map my_map.yaml --assign test=roofs,p003 --out dataset.h5
+      airseg relabel recordings/* --map my_map.yaml --assign test=roofs,p003 \\
+          --out dataset.h5
       airseg relabel dataset.h5 --map other_map.yaml --out other.h5
       airseg relabel tartanair/neighborhood --map founding --as npy --out labels
     """

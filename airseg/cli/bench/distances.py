@@ -40,7 +40,8 @@ def command(
 
     \b
     Example:
-      airseg bench distances dff_resnet50 --dataset dataset.h5 --weights checkpoint.pt
+      airseg bench distances dff_resnet50 --dataset dataset.h5 \\
+          --weights checkpoint.pt
     """
     from airseg.bench.scoring.distances import score_by_distance
     from airseg.bench.training.engine import pick_device

@@ -45,7 +45,8 @@ def command(
 
     \b
     Example:
-      airseg bench export fanet18 --set tca_depth=2 --weights checkpoint.pt --out fanet
+      airseg bench export fanet18 --set tca_depth=2 --weights checkpoint.pt \\
+          --out fanet
     """
     from airseg.bench.export import export_model
     from airseg.bench.training.weights import load_weights

@@ -79,10 +79,14 @@ def command(
 
     \b
     Example:
-      airseg bench run demo --dataset dataset.h5 --out results --set train.steps=50
-      airseg bench run fair-table2 --dataset d.h5 --out results --sweep 'train.seed=[0, 1, 2]'
-      airseg bench run mine.yaml --out results --sweep 'train.learning_rate=[.1, .01]' --select val
-      torchrun --nproc-per-node 4 -m airseg bench run fair-table2 --dataset d.h5 --out results
+      airseg bench run demo --dataset dataset.h5 --out results \\
+          --set train.steps=50
+      airseg bench run fair-table2 --dataset d.h5 --out results \\
+          --sweep 'train.seed=[0, 1, 2]'
+      airseg bench run mine.yaml --out results \\
+          --sweep 'train.learning_rate=[.1, .01]' --select val
+      torchrun --nproc-per-node 4 -m airseg bench run fair-table2 \\
+          --dataset d.h5 --out results
       airseg bench run five-papers --dataset d.h5 --out results --ray auto
       airseg bench run five-papers --dataset d.h5 --out results --slurm \\
           --slurm-set gpus_per_node=1 --slurm-set partition=gpu

@@ -47,7 +47,8 @@ def command(
 
     \b
     Example:
-      airseg bench score predictions --dataset dataset.h5 --name "My network" --out results
+      airseg bench score predictions --dataset dataset.h5 \\
+          --name "My network" --out results
     """
     from airseg.bench.results.certainty import certainty
     from airseg.bench.scoring.score_submission import score_submission

@@ -72,7 +72,8 @@ def command(
 
     \b
     Example:
-      airseg bench speed fanet18 --set tca_depth=4 --modes eager --out fanet18.json
+      airseg bench speed fanet18 --set tca_depth=4 --modes eager \\
+          --out fanet18.json
       airseg bench speed --show laptop.json --show server.json
     """
     from airseg.bench.speed.speed_study import load_study

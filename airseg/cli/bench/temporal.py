@@ -44,7 +44,8 @@ def command(
 
     \b
     Example:
-      airseg bench temporal temporal-mini --dataset dataset.h5 --out results --frames 100
+      airseg bench temporal temporal-mini --dataset dataset.h5 --out results \\
+          --frames 100
     """
     from airseg.bench.recipes.recipe import load_recipe
 

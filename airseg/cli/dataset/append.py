@@ -44,7 +44,8 @@ def command(
 
     \b
     Examples:
-      airseg dataset append dataset.h5 recordings/roofs_west --assign test=roofs_west
+      airseg dataset append dataset.h5 recordings/roofs_west \\
+          --assign test=roofs_west
       airseg dataset append all.h5 monday.h5 tuesday.h5
     """
     from airseg.cli.display import progress_bar

@@ -56,12 +56,12 @@ def command(
     \b
     FORMAT is one of
       mmseg        img_dir, ann_dir, lists and a dataset class for mmsegmentation
-      vspw         VSPW's folders: data/<video>/origin and mask, lists, class numbers
+      vspw         VSPW's folders: data/<video>/origin and mask, lists
       imagefolder  folders with metadata.jsonl for Hugging Face's imagefolder
       parquet      Parquet files with pictures inside, README.md, croissant.json
       ffv1         a Matroska video for each sequence, colour and labels, lossless
       h264         the same with colour in H.264; labels stay lossless
-      mcap         an MCAP file for each sequence, for Foxglove, Rerun and FiftyOne
+      mcap         MCAP files for Foxglove, Rerun and FiftyOne
       kittistep    panoptic pictures: class in red, object in green and blue
       youtubevis   YouTube-VIS: masks and boxes of each object through the video
       coco         COCO: masks, boxes and track ids of the objects of each frame
@@ -69,7 +69,8 @@ def command(
 
     \b
     Examples:
-      airseg dataset export parquet dataset.h5 --out for_the_hub --licence CC-BY-4.0
+      airseg dataset export parquet dataset.h5 --out for_the_hub \\
+          --licence CC-BY-4.0
       airseg dataset export vspw dataset.h5 --jpeg 95 --out vspw
       airseg dataset export mcap recordings/loop_walk --out to_look_at
     """

@@ -102,23 +102,28 @@ def command(
     \b
     Layouts:
       cityscapes, camvid, vspw  keep their own classes
-      uavid                     real flights; with images.mp4 the film between its stills
-      tartanair2, tartanground  depth, poses; seg_label_map.json or segfiles.zip beside the data
-      viper, midair             poses; Mid-Air has depth too, and needs its sensor_records.hdf5
-      kitti-step                panoptic maps beside the pictures of KITTI tracking
+      uavid                     with images.mp4 the film between its stills
+      tartanair2, tartanground  depth, poses; seg_label_map.json beside the data
+      viper, midair             poses; Mid-Air needs its sensor_records.hdf5
+      kitti-step                panoptic maps beside KITTI tracking's pictures
       tartanair                 the first version
       airsim                    what AirSim's own recorder writes (airsim_rec.txt)
       folders                   'images' and 'labels' with files of the same names
 
     \b
     Examples:
-      airseg dataset import cityscapes /data/cityscapes --before 19 --after 10 --out city.h5
-      airseg dataset import cityscapes /data/cityscapes --map cityscapes20 --out city20.h5
+      airseg dataset import cityscapes /data/cityscapes --before 19 \\
+          --after 10 --out city.h5
+      airseg dataset import cityscapes /data/cityscapes --map cityscapes20 \\
+          --out city20.h5
       airseg dataset import camvid /data/CamVid --out camvid.h5
       airseg dataset import vspw /data/VSPW_480p --out vspw.h5
-      airseg dataset import uavid /data/uavid_v1.5_official_release --before 99 --out uavid.h5
-      airseg dataset import tartanair2 /data/tartanair --camera lcam_bottom --out down.h5
-      airseg dataset import midair /data/MidAir --assign val=Kite_training-sunny-trajectory_0008 \
+      airseg dataset import uavid /data/uavid_v1.5_official_release \\
+          --before 99 --out uavid.h5
+      airseg dataset import tartanair2 /data/tartanair --camera lcam_bottom \\
+          --out down.h5
+      airseg dataset import midair /data/MidAir \\
+          --assign val=Kite_training-sunny-trajectory_0008 \\
           --out midair.h5
     """
     from airseg.cli.display import progress_bar

@@ -57,7 +57,8 @@ def command(
     \b
     Examples:
       airseg dataset split dataset.h5 --assign test=roofs,gardens --out other.h5
-      airseg dataset split dataset.h5 --assign val=p003 --out dataset.h5 --overwrite
+      airseg dataset split dataset.h5 --assign val=p003 --out dataset.h5 \\
+          --overwrite
       airseg dataset split dataset.h5 --stratified --seed 1 --out other.h5
     """
     from airseg.cli.display import progress_bar

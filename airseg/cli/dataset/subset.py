@@ -67,7 +67,8 @@ def command(
 
     \b
     Examples:
-      airseg dataset subset dataset.h5 --sequence roofs --sequence gardens --out two.h5
+      airseg dataset subset dataset.h5 --sequence roofs --sequence gardens \\
+          --out two.h5
       airseg dataset subset dataset.h5 --range 0:200 --out small.h5
       airseg dataset subset dataset.h5 --codec gzip --out portable.h5
     """
