@@ -41,7 +41,7 @@ def chosen_slurm(
     on_slurm: bool, settings: tuple[str, ...], executor: str, ray: str | None
 ) -> SlurmOptions | None:
     """Return what jobs ask for, or None where none are wanted."""
-    from airseg.cli.bench.models import parse_options
+    from airseg.cli.given_options import parse_options
     from airseg.recording.slurm_cluster import SlurmOptions
 
     if not on_slurm:

@@ -46,8 +46,8 @@ def command(
     from airseg.bench.scoring.distances import score_by_distance
     from airseg.bench.training.engine import pick_device
     from airseg.bench.training.weights import load_weights
-    from airseg.cli.bench.models import parse_options
     from airseg.cli.display import progress_bar
+    from airseg.cli.given_options import parse_options
     from airseg.dataset.reading.reader import Dataset
     from airseg.errors import RecipeError
     from airseg.models import build_model

@@ -50,7 +50,7 @@ def command(
     """
     from airseg.bench.export import export_model
     from airseg.bench.training.weights import load_weights
-    from airseg.cli.bench.models import parse_options
+    from airseg.cli.given_options import parse_options
     from airseg.models import build_model
 
     model = build_model(name, classes, **parse_options(settings))

@@ -54,8 +54,8 @@ def command(
     from airseg.bench.training.engine import pick_device
     from airseg.bench.training.flow_training import pretrain_flow as train
     from airseg.bench.training.weights import load_weights
-    from airseg.cli.bench.models import parse_options
     from airseg.cli.display import progress_bar
+    from airseg.cli.given_options import parse_options
     from airseg.dataset.reading.reader import Dataset
     from airseg.models import build_model
 

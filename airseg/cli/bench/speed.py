@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airseg.cli.bench.models import parse_options
+from airseg.cli.given_options import parse_options
 from airseg.cli.names import NETWORK
 
 if TYPE_CHECKING:
