@@ -2,19 +2,20 @@
 
 AirSim steps in wall time: what comes of 40 ms is 39 or 42 ms, and on a busy machine anything. So
 the time is read after each step, and the rest is stepped again, until a frame is as near to its
-place as the simulator's grain of 3 ms allows. A clock that proves to be exact is not read any more.
+place as the simulator's grain allows: 3 ms, and a frame of the game where a car is driven, each
+times a ClockSpeed below 1. A clock that proves to be exact is not read any more.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
-from airseg.errors import SimulatorError
+from airseg.errors import RpcError, SimulatorError
 
 _GRAIN_NS = 3_000_000
-_NEAR_NS = 1_500_000
-_ASKED_LESS_NS = 1_000_000  # a step too few is made up for, a step too many is not
+_FRAME_NS = 1_000_000_000 // 60
 _MOST_STEPS = 12
 _PROVEN = 5
 _SETTLE_POLLS = 400
@@ -50,7 +51,8 @@ class Stepper:
         self._origin: tuple[int, int] | None = None
         self._now_ns: int | None = None
         self._exact = 0
-        self._is_coarse = False
+        self._is_coarse: bool | None = None
+        self._speed = 1.0
 
     @property
     def is_exact(self) -> bool:
@@ -59,6 +61,7 @@ class Stepper:
 
     def begin(self, frame: int) -> None:
         """Let a frame's place be now; those of later frames are counted from it."""
+        self._speed = _clock_speed(self._client)
         self._now_ns = self.now_ns()
         self._origin = None if self._now_ns is None else (frame, self._now_ns)
 
@@ -90,20 +93,21 @@ class Stepper:
         if not self.is_steppable:
             return
         place, now = self._place_of(frame), self._now_ns
-        least = min(_GRAIN_NS, self._step_ns)
+        least = min(round(_GRAIN_NS * self._slowness), self._step_ns)
         rest = self._step_ns if place is None or now is None else max(place - now, least)
         for _ in range(_MOST_STEPS):
-            self._continue(max(rest - _ASKED_LESS_NS, least) if self._is_coarse else rest)
+            before, asked = now, self._asked(rest, least)
+            self._continue(asked)
             now = place if self.is_exact or place is None else self.now_ns()
             self._now_ns = now
-            if now is None or place is None or self.is_exact:
+            if now is None or place is None or before is None or self.is_exact:
                 return
+            self._is_coarse = bool(self._is_coarse) or now - before != asked
             rest = place - now
             self._exact = self._exact + 1 if rest == 0 else 0
-            self._is_coarse |= rest != 0
-            if rest < min(_NEAR_NS, self._step_ns // 2):
+            if rest < min(self._grain_ns, self._step_ns) // 2 and (rest <= 0 or self._is_coarse):
                 return
-            rest = max(rest, least)
+            rest = max(rest, least) if self._is_coarse else rest
 
     def tick(self) -> None:
         """Let what is seen follow what was set, while time stands still."""
@@ -123,6 +127,34 @@ class Stepper:
             if part == _SLICE_NS and time.monotonic() - began > 0.9 * part / 1e9:
                 return
             span_ns -= part
+
+    @property
+    def _drives(self) -> bool:
+        return bool(self._readers) and self._readers[0] == "getCarState"
+
+    @property
+    def _slowness(self) -> float:
+        """How much finer a ClockSpeed below 1 makes the grain."""
+        return min(self._speed, 1.0)
+
+    @property
+    def _grain_ns(self) -> int:
+        """By how much time can move at least: a physics step, or a frame of the game."""
+        return round((_FRAME_NS if self._drives else _GRAIN_NS) * self._slowness)
+
+    def _asked(self, rest: int, least: int) -> int:
+        """Return for how many nanoseconds to continue so that a rest passes, or a little less.
+
+        A step too few is made up for, a step too many is not. Cars stop at the first frame after
+        the span, multirotors at a step before or after it.
+        """
+        if self._is_coarse or (self._is_coarse is None and self._drives):
+            rest = max(rest - self._grain_ns // (2 if self._drives else 3), least)
+        # A clock that is exact passes what it is told to; others that, times ClockSpeed. Until it
+        # is known which one this is, nothing is asked for that could be too much.
+        known = self._is_coarse is not None
+        rate = (self._speed if self._is_coarse else 1.0) if known else max(self._speed, 1.0)
+        return round(rest / rate)
 
     def _place_of(self, frame: int) -> int | None:
         if self._origin is None:
@@ -147,3 +179,12 @@ class Stepper:
                 return
             time.sleep(0.005)
         raise SimulatorError("the simulator did not pause again after a time step.")
+
+
+def _clock_speed(client: Any) -> float:
+    """Return the ClockSpeed of a simulator's settings; 1 where they do not say."""
+    try:
+        speed = float(json.loads(client.getSettingsString()).get("ClockSpeed", 1.0))
+    except (ValueError, TypeError, AttributeError, RpcError):
+        return 1.0
+    return speed if speed > 0 else 1.0

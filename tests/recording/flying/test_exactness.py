@@ -133,15 +133,36 @@ def test_a_free_camera_is_recorded_though_each_image_has_a_time_of_its_own(
     assert verify_recording(recording.path).is_sound
 
 
-@pytest.mark.parametrize("clock", CLOCKS)
-def test_a_car_is_put_where_the_plan_wants_it(simulators, tmp_path, clock):
+@pytest.mark.parametrize(
+    ("clock", "speed", "near_ns"),
+    [
+        ("simulated", 1.0, 0),
+        ("simulated", 0.1, 0),
+        # A car's time moves with the frames of the game, 60 a second: half of one to either side.
+        ("airsim", 1.0, 8_334_000),
+        ("airsim", 0.1, 2_001_000),
+    ],
+)
+def test_a_car_is_put_where_the_plan_wants_it(simulators, tmp_path, clock, speed, near_ns):
     plan = small_plan(**CAR)
-    client = simulators.connect(clock, settings_text([("plan", plan)]))
+    settings = {**json.loads(settings_text([("plan", plan)])), "ClockSpeed": speed}
+    client = simulators.connect(clock, json.dumps(settings))
     recording = record(client, plan, tmp_path / "drive")
     assert off_the_path_m(recording, plan).max() < 1e-3
-    # A car's time moves with the frames of the game, 60 a second.
-    assert drift_ns(recording).max() <= (0 if clock == "simulated" else 16_700_000)
+    assert drift_ns(recording).max() <= near_ns
     assert verify_recording(recording.path).is_sound
+
+
+@pytest.mark.parametrize("speed", [0.5, 3.0])
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_steps_are_as_long_as_they_must_be_at_any_speed_of_the_clock(
+    simulators, tmp_path, clock, speed
+):
+    plan = small_plan(speed_mps=5)
+    settings = {**json.loads(settings_text([("plan", plan)])), "ClockSpeed": speed}
+    client = simulators.connect(clock, json.dumps(settings))
+    recording = record(client, plan, tmp_path / "walk", max_frames=5)
+    assert drift_ns(recording).max() <= AS_NEAR_AS[clock]
 
 
 @pytest.mark.parametrize("clock", CLOCKS)
