@@ -1,10 +1,12 @@
 """What the checks share: one line a check, and an exit status that tells whether all passed."""
 
 import sys
+import traceback
 
 import numpy as np
 
 _failures = []
+_samples = []
 
 
 def check(what, good, found=None):
@@ -22,6 +24,28 @@ def raises(what, call, expected):
         check(what, expected in str(cause), str(cause)[:120])
     else:
         check(what, False, "no error")
+
+
+def sample(function):
+    """Mark one kind of AirSim's sample scripts, written anew; it is called as theirs is."""
+    _samples.append(function)
+    return function
+
+
+def run_samples(client):
+    """Run all of a chapter, each from the start of a flight, and say whether all were good."""
+    for function in _samples:
+        print(f"sample {function.__name__}")
+        try:
+            client.simPause(False)
+            client.reset()
+            function(client)
+        except Exception:
+            traceback.print_exc(file=sys.stdout)
+            check(f"{function.__name__} ends", False)
+    client.simPause(False)
+    client.reset()
+    verdict()
 
 
 def vector(value):

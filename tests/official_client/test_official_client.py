@@ -5,6 +5,7 @@ The simulators run in this process, so that it can be told which methods the cli
 
 import json
 import os
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -60,6 +61,22 @@ DRONE = {
 }
 
 
+CAR = {
+    "VehicleType": "PhysXCar",
+    "Sensors": {
+        "roof": {"SensorType": 6, "Enabled": True, "PointsPerSecond": 20_000},
+        "down": {"SensorType": 5, "Enabled": True, "Pitch": -90},
+        "ahead": {"SensorType": 5, "Enabled": True},
+    },
+}
+CHAPTERS = {
+    "multirotor": ("Multirotor", {"Vehicles": {"Drone1": DRONE}}),
+    "sensors": ("Multirotor", {"Vehicles": {"Drone1": DRONE}}),
+    "car": ("Car", {"Vehicles": {"Car1": CAR, "Car2": {**CAR, "X": 0, "Y": 4, "Z": 0}}}),
+    "vision": ("ComputerVision", {}),
+}
+
+
 @pytest.fixture(scope="module")
 def called():
     """Which methods the clients have called so far."""
@@ -106,12 +123,12 @@ def _note_calls(server, called):
         methods[name] = replace(method, function=noting(name, method.function))
 
 
-def run(python, script, *arguments, folder=None):
+def run(python, script, *arguments, folder=None, seconds=150):
     return subprocess.run(
         [str(python), str(script), *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=seconds,
         check=False,
         cwd=folder,
     )
@@ -159,7 +176,29 @@ def test_every_supported_method_has_been_called_by_the_official_client(called):
     assert supported - called - too_large == set()
 
 
-@pytest.mark.parametrize("mode", ["Multirotor", "ComputerVision"])
+@pytest.mark.slow
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_samples_of_each_chapter_do_what_they_print(serve, chapter):
+    mode, more = CHAPTERS[chapter]
+    port, folder = serve(mode, **more)
+    done = run(AIRSIM, HERE / f"samples_{chapter}.py", port, folder, seconds=280)
+    print(done.stdout)
+    accept(done)
+
+
+def test_sixty_kinds_of_samples_and_more_are_run():
+    kinds = [
+        name
+        for path in HERE.glob("samples_*.py")
+        for name in re.findall(r"^@sample\ndef (\w+)", path.read_text(), re.MULTILINE)
+    ]
+    assert len(set(kinds)) == len(kinds)
+    assert len(kinds) + len(SCRIPTS) > 60
+
+
+@pytest.mark.parametrize(
+    "mode", [pytest.param("Multirotor", marks=pytest.mark.slow), "ComputerVision"]
+)
 def test_the_client_of_cosys_airsim_flies_and_sees(serve, mode):
     more = {"Annotation": [{"Name": "layer", "Type": 0, "Default": 0}]}
     if mode == "Multirotor":

@@ -36,7 +36,7 @@ OTHERS = {"Second": {"behind_s": 0.2, "offset_m": (-4, 2, -1)}}
 FLOWN_BY = {
     "multirotor": {},
     "car": ON_THE_GROUND,
-    "slow car": ON_THE_GROUND,
+    "slow car": {**ON_THE_GROUND, "duration_s": 2.0},
     "camera": {"vehicle": "camera"},
     "two cameras": {"cameras": {"low": {**SMALL, "pitch_deg": -40}}},
     "companion": {"companions": OTHERS},
@@ -48,7 +48,8 @@ MODES = [
 ]
 A_FRAME_NS = 16_666_667
 AIRSIM_NEAR_NS = {"car": A_FRAME_NS // 2 + 1000}
-"""How near to its place a frame can be; `slow car` has a ClockSpeed of 0.1 and finer frames."""
+"""How near to its place a frame can be; `slow car` has a ClockSpeed of 0.1, and frames a tenth as
+long, of which two seconds are enough."""
 
 
 def loop_walk(kind):
