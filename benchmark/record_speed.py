@@ -35,7 +35,8 @@ from airseg.recording.embedded_process import EmbeddedProcess
 from airseg.recording.flying.assignment import RecordOptions
 from airseg.recording.flying.flights import PoseFlight
 from airseg.recording.flying.mesh_ids import Palette
-from airseg.recording.flying.placement import Poses, as_pose
+from airseg.recording.flying.mounting import as_pose
+from airseg.recording.flying.placement import Poses
 from airseg.recording.flying.pose_check import PoseCheck
 from airseg.recording.flying.recorder import Recorder
 from airseg.recording.flying.stepping import Stepper

@@ -17,7 +17,8 @@ from airseg.errors import RpcError, SimulatorError
 from airseg.flight.plan import FlightPlan
 from airseg.flight.trajectory import Trajectory
 from airseg.geometry import euler_from_quaternion, wrap_angle
-from airseg.recording.flying.placement import Placement, Poses, choose_placement, vehicle_pose
+from airseg.recording.flying.mounting import vehicle_pose
+from airseg.recording.flying.placement import Placement, Poses, choose_placement
 from airseg.recording.flying.stepping import Stepper
 from airseg.recording.flying.views import Views
 from airseg.simulators.protocol import (

@@ -17,10 +17,17 @@ from typing import Any, Protocol
 import numpy as np
 
 from airseg.errors import SimulatorError
-from airseg.geometry import compose_poses, invert_pose, pose_difference, quaternion_from_euler
+from airseg.geometry import compose_poses, invert_pose, pose_difference
+from airseg.recording.flying.mounting import (
+    as_pose,
+    camera_offset,
+    camera_pose,
+    mount_of,
+    vehicle_pose,
+)
 from airseg.recording.flying.stepping import Stepper, is_missing
 from airseg.recording.flying.views import View
-from airseg.simulators.protocol import KinematicsState, Pose, Quaternionr, Vector3r
+from airseg.simulators.protocol import KinematicsState, Quaternionr, Vector3r
 
 Poses = Mapping[str, np.ndarray]
 """(7,) pose of each vehicle, relative to its own start: metres, quaternion w x y z."""
@@ -81,12 +88,12 @@ class CameraPlacement:
 
     def __init__(self, client: Any, views: list[View], offsets: list[np.ndarray]) -> None:
         self._client, self._views, self._offsets = client, views, offsets
+        self._mounts: list[np.ndarray] = []
 
     def place(self, poses: Poses, *, tick: bool = True) -> None:
-        for view, offset in zip(self._views, self._offsets, strict=True):
-            mounted = _mounted(view)
-            # What a camera pose of zero means: the place of the mount itself.
-            zero = compose_poses(offset, invert_pose(mounted))
+        if not self._mounts:
+            self._mounts = [mount_of(self._client, view) for view in self._views]
+        for view, offset, zero in zip(self._views, self._offsets, self._mounts, strict=True):
             vehicle = vehicle_pose(self._client, view.vehicle)
             wanted = compose_poses(poses[view.vehicle], offset)
             moved = compose_poses(invert_pose(compose_poses(vehicle, zero)), wanted)
@@ -150,48 +157,19 @@ def choose_placement(
     )
 
 
-def camera_offset(client: Any, view: View) -> np.ndarray:
-    """Return the (7,) pose of a view's camera relative to its vehicle, as it is now."""
-    more = (view.vehicle,) if view.vehicle else ()
-    camera = _as_array(client.simGetCameraInfo(view.camera_name, *more).pose)
-    return compose_poses(invert_pose(vehicle_pose(client, view.vehicle)), camera)
-
-
-def vehicle_pose(client: Any, vehicle: str) -> np.ndarray:
-    """Return the (7,) pose at which a vehicle is seen, relative to its start."""
-    more = (vehicle,) if vehicle else ()
-    return _as_array(client.simGetVehiclePose(*more))
-
-
-def as_pose(pose: np.ndarray) -> Pose:
-    """Return a (7,) pose as the simulator takes it."""
-    return Pose(Vector3r.from_array(pose[:3]), Quaternionr.from_array(pose[3:]))
-
-
 def _largest_error(
     client: Any, views: list[View], offsets: list[np.ndarray], poses: Poses
 ) -> tuple[float, float]:
     """Return metres and degrees between where cameras are and where they shall be."""
     apart = []
     for view, offset in zip(views, offsets, strict=True):
-        more = (view.vehicle,) if view.vehicle else ()
-        camera = _as_array(client.simGetCameraInfo(view.camera_name, *more).pose)
-        apart.append(pose_difference(camera, compose_poses(poses[view.vehicle], offset)))
+        seen = camera_pose(client, view)
+        apart.append(pose_difference(seen, compose_poses(poses[view.vehicle], offset)))
     metres, degrees = (max(values) for values in zip(*apart, strict=True))
     return (metres, degrees) if np.isfinite([metres, degrees]).all() else (np.inf, np.inf)
-
-
-def _mounted(view: View) -> np.ndarray:
-    turn = quaternion_from_euler(0.0, np.radians(view.camera.pitch_deg), 0.0)
-    return np.concatenate([np.asarray(view.camera.position_m, float), turn])
 
 
 def _state_at_rest(pose: np.ndarray) -> KinematicsState:
     return KinematicsState(
         position=Vector3r.from_array(pose[:3]), orientation=Quaternionr.from_array(pose[3:])
     )
-
-
-def _as_array(pose: Any) -> np.ndarray:
-    p, q = pose.position, pose.orientation
-    return np.array([p.x_val, p.y_val, p.z_val, q.w_val, q.x_val, q.y_val, q.z_val], float)

@@ -9,7 +9,8 @@ import numpy as np
 from airseg.errors import SimulatorError
 from airseg.flight.plan import PoseTolerance
 from airseg.geometry import compose_poses, pose_difference
-from airseg.recording.flying.placement import Poses, camera_offset
+from airseg.recording.flying.mounting import camera_offset
+from airseg.recording.flying.placement import Poses
 from airseg.recording.flying.views import View
 
 

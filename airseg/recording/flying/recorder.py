@@ -94,6 +94,7 @@ class Recorder:
         views = find_views(self._client, plan)
         paths = {views.first: path, **companion_paths(plan, path)}
         capturer = Capturer(self._client, plan, views)
+        self._client.simPause(True)  # where cameras are is asked for, call by call
         prepare_world(self._client, plan, views.all)
         numbering = self._prepare_ids(capturer, PoseFlight(self._client, plan, paths, views), mode)
         self._places = self._ids.places()

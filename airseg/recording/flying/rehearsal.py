@@ -12,8 +12,9 @@ from airseg.flight.trajectory import Trajectory
 from airseg.geometry import IDENTITY
 from airseg.recording.flying.flights import PoseFlight, sim_mode
 from airseg.recording.flying.instant import Capturer
+from airseg.recording.flying.mounting import mount
 from airseg.recording.flying.pose_check import PoseCheck
-from airseg.recording.flying.views import find_views, mount
+from airseg.recording.flying.views import find_views
 
 _VEHICLES = {"Car": "car", "ComputerVision": "camera"}
 _ADVANCE_M = 0.1

@@ -21,7 +21,8 @@ from airseg.recording.flying.mesh_ids import (
     object_table,
     strayed_groups,
 )
-from airseg.recording.flying.views import View, mount
+from airseg.recording.flying.mounting import mount
+from airseg.recording.flying.views import View
 from airseg.recording.stored.storage import ObjectGroup
 from airseg.simulators.protocol import WeatherParameter
 

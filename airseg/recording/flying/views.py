@@ -11,8 +11,7 @@ import numpy as np
 from airseg.errors import SimulatorError
 from airseg.flight.plan import FlightPlan, PlanCamera
 from airseg.flight.trajectory import Trajectory
-from airseg.geometry import euler_from_quaternion, quaternion_from_euler
-from airseg.simulators.protocol import Pose, Quaternionr, Vector3r
+from airseg.geometry import euler_from_quaternion
 
 FIRST_CAMERA = "0"
 
@@ -101,14 +100,6 @@ def _start(settings: dict[str, Any], name: str) -> np.ndarray:
     """Return where a vehicle starts; AirSim ignores places that are not given as a whole."""
     place = [settings.get(name, {}).get(axis) for axis in ("X", "Y", "Z")]
     return np.zeros(3) if None in place else np.array(place, float)
-
-
-def mount(client: Any, view: View) -> None:
-    """Set a camera's place on its vehicle and its field of view."""
-    turn = quaternion_from_euler(0.0, np.radians(view.camera.pitch_deg), 0.0)
-    pose = Pose(Vector3r(*view.camera.position_m), Quaternionr.from_array(turn))
-    client.simSetCameraPose(view.camera_name, pose, view.vehicle)
-    client.simSetCameraFov(view.camera_name, view.camera.fov_deg, view.vehicle)
 
 
 def intrinsics(camera: PlanCamera) -> dict[str, float]:

@@ -15,6 +15,7 @@ from airseg.errors import SimulatorError
 from airseg.flight.trajectory import plan_trajectory
 from airseg.recording.flying.assignment import RecordOptions
 from airseg.recording.flying.flights import PoseFlight
+from airseg.recording.flying.mounting import as_pose
 from airseg.recording.flying.recorder import Recorder
 from airseg.recording.flying.replay import replay
 from airseg.recording.flying.stepping import Stepper
@@ -221,8 +222,6 @@ def test_the_old_order_of_calls_is_refused(simulators, tmp_path, monkeypatch):
             self._client = client
 
         def place(self, poses, *, tick=True):
-            from airseg.recording.flying.placement import as_pose
-
             for pose in poses.values():
                 self._client.simSetVehiclePose(as_pose(pose), True)
 

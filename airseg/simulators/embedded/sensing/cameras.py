@@ -15,6 +15,7 @@ from airseg.geometry import (
     quaternion_conjugate,
     quaternion_from_euler,
     quaternion_multiply,
+    rotate,
 )
 from airseg.simulators.embedded.rendering.optical_flow import Instant
 from airseg.simulators.embedded.rendering.renderer import CameraView
@@ -75,6 +76,8 @@ class Camera:
         mounted: offset and turn as the settings have them.
         fov_deg: horizontal field of view, degrees, when changed over the wire.
         distortion: (5,) K1 K2 K3 P1 P2.
+        has_mount: whether poses that are set are relative to how it was mounted, as those of
+            AirSim's built-in cameras, or to the body.
     """
 
     offset: np.ndarray
@@ -82,6 +85,7 @@ class Camera:
     settings: CameraSetting
     fov_deg: float | None = None
     distortion: np.ndarray = field(default_factory=lambda: np.zeros(5))
+    has_mount: bool = False
 
     def __post_init__(self) -> None:
         self.mounted = (self.offset.copy(), self.turn.copy())
@@ -112,11 +116,12 @@ class Camera:
 
     def mount(self, offset: np.ndarray, turn: np.ndarray) -> None:
         """Fix it elsewhere, at once; a gimbal takes the turn, (4,), as the angles it shall keep."""
-        self.offset = offset
+        place, base = self.mounted if self.has_mount else (np.zeros(3), IDENTITY)
+        self.offset = place + rotate(base, offset)
         if self.has_gimbal:
             self._held = [float(a) / _DEGREES for a in euler_from_quaternion(turn)]
         else:
-            self.turn = turn
+            self.turn = quaternion_multiply(base, turn)
 
     def stabilize(self, carrier: np.ndarray) -> None:
         """Let the gimbal act once, as at every tick: mix the angles it has with those it keeps.
@@ -173,7 +178,7 @@ def build_cameras(
     cameras: dict[str, Camera] = {}
     for name, (offset, pitch, yaw) in mounts.items():
         turn = quaternion_from_euler(0.0, pitch * _DEGREES, yaw * _DEGREES)
-        cameras[name] = Camera(np.array(offset, float), turn, defaults)
+        cameras[name] = Camera(np.array(offset, float), turn, defaults, has_mount=True)
     for other, name in (_CAR_NAMES if is_car else _DRONE_NAMES).items():
         cameras[other] = cameras[name]
     built_in = dict(cameras)

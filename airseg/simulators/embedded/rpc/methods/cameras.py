@@ -69,7 +69,7 @@ class CameraApi:
     def set_camera_pose(
         self, camera_name: str, pose: Pose, vehicle_name: str, external: bool
     ) -> None:
-        """Mount a camera elsewhere, relative to the body, or to the world if it is external."""
+        """Mount a camera elsewhere, relative to its mount, the body, or the world if external."""
         offset, turn = pose.position.to_array(), pose.orientation.to_array()
         if not np.isfinite([*offset, *turn]).all() or not turn.any():
             raise ValueError("the pose has a component that is no number")
