@@ -18,7 +18,7 @@ from airseg.bench.training.engine import train
 from airseg.bench.training.fabric import pick_device
 from airseg.bench.training.optimization import training_lengths
 from airseg.bench.training.training_protocol import protocol_of
-from airseg.dataset.reading.reader import Dataset
+from airseg.dataset.reading import Dataset
 from airseg.models.base import VideoSegmenter
 from airseg.models.label_maps import label_map
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from airseg.bench.metrics.motion import focal_length, motion_from_depth
-from airseg.dataset.reading.reader import Dataset
+from airseg.dataset.reading import Dataset
 from airseg.errors import RecipeError
 
 _LEAST_CACHE_BYTES = 3 * 1024**3

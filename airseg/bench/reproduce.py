@@ -10,11 +10,11 @@ from typing import Literal
 import numpy as np
 from pydantic import ValidationError
 
-from airseg.bench.recipes.recipe import Recipe
+from airseg.bench.recipes import Recipe
 from airseg.bench.results.result import Result, load_result
 from airseg.bench.results.seeds import identity
 from airseg.bench.run import BASELINE, run_recipe
-from airseg.dataset.reading.reader import Dataset
+from airseg.dataset.reading import Dataset
 from airseg.errors import RecipeError
 
 Verdict = Literal["same", "within spread", "different"]

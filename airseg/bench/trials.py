@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from airseg.bench.recipes.recipe import Recipe
+from airseg.bench.recipes import Recipe
 from airseg.bench.run import BASELINE, choose_rows
 from airseg.errors import RecipeError, first_line
 

@@ -35,7 +35,7 @@ def record_fleet(
     from airseg.cli.display import progress_bar
     from airseg.documents import load_document
     from airseg.errors import RecordingError
-    from airseg.flight.plan import load_plan
+    from airseg.flight import load_plan
     from airseg.recording.flying.flight_folders import erase_recording
     from airseg.recording.simulator_fleet import Fleet, local_processes, ray_cluster, run_fleet
     from airseg.recording.slurm_cluster import slurm_cluster

@@ -22,7 +22,7 @@ def open_flights(paths: Iterable[Path], map_name: str | None) -> list[ShownFligh
     Raises:
         RecordingError: there are none, or one has no frames yet.
     """
-    from airseg.labels.label_map import load_label_map
+    from airseg.labels import load_label_map
     from airseg.recording.stored.shown_flight import shown_recording
     from airseg.recording.stored.storage import Recording, find_recordings
 

@@ -124,8 +124,8 @@ def command(
     from airseg.dataset.packing.shares import missing_classes, shares_of, to_csv
     from airseg.dataset.packing.workers import usable_jobs
     from airseg.dataset.packing.writer import PackOptions, check_options, pack
+    from airseg.labels import load_label_map
     from airseg.labels.boundaries import EdgeOptions
-    from airseg.labels.label_map import load_label_map
     from airseg.labels.resolution import check_seen
 
     jobs = jobs or usable_jobs()

@@ -22,7 +22,7 @@ def command(plans: tuple[str, ...], out: Path | None) -> None:
       airseg settings car_drive
     """
     from airseg.errors import SettingsError
-    from airseg.flight.plan import load_plan
+    from airseg.flight import load_plan
     from airseg.recording.simulator_settings import settings_text
 
     text = settings_text([load_plan(name) for name in plans])

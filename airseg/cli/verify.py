@@ -66,7 +66,7 @@ def command(paths: tuple[Path, ...], repair: bool, as_json: bool) -> None:
 
 def _files_of_indexes(paths: tuple[Path, ...]) -> list[Path]:
     """Return the files under indexes, once they are known to be those that are meant."""
-    from airseg.dataset.reading.reader import Dataset
+    from airseg.dataset.reading import Dataset
 
     files = [
         file for path in paths if path.suffix == _INDEX for file in Dataset(path, check=True).files

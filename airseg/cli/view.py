@@ -14,7 +14,7 @@ import click
 
 if TYPE_CHECKING:
     from airseg.dataset.exporting.rerun_log import FrameScores
-    from airseg.dataset.reading.reader import Dataset
+    from airseg.dataset.reading import Dataset
     from airseg.recording.stored.shown_flight import ShownFlight
 
 
@@ -65,7 +65,7 @@ def command(
             raise click.UsageError("--predictions are of a dataset; this is a folder.")
         _show(_recorded(path, name, map_name), every, save, None, web=web)
         return
-    from airseg.dataset.reading.reader import Dataset
+    from airseg.dataset.reading import Dataset
 
     if map_name is not None:
         raise click.UsageError("--map is for recordings; a dataset has classes.")

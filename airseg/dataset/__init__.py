@@ -1,5 +1,5 @@
 """The dataset file: packing, reading, clips and splits."""
 
-from airseg.dataset.reading.reader import Dataset
+from airseg.dataset.reading import Dataset
 
 __all__ = ["Dataset"]

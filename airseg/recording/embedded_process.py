@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from airseg.errors import SimulatorError
-from airseg.flight.plan import FlightPlan
+from airseg.flight import FlightPlan
 from airseg.recording.simulator_settings import settings_text
 from airseg.simulators.protocol import DEFAULT_HOST
 

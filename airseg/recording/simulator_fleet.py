@@ -23,8 +23,7 @@ from pydantic import Field, model_validator
 
 from airseg.documents import StrictModel
 from airseg.errors import AirsegError, RecordingError
-from airseg.flight.plan import load_plan
-from airseg.flight.trajectory import plan_trajectory
+from airseg.flight import load_plan, plan_trajectory
 from airseg.simulators.client import NOBODY_ANSWERS
 
 _POLL_S = 0.5

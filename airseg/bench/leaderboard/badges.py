@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from airseg.bench.results.result import Result
+from airseg.bench.results import Result
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from airseg.bench.metrics.intervals import FEWEST_FLIGHTS, FEWEST_SEEDS
+from airseg.bench.results import Result
 from airseg.bench.results.certainty import Difference, differences, letters
-from airseg.bench.results.result import Result
 
 
 @dataclass(frozen=True)

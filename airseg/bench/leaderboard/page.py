@@ -27,9 +27,9 @@ from airseg.bench.leaderboard.table import (
     shown,
     split_text,
 )
+from airseg.bench.results import Result
 from airseg.bench.results.certainty import certainty
 from airseg.bench.results.published import PublishedNumbers
-from airseg.bench.results.result import Result
 from airseg.bench.speed.speed_study import FIGURES, WORDS, SpeedStudy, cells, kind_cells, words
 from airseg.classes import class_palette
 

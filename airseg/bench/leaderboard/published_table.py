@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from airseg.bench.leaderboard.table import markdown_cell, markdown_row, table
+from airseg.bench.results import Result
 from airseg.bench.results.published import PublishedNumbers, PublishedRow
-from airseg.bench.results.result import Result
 from airseg.markdown import escaped
 
 _NAN = float("nan")

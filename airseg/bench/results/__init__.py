@@ -2,3 +2,7 @@
 
 In: scores of a row. Out: files that every other room of the benchmark reads.
 """
+
+from airseg.bench.results.result import Result
+
+__all__ = ["Result"]

@@ -13,7 +13,7 @@ import torch
 
 from airseg.bench.frames import resize_frame, to_model
 from airseg.bench.metrics import ConfusionMatrix
-from airseg.dataset.reading.reader import Dataset, SequenceView
+from airseg.dataset.reading import Dataset, SequenceView
 from airseg.errors import RecipeError
 from airseg.models.base import VideoSegmenter
 from airseg.models.feature_flow import DeepFeatureFlow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airseg.dataset.reading.reader import Dataset, SequenceView
+from airseg.dataset.reading import Dataset, SequenceView
 
 KNOWN, NEW_STREET, NEW_TOWN = "trained place", "new street", "new town"
 PLACES = (KNOWN, NEW_STREET, NEW_TOWN)

@@ -9,7 +9,7 @@ from airseg.bench.results.result import DatasetResult, Result, load_result, reci
 from airseg.bench.scoring.evaluate import choose_samples, score_predictions, score_result
 from airseg.bench.scoring.sample_pictures import save_sample
 from airseg.bench.scoring.submission import Submission, open_submission
-from airseg.dataset.reading.reader import Dataset
+from airseg.dataset.reading import Dataset
 from airseg.errors import RecipeError
 
 PROTOCOL = "submitted"

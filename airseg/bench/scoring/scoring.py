@@ -18,7 +18,7 @@ from airseg.bench.metrics.motion import (
 )
 from airseg.bench.metrics.sequence_scorer import AREAS, MOTIONS, Counts, add_counts
 from airseg.bench.results.result import ScoreResult, SequenceResult, StratumResult, number
-from airseg.dataset.reading.reader import SequenceView
+from airseg.dataset.reading import SequenceView
 from airseg.models.registration import classical_flow
 
 _CHUNK = 8

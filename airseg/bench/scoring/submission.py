@@ -20,7 +20,7 @@ import numpy as np
 
 from airseg.dataset.format.label_images import image_size, read_labels
 from airseg.dataset.packing.frame_names import last_number
-from airseg.dataset.reading.reader import Dataset, SequenceView
+from airseg.dataset.reading import Dataset, SequenceView
 from airseg.errors import DatasetError, RecipeError, did_you_mean
 
 SUFFIXES = (".png", ".npy")

@@ -17,7 +17,7 @@ from airseg.bench.temporal.gains import Gains
 from airseg.bench.temporal.pairs import Row, load_rows, pair_up, without_partner
 from airseg.bench.temporal.study import Plan, measure, missing_streams
 from airseg.bench.temporal.study_page import Setting, condition_pictures, page
-from airseg.dataset.reading.reader import Dataset
+from airseg.dataset.reading import Dataset
 from airseg.errors import RecipeError, did_you_mean
 
 NAMES = (*(c.name for c in CONDITIONS), "depth")

@@ -21,13 +21,13 @@ from airseg.bench.frames import resize_frame, to_model
 from airseg.bench.metrics import ConfusionMatrix
 from airseg.bench.metrics.motion import Motion, focal_length
 from airseg.bench.metrics.sequence_scorer import SequenceScorer
-from airseg.bench.recipes.recipe import Recipe
+from airseg.bench.recipes import Recipe
 from airseg.bench.scoring.scoring import motions
 from airseg.bench.temporal.conditions import CONDITIONS, DEPTHS, Condition, Picture
 from airseg.bench.temporal.pairs import DEPTH_OPTION, Row
 from airseg.bench.training.engine import build
 from airseg.bench.training.weights import load_weights
-from airseg.dataset.reading.reader import Dataset, SequenceView
+from airseg.dataset.reading import Dataset, SequenceView
 from airseg.models.base import VideoSegmenter
 from airseg.models.label_maps import label_map
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from airseg.bench.frames import FrameStore
-from airseg.bench.recipes.recipe import Recipe
+from airseg.bench.recipes import Recipe
 from airseg.bench.training.batches import Batch, Batches, augmentation_of
 from airseg.bench.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
 from airseg.bench.training.clip_loss import (
@@ -44,8 +44,8 @@ from airseg.bench.training.optimization import build_optimizer, learning_rate, t
 from airseg.bench.training.outcome import Curves, Trained
 from airseg.bench.training.training_protocol import Protocol, protocol_of
 from airseg.classes import IGNORE_INDEX
+from airseg.dataset.reading import Dataset
 from airseg.dataset.reading.augmentation import augment, draw_changes
-from airseg.dataset.reading.reader import Dataset
 from airseg.errors import RecipeError
 from airseg.models.base import VideoSegmenter
 

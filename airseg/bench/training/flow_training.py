@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from airseg.bench.frames import resize_frame, to_model
 from airseg.bench.metrics.motion import focal_length
-from airseg.dataset.reading.reader import Dataset, SequenceView
+from airseg.dataset.reading import Dataset, SequenceView
 from airseg.errors import RecipeError
 from airseg.geometry import rotation_matrix
 from airseg.models.base import VideoSegmenter

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from airseg.bench.results.result import Result
+    from airseg.bench.results import Result
 
 
 @click.command("leaderboard")
@@ -85,7 +85,7 @@ def command(
 
 
 def _content_hash(path: Path) -> str:
-    from airseg.dataset.reading.reader import Dataset
+    from airseg.dataset.reading import Dataset
 
     with Dataset(path, check=True) as opened:
         return opened.content_hash

@@ -53,7 +53,7 @@ def command(
     from airseg.bench.results.certainty import certainty
     from airseg.bench.scoring.score_submission import score_submission
     from airseg.cli.display import progress_bar
-    from airseg.dataset.reading.reader import Dataset
+    from airseg.dataset.reading import Dataset
 
     label = name or predictions.resolve().stem
     typed = "airseg " + shlex.join(sys.argv[1:])

@@ -52,7 +52,7 @@ def command(
     from airseg.dataset.editing.appending import append
     from airseg.dataset.editing.selection import tell
     from airseg.dataset.packing.workers import usable_jobs
-    from airseg.labels.label_map import load_label_map
+    from airseg.labels import load_label_map
 
     label_map = load_label_map(map_name) if map_name else None
     jobs = jobs or usable_jobs()

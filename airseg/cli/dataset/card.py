@@ -34,7 +34,7 @@ def command(dataset: Path, out: Path, samples: int, title: str, licence: str, ur
     from airseg.dataset.card.card_figures import figures_of
     from airseg.dataset.card.card_page import write_card
     from airseg.dataset.exporting.common import ExportOptions, facts_of
-    from airseg.dataset.reading.reader import Dataset
+    from airseg.dataset.reading import Dataset
 
     with Dataset(dataset, check=True) as opened, progress_bar("frames") as update:
         facts = facts_of(opened, ExportOptions(title=title, licence=licence, url=url))

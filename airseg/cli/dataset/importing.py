@@ -133,7 +133,7 @@ def command(
     from airseg.dataset.packing.workers import usable_jobs
     from airseg.dataset.packing.writer import PackOptions, check_options, pack
     from airseg.errors import DatasetError
-    from airseg.labels.label_map import load_label_map
+    from airseg.labels import load_label_map
 
     jobs = jobs or usable_jobs()
     options = PackOptions(

@@ -23,7 +23,7 @@ def command(files: tuple[Path, ...], out: Path, overwrite: bool) -> None:
       airseg info packed/index.json
     """
     from airseg.dataset.editing.indexing import write_index
-    from airseg.dataset.reading.reader import Dataset
+    from airseg.dataset.reading import Dataset
 
     opened = [one for path in files for one in Dataset(path, check=True).files]
     index = write_index(out, opened, overwrite=overwrite)

@@ -54,7 +54,7 @@ def command(
     """
     from airseg.cli.display import progress_bar
     from airseg.dataset.checking.leakage import LeakOptions, measure_leak
-    from airseg.dataset.reading.reader import Dataset
+    from airseg.dataset.reading import Dataset
 
     with progress_bar("frames") as update, Dataset(dataset, check=True) as opened:
         leaks = measure_leak(opened, LeakOptions(metres, degrees, bits, every), update)

@@ -35,7 +35,7 @@ def command(
     from airseg.cli.display import progress_bar
     from airseg.dataset.editing.combining import CombineOptions
     from airseg.dataset.editing.sharding import INDEX_NAME, write_shards
-    from airseg.dataset.reading.reader import Dataset
+    from airseg.dataset.reading import Dataset
 
     options = CombineOptions(codec=codec, overwrite=overwrite, operation="shard")
     with progress_bar("frames") as update:

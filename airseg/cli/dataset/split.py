@@ -10,7 +10,7 @@ import click
 from airseg.cli.names import CommandWithOldSpellings
 
 if TYPE_CHECKING:
-    from airseg.dataset.reading.reader import Dataset
+    from airseg.dataset.reading import Dataset
 
 
 @click.command("split", cls=CommandWithOldSpellings, old={"--split": ("--assign", "=")})
@@ -65,7 +65,7 @@ def command(
     from airseg.dataset.editing.combining import CombineOptions, Taken, combine
     from airseg.dataset.editing.selection import tell
     from airseg.dataset.packing.splits import choose_splits
-    from airseg.dataset.reading.reader import Dataset
+    from airseg.dataset.reading import Dataset
 
     if bool(splits) == stratified:
         raise click.UsageError("say --assign SPLIT=SEQ,SEQ or --stratified.")

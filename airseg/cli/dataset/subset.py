@@ -75,7 +75,7 @@ def command(
     from airseg.cli.display import progress_bar
     from airseg.dataset.editing.combining import CombineOptions, combine
     from airseg.dataset.editing.selection import select, tell
-    from airseg.dataset.reading.reader import Dataset
+    from airseg.dataset.reading import Dataset
 
     if frames and span:
         raise click.UsageError("--frames and --range both say which; leave one out.")

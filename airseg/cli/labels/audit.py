@@ -41,11 +41,11 @@ def command(
     """
     from airseg.cli.display import progress_bar
     from airseg.dataset.packing.sources import open_sources
+    from airseg.labels import load_label_map
     from airseg.labels.audit import join
     from airseg.labels.audit_page import write_audit
     from airseg.labels.judgement import add_remarks
     from airseg.labels.label_counts import count_sequences
-    from airseg.labels.label_map import load_label_map
 
     label_map = load_label_map(map_name) if map_name else None
     sources = open_sources(list(inputs), palette)

@@ -31,8 +31,8 @@ def command(maps: tuple[str, ...], lists: tuple[Path, ...]) -> None:
       airseg labels check
       airseg labels check my_map.yaml --names mesh_names.txt --names recordings
     """
+    from airseg.labels import load_label_map
     from airseg.labels.check import check_map
-    from airseg.labels.label_map import load_label_map
     from airseg.resources import shipped_names
 
     names = [name for path in lists for name in names_in(path)]

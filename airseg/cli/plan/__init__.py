@@ -26,8 +26,7 @@ def check(plans: tuple[str, ...]) -> None:
     """
     import numpy as np
 
-    from airseg.flight.plan import load_plan
-    from airseg.flight.trajectory import plan_trajectory
+    from airseg.flight import load_plan, plan_trajectory
 
     for name, plan in map(load_plan, plans):
         path = plan_trajectory(plan)
@@ -56,8 +55,7 @@ def draw(plans: tuple[str, ...], out: Path, world: str | None, seed: int) -> Non
       airseg plan draw loop_walk roofs --out map.png
     """
     from airseg.cli.plan.plan_drawing import draw_map
-    from airseg.flight.plan import load_plan
-    from airseg.flight.trajectory import plan_trajectory
+    from airseg.flight import load_plan, plan_trajectory
 
     if out.suffix.lower() != ".png":
         raise PlanError(f"--out {out}: the map is a PNG; name it {out.with_suffix('.png').name}.")
@@ -81,7 +79,7 @@ def import_(mission: Path, out: Path, strict: bool) -> None:
     Example:
       airseg plan import survey.plan --out survey.yaml
     """
-    from airseg.flight.plan import load_plan
+    from airseg.flight import load_plan
     from airseg.flight.qgroundcontrol import import_mission, plan_text
 
     if out.exists():

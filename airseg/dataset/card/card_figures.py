@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from airseg.dataset.reading.reader import Dataset, SequenceView
+from airseg.dataset.reading import Dataset, SequenceView
 from airseg.labels.relabel import count_ids
 from airseg.recording.stored.recording_figures import MotionStatistics, headings, motion_statistics
 

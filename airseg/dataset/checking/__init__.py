@@ -1,1 +1,4 @@
-"""Checks of dataset files: damage, and near-duplicates between splits."""
+"""Checks of dataset files: damage, and near-duplicates between splits.
+
+In: a file. Out: what is damaged in it, and how alike its splits are.
+"""

@@ -34,7 +34,7 @@ from airseg.dataset.format.schema import (
 )
 from airseg.dataset.packing.file_assembly import attributes_hash, filters_of
 from airseg.dataset.packing.source import suspect_frames
-from airseg.dataset.reading.reader import Dataset, SequenceView
+from airseg.dataset.reading import Dataset, SequenceView
 from airseg.errors import DatasetError, LabelMapError
 from airseg.labels.instances import contradiction
 from airseg.labels.label_map import parse_label_map

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from airseg.dataset.packing.ticker import Progress, Ticker
-from airseg.dataset.reading.reader import Dataset, SequenceView
+from airseg.dataset.reading import Dataset, SequenceView
 from airseg.errors import DatasetError
 from airseg.labels.label_map import SPLITS
 

@@ -16,7 +16,7 @@ from airseg.dataset.packing.sources import open_sources, refuse_suspect_frames
 from airseg.dataset.packing.splits import parse_split_options
 from airseg.dataset.packing.ticker import Progress
 from airseg.dataset.packing.writer import PackItem, PackOptions, pack
-from airseg.dataset.reading.reader import Dataset
+from airseg.dataset.reading import Dataset
 from airseg.dataset.reading.shards import check_file_name
 from airseg.errors import DatasetError
 from airseg.labels.boundaries import EdgeOptions

@@ -44,7 +44,7 @@ from airseg.dataset.packing.file_assembly import (
     write_root,
 )
 from airseg.dataset.packing.ticker import Progress, Ticker
-from airseg.dataset.reading.reader import Dataset, SequenceView
+from airseg.dataset.reading import Dataset, SequenceView
 from airseg.dataset.reading.shards import check_file_name
 from airseg.errors import DatasetError, did_you_mean, first_line
 from airseg.version import __version__

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from airseg.dataset.format.files import Location, RemoteFile
 from airseg.dataset.format.publishing import check_output, published
-from airseg.dataset.reading.reader import Dataset
+from airseg.dataset.reading import Dataset
 from airseg.dataset.reading.shards import (
     INDEX_FORMAT,
     INDEX_SUFFIX,

@@ -10,7 +10,7 @@ from airseg.dataset.editing.indexing import write_index
 from airseg.dataset.format.files import open_hdf5
 from airseg.dataset.format.schema import CODEC_ATTRIBUTE, SEQUENCES_GROUP
 from airseg.dataset.packing.ticker import Progress
-from airseg.dataset.reading.reader import Dataset, SequenceView
+from airseg.dataset.reading import Dataset, SequenceView
 from airseg.dataset.reading.shards import ShardIndex
 from airseg.errors import DatasetError
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from airseg.dataset.reading.reader import Dataset
+from airseg.dataset.reading import Dataset
 from airseg.errors import DatasetError
 from airseg.labels.label_map import SPLITS
 from airseg.labels.relabel import count_ids

@@ -1,1 +1,4 @@
-"""Datasets for other programs: folders, films, Parquet, metadata."""
+"""Datasets for other programs: folders, films, Parquet, metadata.
+
+In: a dataset file. Out: files in the layouts that others read.
+"""

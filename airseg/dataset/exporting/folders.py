@@ -20,7 +20,7 @@ from airseg.dataset.exporting.common import (
     encode_labels,
     frame_row,
 )
-from airseg.dataset.reading.reader import Dataset, SequenceView
+from airseg.dataset.reading import Dataset, SequenceView
 from airseg.errors import DatasetError
 from airseg.labels.label_map import SPLITS
 

@@ -32,7 +32,7 @@ from airseg.dataset.exporting.common import (
     published_folder,
 )
 from airseg.dataset.format.publishing import check_free_space
-from airseg.dataset.reading.reader import Dataset
+from airseg.dataset.reading import Dataset
 from airseg.dataset.reading.shown_sequence import shown_sequence
 from airseg.errors import DatasetError
 from airseg.recording.stored.shown_flight import ShownFlight

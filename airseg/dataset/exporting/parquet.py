@@ -16,7 +16,7 @@ from airseg.dataset.exporting.common import (
     frame_row,
 )
 from airseg.dataset.exporting.croissant import describe_parquet
-from airseg.dataset.reading.reader import Dataset, SequenceView
+from airseg.dataset.reading import Dataset, SequenceView
 from airseg.errors import DatasetError
 from airseg.labels.label_map import SPLITS
 from airseg.markdown import escaped, python_text

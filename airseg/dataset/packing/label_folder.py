@@ -23,8 +23,8 @@ from airseg.classes import IGNORE_INDEX, class_palette
 from airseg.dataset.format.attributes import check_sequence_name
 from airseg.dataset.packing.writer import PackItem, Progress
 from airseg.errors import DatasetError
+from airseg.labels import LabelMap
 from airseg.labels.boundaries import EdgeOptions, leave_out_edges
-from airseg.labels.label_map import LabelMap
 from airseg.labels.relabel import apply_table, count_ids
 from airseg.labels.resolution import check_seen
 from airseg.recording.stored.png import encode_png

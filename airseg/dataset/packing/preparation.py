@@ -16,7 +16,7 @@ from airseg.dataset.packing.sources import open_sources, refuse_suspect_frames
 from airseg.dataset.packing.splits import choose_splits
 from airseg.dataset.packing.ticker import Progress
 from airseg.errors import DatasetError
-from airseg.labels.label_map import LabelMap
+from airseg.labels import LabelMap
 from airseg.labels.resolution import check_seen, resolve
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from airseg.dataset.format.files import RemoteFile, locate
 from airseg.dataset.packing.folder_layouts import find_folder_sources, load_palette
 from airseg.dataset.packing.source import RawFrame, SequenceSource, suspect_frames
-from airseg.dataset.reading.reader import Dataset, SequenceView
+from airseg.dataset.reading import Dataset, SequenceView
 from airseg.errors import DatasetError, RecordingError, did_you_mean
 from airseg.labels.resolution import MeshGroup
 from airseg.recording.stored.frame_table import POSE_COLUMNS

@@ -56,7 +56,7 @@ from airseg.dataset.packing.ticker import Progress, Ticker
 from airseg.dataset.packing.workers import Workers
 from airseg.dataset.reading.shards import check_file_name
 from airseg.errors import DatasetError, did_you_mean
-from airseg.labels.label_map import LabelMap
+from airseg.labels import LabelMap
 from airseg.labels.resolution import check_seen
 from airseg.version import __version__
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 
 from airseg.dataset.reading.reader import SequenceView
-from airseg.labels.label_map import LabelMap
+from airseg.labels import LabelMap
 from airseg.recording.stored.shown_flight import ShownFlight, intrinsics_of
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from airseg.errors import RecordingError
-from airseg.flight.plan import FlightPlan
-from airseg.flight.trajectory import Trajectory
+from airseg.flight import FlightPlan, Trajectory
 from airseg.recording.flying.mesh_ids import Palette
 from airseg.recording.stored.continuing import first_suspect, refuse_another_flight
 from airseg.recording.stored.frame_table import read_frames

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from airseg.errors import RecordingError
-from airseg.flight.plan import FlightPlan
+from airseg.flight import FlightPlan
 from airseg.recording.flying.views import views_of
 from airseg.recording.stored.folder_lock import LOCK_NAME, folder_lock
 from airseg.recording.stored.frame_writer import RecordingWriter

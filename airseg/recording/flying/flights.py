@@ -14,8 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from airseg.errors import RpcError, SimulatorError
-from airseg.flight.plan import FlightPlan
-from airseg.flight.trajectory import Trajectory
+from airseg.flight import FlightPlan, Trajectory
 from airseg.geometry import euler_from_quaternion, wrap_angle
 from airseg.recording.flying.mounting import vehicle_pose
 from airseg.recording.flying.placement import Placement, Poses, choose_placement

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from airseg.errors import AirsegError, LostSimulatorError, SimulatorError
-from airseg.flight.plan import FlightPlan
-from airseg.flight.trajectory import Trajectory, plan_trajectory
+from airseg.flight import FlightPlan, Trajectory, plan_trajectory
 from airseg.labels.relabel import count_ids
 from airseg.recording.flying.assignment import Assignment, Progress, Recorded, RecordOptions
 from airseg.recording.flying.clocks import LatenessCheck, StepCheck

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from airseg.flight.plan import FlightPlan
-from airseg.flight.trajectory import Trajectory
+from airseg.flight import FlightPlan, Trajectory
 from airseg.geometry import IDENTITY
 from airseg.recording.flying.flights import PoseFlight, sim_mode
 from airseg.recording.flying.instant import Capturer

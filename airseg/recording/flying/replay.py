@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from airseg.errors import RecordingError
+from airseg.flight import Trajectory
 from airseg.flight.plan import FlightPlan, plan_from_data
-from airseg.flight.trajectory import Trajectory
 from airseg.geometry import (
     quaternion_conjugate,
     quaternion_from_euler,
@@ -17,8 +17,8 @@ from airseg.geometry import (
     rotate,
 )
 from airseg.recording.flying.assignment import Assignment
+from airseg.recording.stored import Recording
 from airseg.recording.stored.frame_table import POSE_COLUMNS
-from airseg.recording.stored.storage import Recording
 
 
 def replay(folder: Path, name: str | None, plan: FlightPlan | None) -> Assignment:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from airseg.errors import SimulatorError
+from airseg.flight import Trajectory
 from airseg.flight.plan import FlightPlan, PlanCamera
-from airseg.flight.trajectory import Trajectory
 from airseg.geometry import euler_from_quaternion
 
 FIRST_CAMERA = "0"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from airseg.labels.label_map import LabelMap
+from airseg.labels import LabelMap
 from airseg.labels.resolution import resolve
 from airseg.recording.stored.frame_table import POSE_COLUMNS
 from airseg.recording.stored.storage import Recording

@@ -1,1 +1,4 @@
-"""The worlds, a folder each; `catalogue` builds one by name, `parts` is what they share."""
+"""The worlds, a folder each; `catalogue` builds one by name, `parts` is what they share.
+
+In: a name and a seed. Out: a `World` of `scene`.
+"""
