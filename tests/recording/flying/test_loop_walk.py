@@ -98,12 +98,12 @@ def test_it_is_flown_as_planned(simulators, tmp_path, record_property, kind, mod
     first = recordings[0]
     notes, planned = first.info.notes, len(plan_trajectory(plan))
     drift = int(drift_ns(first).max())
-    figures = {"frames": len(first), "drift_ms": drift / 1e6, **shortened(notes)}
+    figures = {"frames": len(first), **shortened(notes)}
     if mode == "realtime":
         tell(record_property, **figures)
         assert len(first) + notes["dropped"] == planned
-        assert len(first) > 0.1 * planned
         return
+    figures["drift_ms"] = drift / 1e6
     if mode == "pose":
         figures["off_mm"] = float(off_the_path_m(first, plan).max()) * 1e3
     tell(record_property, **figures)
