@@ -17,7 +17,6 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, Self, TypeVar
 
 import msgpack
-import numpy as np
 
 from airseg.errors import LostSimulatorError, RpcError, SimulatorError
 from airseg.simulators.protocol import (
@@ -31,10 +30,9 @@ from airseg.simulators.protocol import (
     Pose,
     TimedState,
     Vector3r,
-    WireStruct,
     YawMode,
 )
-from airseg.simulators.wire import Incomplete, Malformed, decode_message
+from airseg.simulators.wire import Incomplete, Malformed, decode_message, plain
 
 _FOREVER = 3.0e38
 NOBODY_ANSWERS = "no simulator answers at"
@@ -122,7 +120,7 @@ class SimulatorClient:
         """Send a call and return the future of its result."""
         number = next(self._numbers) & 0x7FFFFFFF
         future: Future[Any] = Future()
-        message = msgpack.packb([0, number, method, [_plain(p) for p in params]])
+        message = msgpack.packb([0, number, method, [plain(p) for p in params]])
         try:
             with self._lock:
                 if self._failure:
@@ -390,14 +388,3 @@ def _texts(answer: Any) -> list[str]:
 
 def _images(answer: Any) -> list[ImageResponse]:
     return [ImageResponse.from_msgpack(a) for a in answer]
-
-
-def _plain(value: Any) -> Any:
-    """Return a parameter as msgpack takes it; numpy numbers become Python's."""
-    if isinstance(value, WireStruct) or hasattr(value, "to_msgpack"):
-        return _plain(value.to_msgpack())
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    return value.item() if isinstance(value, np.generic) else value

@@ -1,4 +1,4 @@
-"""Decode the simulator's answers.
+"""Decode the simulator's answers, and make parameters what msgpack takes.
 
 A depth image arrives as 307,200 tagged floats; a general msgpack decoder makes a Python object of
 each. This one reads such a run as one array and everything else as usual.
@@ -10,6 +10,8 @@ import struct
 from typing import Any
 
 import numpy as np
+
+from airseg.simulators.protocol import WireStruct
 
 _FIXED = {
     0xCA: (">f", 4),
@@ -148,3 +150,14 @@ def _map(view: memoryview, at: int, size: int, depth: int) -> tuple[dict[Any, An
             raise Malformed("a map's key is neither text nor a number")
         values[key], at = _decode(view, at, depth + 1)
     return values, at
+
+
+def plain(value: Any) -> Any:
+    """Return a parameter as msgpack takes it; numpy numbers become Python's."""
+    if isinstance(value, WireStruct) or hasattr(value, "to_msgpack"):
+        return plain(value.to_msgpack())
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    return value.item() if isinstance(value, np.generic) else value

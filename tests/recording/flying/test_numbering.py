@@ -9,7 +9,7 @@ from small_simulator import WIDTH, small_plan, small_settings
 
 from airseg.errors import RecordingError, SimulatorError
 from airseg.labels.instances import names_of_instances
-from airseg.recording.flying import numbering
+from airseg.recording.flying import id_passes, numbering
 from airseg.recording.flying.assignment import RecordOptions, finished_recording
 from airseg.recording.flying.mesh_ids import Palette
 from airseg.recording.flying.recorder import Recorder
@@ -164,7 +164,7 @@ class _Scene:
         return [answer.pixels for answer in answers]
 
     def passes(self):
-        return numbering.IdPasses(self, self, self.table, DOCUMENTED)
+        return id_passes.IdPasses(self, self, self.table, DOCUMENTED)
 
 
 @pytest.mark.parametrize("late", [0, 1, 3])
