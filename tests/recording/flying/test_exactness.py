@@ -145,11 +145,14 @@ def test_a_free_camera_is_recorded_though_each_image_has_a_time_of_its_own(
     ],
 )
 def test_a_car_is_put_where_the_plan_wants_it(simulators, tmp_path, clock, speed, near_ns):
-    plan = small_plan(**CAR)
+    plan = small_plan(**CAR, camera={**SMALL, "position_m": (1, 0.2, -1.5)})
     settings = {**json.loads(settings_text([("plan", plan)])), "ClockSpeed": speed}
     client = simulators.connect(clock, json.dumps(settings))
     recording = record(client, plan, tmp_path / "drive")
     assert off_the_path_m(recording, plan).max() < 1e-3
+    # Counted from the car's middle, though AirSim counts from a mount two metres ahead of it.
+    places = recording.frames[["pos_x", "pos_y", "pos_z"]].to_numpy()
+    assert np.abs(places[0] - [1, 0.2, -1.5]).max() < 1e-3
     assert drift_ns(recording).max() <= near_ns
     assert verify_recording(recording.path).is_sound
 
