@@ -6,16 +6,17 @@ and holds something wrong is a finding, and all findings are told.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from airseg.dataset.checking.label_check import LabelCheck
+from airseg.dataset.checking.report import Finding, Report, without_path
 from airseg.dataset.format.attributes import DAMAGE, Attributes
 from airseg.dataset.format.chunks import ChunkError, check_chunks
 from airseg.dataset.format.files import Location, locate
@@ -35,28 +36,10 @@ from airseg.dataset.format.schema import (
 from airseg.dataset.packing.file_assembly import attributes_hash, filters_of
 from airseg.dataset.packing.source import suspect_frames
 from airseg.dataset.reading import Dataset, SequenceView
-from airseg.errors import DatasetError, LabelMapError
-from airseg.labels.instances import contradiction
-from airseg.labels.label_map import parse_label_map
-from airseg.labels.resolution import MeshGroup, resolve
+from airseg.errors import DatasetError
 
 _FIRST_FRAMES = 3
 _NORM_TOLERANCE = 1e-3
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong.
-
-    Attributes:
-        sequence: where, or None for the file as a whole.
-        frame: the first frame at fault, or None for the sequence as a whole.
-        message: what was found and what was expected.
-    """
-
-    sequence: str | None
-    frame: int | None
-    message: str
 
 
 @dataclass(frozen=True)
@@ -80,20 +63,6 @@ class DatasetVerification:
     def is_sound(self) -> bool:
         """Whether nothing is wrong."""
         return not self.findings
-
-
-@dataclass
-class _Report:
-    """Collects findings of one sequence, or of the file."""
-
-    sequence: str | None
-    findings: list[Finding] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def add(self, message: str, frame: int | None = None) -> None:
-        place = f"{self.sequence}: " if self.sequence else ""
-        frame_text = "" if frame is None else f"frame {frame}: "
-        self.findings.append(Finding(self.sequence, frame, f"{place}{frame_text}{message}"))
 
 
 def verify_dataset(
@@ -120,11 +89,11 @@ def verify_dataset(
     reports = []
     with h5py.File(local, "r") as file:
         for view in dataset:
-            report = _Report(view.name)
+            report = Report(view.name)
             with _damage_reported(report, path):
                 _check_sequence(report, dataset, view, file, tick)
             reports.append(report)
-        report = _Report(None)
+        report = Report(None)
         with _damage_reported(report, path):
             _check_root(report, dataset, file)
         reports.append(report)
@@ -139,15 +108,15 @@ def verify_dataset(
 
 
 @contextmanager
-def _damage_reported(report: _Report, path: Path) -> Iterator[None]:
+def _damage_reported(report: Report, path: Path) -> Iterator[None]:
     """Turn what the damaged tables of a file raise into a finding."""
     try:
         yield
     except (DatasetError, ChunkError, *DAMAGE) as cause:
-        report.add(f"cannot be checked further: {_without_path(cause, path)}")
+        report.add(f"cannot be checked further: {without_path(cause, path)}")
 
 
-def _check_root(report: _Report, dataset: Dataset, file: h5py.File) -> None:
+def _check_root(report: Report, dataset: Dataset, file: h5py.File) -> None:
     sequences = [(v.name, v.split, v.content_hash) for v in dataset]
     if dataset_hash(dataset.class_names, sequences) != dataset.content_hash:
         report.add(
@@ -164,7 +133,7 @@ def _check_root(report: _Report, dataset: Dataset, file: h5py.File) -> None:
         report.notes.append("it does not say how it was made (no history)")
 
 
-def _check_attributes(report: _Report, path: Location, place: str, owner: h5py.Group) -> None:
+def _check_attributes(report: Report, path: Location, place: str, owner: h5py.Group) -> None:
     """Hold attributes against their hash."""
     attributes = Attributes(path, place, owner.attrs)
     if ATTRIBUTES_HASH not in attributes:
@@ -179,7 +148,7 @@ def _check_attributes(report: _Report, path: Location, place: str, owner: h5py.G
 
 
 def _check_sequence(
-    report: _Report, dataset: Dataset, view: SequenceView, file: h5py.File, tick: Callable[[], None]
+    report: Report, dataset: Dataset, view: SequenceView, file: h5py.File, tick: Callable[[], None]
 ) -> None:
     group = file[f"{SEQUENCES_GROUP}/{view.name}"]
     _check_attributes(report, dataset.path, f"/{SEQUENCES_GROUP}/{view.name}", group)
@@ -192,12 +161,12 @@ def _check_sequence(
     _check_details(report, view)
     _check_poses(report, view)
     _check_times(report, view)
-    labels = _LabelCheck.of(report, dataset, view, group)
+    labels = LabelCheck.of(report, dataset, view, group)
     digests = _read_frames(report, view, group, labels, tick)
     _check_digests(report, dataset, view, digests)
 
 
-def _check_storage(report: _Report, path: Location, name: str, array: h5py.Dataset) -> None:
+def _check_storage(report: Report, path: Location, name: str, array: h5py.Dataset) -> None:
     """Check chunks and filters of one array."""
     check_chunks(array)
     expected = chunk_shape(name, len(array), array.shape[1:])
@@ -210,7 +179,7 @@ def _check_storage(report: _Report, path: Location, name: str, array: h5py.Datas
             report.add(f"rgb says codec {codec[:40]!a}, and has HDF5 filters {filters}.")
 
 
-def _check_details(report: _Report, view: SequenceView) -> None:
+def _check_details(report: Report, view: SequenceView) -> None:
     """Check what the sequence says of its flight."""
     details = view.details
     flown = ("plan", "plan_fingerprint", "mode", "rate_hz", "camera", "simulator")
@@ -228,7 +197,7 @@ def _check_details(report: _Report, view: SequenceView) -> None:
         report.notes.append("some sequences say nothing of where they come from")
 
 
-def _check_poses(report: _Report, view: SequenceView) -> None:
+def _check_poses(report: Report, view: SequenceView) -> None:
     poses = view.poses
     if np.isnan(poses).all():
         report.notes.append("some sequences have no poses (all NaN)")
@@ -243,7 +212,7 @@ def _check_poses(report: _Report, view: SequenceView) -> None:
         )
 
 
-def _check_times(report: _Report, view: SequenceView) -> None:
+def _check_times(report: Report, view: SequenceView) -> None:
     times = view.timestamps_ns
     backwards = np.flatnonzero(times[1:] <= times[:-1])
     if len(backwards):
@@ -269,118 +238,11 @@ def _check_times(report: _Report, view: SequenceView) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _LabelCheck:
-    """What labels and raw ids of a sequence must be.
-
-    Attributes:
-        classes: number of classes; ignore_index: label of everything else.
-        known_ids: (256,) bool, ids of the object table; all where there is none.
-        table: (256,) uint8 label by raw id, or None where that cannot be said.
-        may_ignore: whether pixels may be ignored that have a class: edges are left out.
-        objects: the object table, where the numbers of objects count its meshes; else empty.
-        class_of: class of each object number that was seen.
-    """
-
-    classes: int
-    ignore_index: int
-    known_ids: np.ndarray
-    table: np.ndarray | None
-    may_ignore: bool
-    objects: Sequence[MeshGroup]
-    class_of: dict[int, int] = field(default_factory=dict)
-
-    @classmethod
-    def of(
-        cls, report: _Report, dataset: Dataset, view: SequenceView, group: h5py.Group
-    ) -> _LabelCheck:
-        """Read what the file says of the labels of one sequence."""
-        known = np.zeros(256, bool)
-        known[[0, *(entry.id for entry in view.object_table)]] = True
-        if not view.object_table:
-            known[:] = True
-        place = f"/{SEQUENCES_GROUP}/{view.name}"
-        table, may_ignore = None, True
-        try:
-            text = _own_or_root(dataset, place, group, "label_map")
-            edges = _own_or_root(dataset, place, group, "label_edges")
-            label_map = parse_label_map(text, "label_map")
-            if list(label_map.class_names) != dataset.class_names:
-                report.add("the label map has other classes than the file.")
-            else:
-                table = resolve(label_map, view.object_table).table
-            may_ignore = any(json.loads(edges).values()) if edges else True
-        except (DatasetError, LabelMapError, ValueError, AttributeError, RecursionError) as cause:
-            report.add(f"the label map cannot be used: {_without_path(cause, dataset.path)}")
-        objects = view.object_table if "plan" in view.details else []
-        return cls(dataset.num_classes, dataset.ignore_index, known, table, may_ignore, objects)
-
-    def check(
-        self, report: _Report, index: int, frames: dict[str, np.ndarray], *, labelled: bool
-    ) -> None:
-        """Check one frame."""
-        label, raw = frames.get("label"), frames.get("raw_label")
-        if label is not None:
-            strange = (label >= self.classes) & (label != self.ignore_index)
-            if strange.any():
-                values = np.unique(label[strange])[:5].tolist()
-                report.add(f"{int(strange.sum())} pixels have labels {values}, no classes.", index)
-            if not labelled and (label != self.ignore_index).any():
-                report.add("it is marked as context without labels, and has some.", index)
-        if not labelled:
-            return
-        if (numbers := frames.get("instance")) is not None:
-            self._check_objects(report, index, numbers, label, raw)
-        if raw is None:
-            return
-        strange = ~self.known_ids[raw]
-        if strange.any():
-            values = np.unique(raw[strange])[:5].tolist()
-            report.add(f"raw ids {values} are not in the object table.", index)
-        elif label is not None and self.table is not None:
-            other = label != self.table[raw]
-            if self.may_ignore:
-                other &= label != self.ignore_index
-            if other.any():
-                report.add(f"{int(other.sum())} labels are not what the label map says.", index)
-
-    def _check_objects(
-        self,
-        report: _Report,
-        index: int,
-        numbers: np.ndarray,
-        label: np.ndarray | None,
-        raw: np.ndarray | None,
-    ) -> None:
-        """Hold the numbers of objects against raw ids, and against the classes they had before."""
-        if raw is not None and self.objects and (told := contradiction(numbers, raw, self.objects)):
-            report.add(told, index)
-            return
-        if label is None:
-            return
-        counted = (numbers > 0) & (label != self.ignore_index)
-        pairs = np.unique(numbers[counted].astype(np.uint64) << 8 | label[counted])
-        for number, value in zip((pairs >> 8).tolist(), (pairs & 255).tolist(), strict=True):
-            before = self.class_of.setdefault(number, value)
-            if before != value:
-                report.add(f"object {number} is of class {value}, and was of {before}.", index)
-                return
-
-
-def _own_or_root(dataset: Dataset, place: str, group: h5py.Group, name: str) -> str:
-    """Return a text of the sequence, or that of the file; empty where neither has it."""
-    for where, owner in ((place, group), ("/", group.file)):
-        attributes = Attributes(dataset.path, where, owner.attrs)
-        if name in attributes:
-            return attributes.text(name)
-    return ""
-
-
 def _read_frames(
-    report: _Report,
+    report: Report,
     view: SequenceView,
     group: h5py.Group,
-    labels: _LabelCheck,
+    labels: LabelCheck,
     tick: Callable[[], None],
 ) -> dict[str, str]:
     """Read every frame once; return the digest of each stream that could be read whole."""
@@ -408,7 +270,7 @@ def _read_frames(
 
 
 def _check_digests(
-    report: _Report, dataset: Dataset, view: SequenceView, digests: dict[str, str]
+    report: Report, dataset: Dataset, view: SequenceView, digests: dict[str, str]
 ) -> None:
     stored: dict[str, Any] = dataset.digests(view.name)
     for name, digest in digests.items():
@@ -418,8 +280,3 @@ def _check_digests(
             report.add(f"{name} is not what was written: its hash differs.")
     if sequence_hash(len(view), stored) != view.content_hash:
         report.add("its content hash does not follow from the hashes of its arrays.")
-
-
-def _without_path(cause: Exception, path: Location) -> str:
-    text = ascii(" ".join(str(cause).split()))[1:-1]
-    return text.removeprefix(f"{path}: ") or type(cause).__name__
