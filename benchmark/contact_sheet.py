@@ -1,4 +1,4 @@
-"""Draw the README's contact sheet: three worlds, weather and times of day, with their labels.
+"""Draw the contact sheet of the embedded worlds: weather and times of day, labels, their legend.
 
 python benchmark/contact_sheet.py docs/worlds.jpg
 """
@@ -23,6 +23,8 @@ from airseg.simulators.embedded.worlds.catalogue import build_world
 
 _LATITUDE = 47.64
 _GAP = 6
+_LINE = 22  # pixels of a line of text
+_FONT, _INK = cv2.FONT_HERSHEY_SIMPLEX, (40, 40, 40)
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,12 @@ class Shot:
     hour: float = 14.5
     weather: dict[str, float] = field(default_factory=dict)
     seconds: float = 3.0
+
+    @property
+    def caption(self) -> str:
+        """World, hour and weather."""
+        hour = f"{int(self.hour)}:{int(self.hour % 1 * 60):02d}"
+        return ", ".join([self.world.replace("_", " "), hour, *map(_in_words, self.weather)])
 
 
 SHOTS = [
@@ -63,17 +71,18 @@ def main() -> None:
     tiles = []
     for name in dict.fromkeys(shot.world for shot in SHOTS):
         world = build_world(name, 0)
-        renderer, colors = Renderer(world), _class_colors(name, world)
+        renderer, colors = Renderer(world), class_colors(name, world)
         tiles += [
             _tile(renderer, colors, shot, options.width) for shot in SHOTS if shot.world == name
         ]
     rows = [np.hstack(tiles[i : i + 4]) for i in range(0, len(tiles), 4)]
     sheet = np.vstack(rows)[_GAP // 2 : -_GAP // 2, _GAP // 2 : -_GAP // 2]
+    sheet = np.vstack([sheet, _legend(sheet.shape[1])])
     cv2.imwrite(str(options.out), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
     print(f"{options.out}: {sheet.shape[1]}x{sheet.shape[0]}, {options.out.stat().st_size} bytes")
 
 
-def _class_colors(name: str, world) -> np.ndarray:  # noqa: ANN001
+def class_colors(name: str, world) -> np.ndarray:  # noqa: ANN001
     """Return (objects, 3) uint8: the colour of each object's class."""
     label_map = load_label_map(name)
     by_name = {c.name: c.color for c in CLASSES}
@@ -81,8 +90,25 @@ def _class_colors(name: str, world) -> np.ndarray:  # noqa: ANN001
     return np.array([by_name.get(c, (0, 0, 0)) for c in classes], np.uint8)
 
 
+def _in_words(weather: str) -> str:
+    return weather.replace("_cover", " on the ground").replace("_", " ")
+
+
+def _legend(width: int) -> np.ndarray:
+    """Return rows that name the classes beside their colours."""
+    lines = np.full((3 * _LINE, width, 3), 255, np.uint8)
+    step = width // -(-len(CLASSES) // 2)
+    for i, known in enumerate(CLASSES):
+        row, column = divmod(i, -(-len(CLASSES) // 2))
+        x, y = column * step, _LINE // 2 + row * _LINE
+        cv2.rectangle(lines, (x, y), (x + 16, y + 14), known.color, -1)
+        text = known.name.replace("_", " ")
+        cv2.putText(lines, text, (x + 24, y + 13), _FONT, 0.5, _INK, 1, cv2.LINE_AA)
+    return lines
+
+
 def _tile(renderer: Renderer, colors: np.ndarray, shot: Shot, width: int) -> np.ndarray:
-    """Return a picture above its labels."""
+    """Return a caption, a picture, and its labels."""
     hour = datetime(2024, 6, 21, int(shot.hour), int(shot.hour % 1 * 60))
     atmosphere = Atmosphere(sun_direction=sun_direction(hour, _LATITUDE), **shot.weather)
     turn = quaternion_from_euler(0.0, np.radians(shot.pitch), np.radians(shot.yaw))
@@ -92,7 +118,9 @@ def _tile(renderer: Renderer, colors: np.ndarray, shot: Shot, width: int) -> np.
     size = (width, width * 3 // 4)
     rgb = cv2.resize(seen.rgb, size, interpolation=cv2.INTER_AREA)
     labels = cv2.resize(colors[seen.object_index], size, interpolation=cv2.INTER_NEAREST)
-    both = np.vstack([rgb, labels])
+    title = np.full((_LINE, width, 3), 255, np.uint8)
+    cv2.putText(title, shot.caption, (0, _LINE - 7), _FONT, 0.45, _INK, 1, cv2.LINE_AA)
+    both = np.vstack([title, rgb, labels])
     half = _GAP // 2
     return cv2.copyMakeBorder(
         both, half, half, half, half, cv2.BORDER_CONSTANT, value=(255, 255, 255)

@@ -19,23 +19,77 @@ $("theme").onclick = () => {
 // ---- tables: sort and filter --------------------------------------------------------------------
 // Numbers by value, text by letters with numbers in them by value, empty cells last.
 const letters = new Intl.Collator("en", { numeric: true });
-for (const table of document.querySelectorAll("table[id]")) {
-  const heads = [...table.tHead.rows[0].cells];
-  heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
-    const isText = head.classList.contains("text");
-    const before = head.getAttribute("aria-sort");
-    const down = before ? before === "ascending" : !isText;
-    heads.forEach(h => h.removeAttribute("aria-sort"));
-    head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const key = row => row.cells[column].dataset.key;
-    const body = table.tBodies[0];
-    [...body.rows].sort((a, b) => {
-      const x = key(a), y = key(b);
-      if (x === "" || y === "") return (x === "") - (y === "");
-      const order = isText ? letters.compare(x, y) : x - y;
-      return down ? -order : order;
-    }).forEach(row => body.append(row));
-  }));
+function sortBy(head, down) {
+  const table = head.closest("table"), heads = [...table.tHead.rows[0].cells];
+  const column = heads.indexOf(head), isText = head.classList.contains("text");
+  heads.forEach(h => h.removeAttribute("aria-sort"));
+  head.setAttribute("aria-sort", down ? "descending" : "ascending");
+  const key = row => row.cells[column].dataset.key;
+  const body = table.tBodies[0];
+  [...body.rows].sort((a, b) => {
+    const x = key(a), y = key(b);
+    if (x === "" || y === "") return (x === "") - (y === "");
+    const order = isText ? letters.compare(x, y) : x - y;
+    return down ? -order : order;
+  }).forEach(row => body.append(row));
+}
+for (const head of document.querySelectorAll("table[id] thead th")) head.querySelector("button").addEventListener("click", () => {
+  const before = head.getAttribute("aria-sort");
+  sortBy(head, before ? before === "ascending" : !head.classList.contains("text"));
+  keepView();
+});
+
+// ---- columns ------------------------------------------------------------------------------------
+// The first column names the row and stays. Hidden ones are named in the address.
+const heads = [...$("board").tHead.rows[0].cells];
+const columnBoxes = new Map();
+for (const head of heads.slice(1)) {
+  const label = document.createElement("label"), box = document.createElement("input");
+  box.type = "checkbox";
+  box.checked = true;
+  label.title = head.title;
+  label.append(box, head.textContent);
+  $("column-boxes").append(label);
+  columnBoxes.set(head.textContent, box);
+}
+function showColumns() {
+  const hidden = heads.map((head, i) => columnBoxes.get(head.textContent)?.checked === false ? `#board tr > :nth-child(${i + 1})` : "").filter(Boolean);
+  $("hidden-columns").textContent = hidden.length ? `${hidden.join(", ")} { display: none; }` : "";
+  hintAtMore();
+}
+$("column-boxes").addEventListener("change", () => { showColumns(); keepView(); });
+$("every-column").onclick = () => { columnBoxes.forEach(box => box.checked = true); showColumns(); keepView(); };
+const wide = $("board").closest(".scroll");
+function hintAtMore() {
+  $("more").hidden = wide.scrollLeft + wide.clientWidth >= wide.scrollWidth - 4;
+}
+wide.addEventListener("scroll", hintAtMore, { passive: true });
+
+// ---- the address keeps filter, order and columns, so that a view can be sent and kept -----------
+const VIEW = "#view?", FILTERS = ["text", "protocol", "kind"];
+let isRestoring = false;
+function keepView() {
+  if (isRestoring) return;
+  const view = new URLSearchParams(), sorted = $("board").querySelector("th[aria-sort]");
+  for (const id of FILTERS) if ($(id).value) view.set(id, $(id).value);
+  if (sorted) view.set(sorted.getAttribute("aria-sort"), sorted.textContent);
+  columnBoxes.forEach((box, title) => { if (!box.checked) view.append("hide", title); });
+  const text = view.toString();
+  if (text || location.hash.startsWith(VIEW)) history.replaceState(null, "", text ? VIEW + text : location.pathname + location.search);
+}
+function restoreView() {
+  if (!location.hash.startsWith(VIEW)) return;
+  isRestoring = true;
+  const view = new URLSearchParams(location.hash.slice(VIEW.length)), hidden = view.getAll("hide");
+  for (const id of FILTERS) $(id).value = view.get(id) ?? "";
+  for (const order of ["ascending", "descending"]) {
+    const head = heads.find(h => h.textContent === view.get(order));
+    if (head) sortBy(head, order === "descending");
+  }
+  columnBoxes.forEach((box, title) => { box.checked = !hidden.includes(title); });
+  showColumns();
+  update();
+  isRestoring = false;
 }
 
 const matches = (text, words) => words.every(w => text.includes(w));
@@ -59,6 +113,7 @@ function update() {
   shown = data.rows.filter(r => r.visible);
   $("count").textContent = `${passing} of ${boardRows.length} rows, ${shown.length} in the plots`;
   for (const node of document.querySelectorAll("[data-run]")) node.hidden = !byRun.get(node.dataset.run).visible;
+  keepView();
   draw();
 }
 $("board").addEventListener("change", event => {
@@ -314,9 +369,10 @@ function openTarget() {
   const target = location.hash.startsWith("#how-") && $(decodeURIComponent(location.hash.slice(1)));
   if (target) { target.open = true; target.scrollIntoView(); }
 }
-addEventListener("hashchange", openTarget);
+addEventListener("hashchange", () => { openTarget(); restoreView(); });
 
 let resized = 0;
-addEventListener("resize", () => { clearTimeout(resized); resized = setTimeout(draw, 120); });
-update();
+addEventListener("resize", () => { clearTimeout(resized); resized = setTimeout(() => { draw(); hintAtMore(); }, 120); });
+if (location.hash.startsWith(VIEW)) restoreView(); else update();
+hintAtMore();
 openTarget();

@@ -11,7 +11,7 @@ from airseg.bench.temporal.gains import Curve
 COLORS = ("#2f6fb3", "#c8641f", "#2f8a5a", "#8a5cc7", "#c23a7e", "#1f95a3", "#94771a", "#5f6b7a")
 _BOUNDS = {"interval": "95 %: ", "range": "range of flights: ", "none": "one flight: "}
 _WIDTH, _HEIGHT = 640, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 16, 56
+_LEFT, _RIGHT, _TOP, _BOTTOM = 84, 14, 16, 56  # left: a signed number in a telephone's type
 
 
 def gain_chart(curves: Sequence[Curve], axis: str, colors: dict[str, str], *, line: bool) -> str:

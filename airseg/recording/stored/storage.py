@@ -1,4 +1,4 @@
-"""The folder of one recorded sequence, for reading.
+"""The folder of one recorded sequence, for reading::
 
     NAME/
       recording.json       what was flown, with what, and how it ended

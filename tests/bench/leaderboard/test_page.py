@@ -180,6 +180,40 @@ def test_the_filter_narrows_table_plots_bars_and_pictures(board):
 
 
 @pytest.mark.browser
+def test_the_address_keeps_filter_order_and_columns_and_brings_them_back(tab, address, board):
+    click = "[...document.querySelectorAll('#board thead th')].find(h => h.textContent === '{}')"
+    board.evaluate(click.format("p50 ms [A]") + ".firstChild.click()")
+    type_filter(board, "net")
+    toggle = "[...document.querySelectorAll('#column-boxes label')]"
+    toggle += ".find(l => l.textContent === 'mIoU %').firstChild.click()"
+    board.evaluate(toggle)
+    seen, kept = (order(board), visible(board)), board.evaluate("location.href")
+    assert "#view?text=net&descending=p50+ms+%5BA%5D&hide=mIoU+%25" in kept
+    tab.open("about:blank")
+    tab.open(kept)
+    tab.until("document.querySelector('#scatter svg')")
+    assert (order(board), visible(board)) == seen
+    assert board.evaluate(click.format("mIoU %") + ".getClientRects().length") == 0
+    board.evaluate("document.querySelector('#every-column').click()")
+    assert board.evaluate(click.format("mIoU %") + ".getClientRects().length") == 1
+    assert "hide" not in board.evaluate("location.href")
+
+
+@pytest.mark.browser
+def test_a_table_that_is_wider_than_the_screen_says_so_until_its_end_is_seen(tab, address):
+    tab.call(
+        "Emulation.setDeviceMetricsOverride",
+        width=400, height=900, deviceScaleFactor=1, mobile=True,
+    )  # fmt: skip
+    tab.open(address)
+    tab.until("document.querySelector('#scatter svg')")
+    assert tab.evaluate("document.querySelector('#more').hidden") is False
+    tab.evaluate("(() => { const s = board.closest('.scroll'); s.scrollLeft = s.scrollWidth; })()")
+    tab.until("document.querySelector('#more').hidden")
+    tab.call("Emulation.clearDeviceMetricsOverride")
+
+
+@pytest.mark.browser
 def test_the_front_holds_whom_no_fair_row_of_the_machine_beats(board):
     assert points(board) == {"slow", "fast", "beaten", "leaky"}  # the GPU's row is not among them
     assert points(board, "[data-front]") == {"slow", "fast"}
