@@ -38,6 +38,19 @@ def typed_commands(page):
     return [_words(c) for c in commands if c.startswith("airseg ")]
 
 
+def sessions(page):
+    """Return (words of a command, lines that the page shows below it) of its console blocks."""
+    typed = []
+    for block in blocks(page):
+        if block.language == "console":
+            for line in re.sub(r"\\\n\s*", " ", block.text).splitlines():
+                if line.startswith("$ "):
+                    typed.append((_words(line.removeprefix("$ ")), []))
+                else:
+                    typed[-1][1].append(line)
+    return typed
+
+
 def mentioned_commands(page):
     """Return the words of each ``airseg`` command that is named in running text."""
     text = _FENCE.sub("", page.read_text())

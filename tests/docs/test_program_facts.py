@@ -42,6 +42,12 @@ def test_the_splits_of_the_eighteen_flights_sum_to_the_frames_of_their_plans():
     assert sum(int(part[1]) for part in parts) == int(flights) == 18
 
 
+def test_there_are_as_many_new_places_and_sweeps_as_the_page_on_plans_says():
+    names = shipped_names("flight plan")
+    assert sum(name.startswith("new_") for name in names) == 12
+    assert sum(name.startswith("sweep_") for name in names) == 15
+
+
 def test_every_recipe_has_the_rows_and_sizes_that_its_page_shows():
     shown = {row[0]: row for row in cells(program_tables.recipes_table())}
     assert list(shown) == shipped_names("recipe")

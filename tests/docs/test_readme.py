@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from pages import ROOT, typed_commands
+from pages import ROOT, sessions
 from PIL import Image
 
 from airseg.bench.leaderboard.table import BEGIN, END
@@ -46,15 +46,21 @@ def test_its_table_stands_where_the_leaderboard_puts_it():
     assert len(rows) >= 2
 
 
+def test_it_shows_five_commands():
+    assert sum(words[0] == "airseg" for words, _ in sessions(ROOT / "README.md")) == 5
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_the_five_commands_run_as_they_stand(tmp_path):
-    commands = [words for words in typed_commands(ROOT / "README.md") if words[0] == "airseg"]
-    assert len(commands) == 5
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
+def test_its_commands_run_as_they_stand(page, tmp_path):
     tools = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
-    for words in commands:
+    for words, shown in sessions(ROOT / page):
+        if words[0] != "airseg":
+            continue
         done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, f"{' '.join(words)}\n{done.stderr}"
+        assert set(shown) <= set(done.stdout.splitlines()), " ".join(words)
     assert (tmp_path / "results" / "leaderboard.html").stat().st_size > 10_000
     assert list((tmp_path / "recordings").glob("*.mp4"))
