@@ -3,6 +3,7 @@
 The other blocks (commands, plans, recipes, settings) are held to the program in `tests/docs`.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,17 +29,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
 
 
-@pytest.fixture(scope="module")
-def folder_of_a_reader(tmp_path_factory: pytest.TempPathFactory):  # noqa: ANN201
-    """The folder in which a page's code runs, with files of the names that pages use."""
-    folder = tmp_path_factory.mktemp("reader")
-    made: Path = build_dataset(folder / "made")
-    made.rename(folder / "dataset.h5")
+@pytest.fixture(scope="session")
+def example_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with files of the names that pages use."""
+    folder: Path = tmp_path_factory.mktemp("reader")
+    build_dataset(folder / "made").rename(folder / "dataset.h5")
     portable = ["--codec", "gzip", "--out", str(folder / "portable.h5")]
     main(["dataset", "subset", str(folder / "dataset.h5"), *portable])
     images = ["--as", "png", "--map", "neighborhood", "--out", str(folder / "labels")]
     main(["relabel", str(folder / "dataset.h5"), *images])
     (folder / "labels" / "a").rename(folder / "labels" / "roofs")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder_of_a_reader(example_files: Path) -> Iterator[Path]:
+    """The folder in which a page's code runs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        yield folder
+        patch.chdir(example_files)
+        yield example_files

@@ -8,7 +8,7 @@ from pages import PAGES, blocks
 
 from airseg.bench.recipes.recipe import Recipe
 from airseg.flight.plan import FlightPlan
-from airseg.labels.label_map import parse_label_map
+from airseg.labels.label_map import load_label_map
 from airseg.recording.simulator_fleet import Fleet
 from airseg.simulators.embedded.settings import parse_settings
 
@@ -26,10 +26,11 @@ def shown(language):
 
 
 @pytest.mark.parametrize("block", shown("yaml"))
-def test_yaml_is_a_plan_a_fleet_a_label_map_or_a_recipe(block):
+def test_yaml_is_a_plan_a_fleet_a_label_map_or_a_recipe(block, tmp_path):
     content = yaml.safe_load(block.text)
     if "rules" in content:
-        parse_label_map(block.text, block.page)
+        (tmp_path / "mine.yaml").write_text(block.text)
+        load_label_map(tmp_path / "mine.yaml")
     elif "plans" in content:
         Fleet.model_validate(content)
     elif "model" in content:

@@ -7,18 +7,11 @@ import pytest
 from raw_rpc import RawClient
 from small_simulator import small_settings
 
-from airseg.simulators.embedded.rpc.method_table import support_markdown, support_table
+from airseg.simulators.embedded.rpc.method_table import support_table
 from airseg.simulators.embedded.rpc.rpc_server import NO, PARTLY, YES
 from airseg.simulators.embedded.server import EmbeddedOptions, EmbeddedServer
 
 ROOT = Path(__file__).parents[4]
-BEGIN, END = "<!-- methods:begin -->\n", "<!-- methods:end -->"
-
-
-def test_the_readme_shows_the_table_that_the_program_prints():
-    readme = (ROOT / "README.md").read_text()
-    shown = readme[readme.index(BEGIN) + len(BEGIN) : readme.index(END)]
-    assert shown.strip() == support_markdown().strip()
 
 
 def test_each_method_is_supported_partly_or_not_and_says_what_is_missing():
