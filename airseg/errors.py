@@ -46,6 +46,10 @@ class LostSimulatorError(SimulatorError):
     """The simulator cannot be reached, closed the connection, or did not answer in time."""
 
 
+class HubError(AirsegError):
+    """A repository of the Hugging Face Hub cannot be read or written."""
+
+
 class SettingsError(AirsegError):
     """A simulator's settings.json cannot be used."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from pydantic import ValidationError
 
+from airseg.bench.hub_model import is_published, load_published_model
 from airseg.bench.recipes.recipe import Recipe, apply_settings
 from airseg.bench.results.result import Result, load_result
+from airseg.bench.training.checkpoint import scored_weights
 from airseg.bench.training.learner import build
 from airseg.errors import RecipeError, first_line
 from airseg.models.base import VideoSegmenter
@@ -21,15 +22,19 @@ def load_model(source: str | Path) -> VideoSegmenter:
 
     Args:
         source: what `airseg bench run` wrote: a row's file (``results/demo-fanet.json``), its
-            folder (``results/demo-fanet``), or the checkpoint in it.
+            folder (``results/demo-fanet``), or the checkpoint in it; or what `airseg bench push`
+            did: a folder, or ``user/name`` on the Hugging Face Hub.
 
     Raises:
         RecipeError: nothing of that kind lies there, or the weights are not those of the row.
+        HubError: the repository cannot be had.
     """
+    if is_published(source):
+        return load_published_model(source)
     checkpoint, row = _places(Path(source))
     result = load_result(row)
     model = _network_of(result, row)
-    state = _weights(checkpoint)
+    state = scored_weights(checkpoint)
     try:
         model.load_state_dict(state)
     except RuntimeError as cause:
@@ -68,19 +73,3 @@ def _network_of(result: Result, row: Path) -> VideoSegmenter:
     # What it was trained from lies nowhere any more, and is overwritten.
     recipe = apply_settings(recipe, {"model.weights": "none"}, str(row))
     return build(recipe, len(result.scores.class_iou))
-
-
-def _weights(checkpoint: Path) -> dict[str, torch.Tensor]:
-    """Return the weights that were scored: the running average where there is one."""
-    try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        average = content.get("average")
-        if average is None:
-            return dict(content["model"])
-        return {
-            name.removeprefix("module."): tensor
-            for name, tensor in average.items()
-            if name.startswith("module.")
-        }
-    except Exception as cause:  # torch raises many kinds for damaged files
-        raise RecipeError(f"{checkpoint}: cannot be read ({first_line(cause)}).") from None

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
-import threading
+import tempfile
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from airseg.cli.names import LABEL_MAP
 
 if TYPE_CHECKING:
     from airseg.dataset.exporting.rerun_log import FrameScores
@@ -21,7 +24,12 @@ if TYPE_CHECKING:
 @click.command("view")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--sequence", "name", help="Which sequence.  [default: the first]")
-@click.option("--map", "map_name", help="Label map of a recording.  [default: its environment's]")
+@click.option(
+    "--map",
+    "map_name",
+    type=LABEL_MAP,
+    help="Label map of a recording.  [default: its environment's]",
+)
 @click.option(
     "--predictions",
     type=click.Path(path_type=Path),
@@ -156,30 +164,25 @@ def _write_film(flight: ShownFlight, frames: range, target: Path, progress: Any)
 def _open_viewer(
     flight: ShownFlight, frames: range, scores: FrameScores | None, *, web: bool
 ) -> None:
-    """Open Rerun's viewer and log into it; one in a browser is served until Ctrl-C."""
-    import rerun
-
+    """Open Rerun's viewer, or serve it to browsers of this machine, until it is closed."""
     from airseg.cli.display import progress_bar
-    from airseg.dataset.exporting.rerun_log import layout, log_flight, open_stream
+    from airseg.dataset.exporting.rerun_log import save_flight
 
     has_display = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
     if sys.platform.startswith("linux") and not web and not has_display:
         raise click.UsageError(
             "there is no display to open a window on. Pass --web to look from a browser, or --save."
         )
-    stream = open_stream(flight)
-    arrangement = layout(flight, has_scores=scores is not None)
-    if web:
-        address = stream.serve_grpc(default_blueprint=arrangement)
-        rerun.serve_web_viewer(connect_to=address, open_browser=has_display)
-    else:
-        stream.spawn(default_blueprint=arrangement)
-    with progress_bar("frames") as update:
-        log_flight(stream, flight, frames, scores, update)
-    stream.flush()
-    if web:
-        click.echo("served at http://127.0.0.1:9090 until Ctrl-C")
+    with tempfile.TemporaryDirectory(prefix="airseg-view-") as folder:
+        file = Path(folder) / f"{flight.name}.rrd"
+        with progress_bar("frames") as update:
+            save_flight(flight, file, frames, scores, update)
+        # By itself Rerun listens to the whole network.
+        command = [sys.executable, "-m", "rerun", str(file), "--bind", "127.0.0.1"]
+        if web:
+            command.append("--web-viewer" if has_display else "--serve-web")
+            click.echo("serving the viewer until Ctrl-C", err=True)
         try:
-            threading.Event().wait()
+            subprocess.run(command, check=False)
         except KeyboardInterrupt:
             return

@@ -70,3 +70,24 @@ def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:
             "train anew."
         )
     return state
+
+
+def scored_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Return the weights that were scored: the running average where there is one.
+
+    Raises:
+        RecipeError: there is no checkpoint, or it is damaged.
+    """
+    if not path.is_file():
+        raise RecipeError(
+            f"{path}: there is no such checkpoint; a row's network lies where it was trained."
+        )
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        average = content.get("average")
+        if average is None:
+            return dict(content["model"])
+        prefix = "module."
+        return {n.removeprefix(prefix): t for n, t in average.items() if n.startswith(prefix)}
+    except Exception as cause:  # torch raises many kinds for damaged files
+        raise RecipeError(f"{path}: cannot be read ({first_line(cause)}).") from None

@@ -15,6 +15,11 @@ _COMMANDS = {
         "airseg.cli.dataset.export",
         "Write folders, Parquet, videos or metadata for others.",
     ),
+    "push": (
+        "airseg.cli.dataset.push",
+        "Upload a dataset to the Hugging Face Hub.",
+    ),
+    "correct": ("airseg.cli.dataset.correct", "Put labels that people corrected into a dataset."),
     "card": ("airseg.cli.dataset.card", "Tell what is in a dataset, with figures and pictures."),
     "subset": ("airseg.cli.dataset.subset", "Write some sequences or frames into a new file."),
     "merge": ("airseg.cli.dataset.merge", "Join datasets into one."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airseg.cli.names import FORMAT
+from airseg.cli.names import FORMAT, LABEL_MAP
 
 if TYPE_CHECKING:
     from airseg.dataset.exporting.common import ExportOptions
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     help="Colour frames as JPEG of this quality.  [default: PNG, lossless]",
 )
 @click.option(
-    "--map", "map_name", help="Label map of recordings.  [default: that of their environment]"
+    "--map",
+    "map_name",
+    type=LABEL_MAP,
+    help="Label map of recordings.  [default: that of their environment]",
 )
 @click.option("--title", default="", help="Name of the dataset.  [default: that of the file]")
 @click.option("--licence", default="", help="Its licence.  [default: that of imported data]")
@@ -59,12 +62,14 @@ def command(
       vspw         VSPW's folders: data/<video>/origin and mask, lists
       imagefolder  folders with metadata.jsonl for Hugging Face's imagefolder
       parquet      Parquet files with pictures inside, README.md, croissant.json
+      hub          what `dataset push` uploads: Parquet, films, the file itself
       ffv1         a Matroska video for each sequence, colour and labels, lossless
       h264         the same with colour in H.264; labels stay lossless
       mcap         MCAP files for Foxglove, Rerun and FiftyOne
       kittistep    panoptic pictures: class in red, object in green and blue
       youtubevis   YouTube-VIS: masks and boxes of each object through the video
       coco         COCO: masks, boxes and track ids of the objects of each frame
+      cvat         pictures and masks to correct; see dataset correct
       croissant    croissant.json about the dataset file itself
 
     \b

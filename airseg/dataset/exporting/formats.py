@@ -16,7 +16,9 @@ from airseg.dataset.exporting.common import (
     published_folder,
 )
 from airseg.dataset.exporting.croissant import export_croissant
+from airseg.dataset.exporting.cvat import export_cvat
 from airseg.dataset.exporting.folders import export_imagefolder, export_mmseg, export_vspw
+from airseg.dataset.exporting.hub import export_hub
 from airseg.dataset.exporting.instances import (
     export_coco,
     export_kittistep,
@@ -48,8 +50,10 @@ FORMATS: dict[str, Format] = {
     "vspw": Format(export_vspw, 1.5),
     "imagefolder": Format(export_imagefolder, 1.5),
     "parquet": Format(export_parquet, 1.5),
+    "hub": Format(export_hub, 3.0),
     "ffv1": Format(export_ffv1, 1.5),
     "h264": Format(export_h264, 0.2),
+    "cvat": Format(export_cvat, 1.5),
     "mcap": Format(export_mcap, MCAP_BYTES_PER_PIXEL),
     "kittistep": Format(export_kittistep, 1.5),
     "youtubevis": Format(export_youtubevis, 1.7),

@@ -16,10 +16,10 @@ from airseg.dataset.exporting.common import (
     frame_row,
 )
 from airseg.dataset.exporting.croissant import describe_parquet
+from airseg.dataset.exporting.hub_card import write_readme
 from airseg.dataset.reading import Dataset, SequenceView
 from airseg.errors import DatasetError
 from airseg.labels.label_map import SPLITS
-from airseg.markdown import escaped, python_text
 
 _SHARD_BYTES = 400 << 20
 _ROWS_AT_ONCE = 32
@@ -32,32 +32,6 @@ _FEATURES = {
     "labelled": {"dtype": "bool", "_type": "Value"},
     "pose": {"feature": {"dtype": "float64", "_type": "Value"}, "_type": "List"},
 }
-_README = """---
-pretty_name: {name}
-task_categories:
-- image-segmentation
-configs:
-- config_name: default
-  data_files:
-{files}---
-
-# {title}
-
-{description}
-
-Licence: {licence}.
-
-| column | what it holds |
-| --- | --- |
-| image | colour frame ({kind}) |
-| label | class of every pixel (palette PNG), 255 where nothing counts |
-| sequence, frame | which video, which frame of it |
-| timestamp_ns | its time |
-| labelled | false where a frame is context without labels |
-| pose | x y z in metres (north, east, down), then quaternion w x y z; NaN where unknown |
-
-Classes, by value: {classes}.
-"""
 
 
 def export_parquet(
@@ -92,7 +66,7 @@ def export_parquet(
         for view, _, values in each_frame(views, row, "exporting", progress):
             shards.add(view.split, values)
     files = shards.rename()
-    _write_readme(folder, facts, options, files)
+    write_readme(folder, facts, options, files, len(dataset))
     description = describe_parquet(dataset, folder, facts, files)
     (folder / "croissant.json").write_text(json.dumps(description, indent=1), encoding="utf-8")
 
@@ -173,29 +147,4 @@ def _schema() -> Any:
             ("pose", pa.list_(pa.float64())),
         ],
         metadata={"huggingface": note},
-    )
-
-
-def _write_readme(
-    folder: Path, facts: Facts, options: ExportOptions, files: dict[str, list[Path]]
-) -> None:
-    names = {"val": "validation"}
-    listed = "".join(
-        f"  - split: {names.get(split, split)}\n    path: data/{split}-*\n" for split in files
-    )
-    classes = ", ".join(
-        f"{n} {escaped(name)}" for n, name in enumerate(facts.label_map.class_names)
-    )
-    lossy = f"JPEG, quality {options.jpeg_quality}"
-    (folder / "README.md").write_text(
-        _README.format(
-            name=python_text(facts.title),
-            title=escaped(facts.title),
-            files=listed,
-            description=escaped(facts.description),
-            licence=escaped(facts.licence),
-            kind="PNG, lossless" if options.jpeg_quality is None else lossy,
-            classes=classes,
-        ),
-        encoding="utf-8",
     )

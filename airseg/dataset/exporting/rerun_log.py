@@ -23,6 +23,8 @@ FrameScores = Callable[[np.ndarray, np.ndarray], dict[str, float]]
 _WORLD, _CAMERA, _IMAGE = "world", "world/camera", "world/camera/image"
 _PATH_COLOR = (250, 166, 26)
 _IGNORED_COLOR = (0, 0, 0)
+_SKY_M = 10_000.0
+_FAR_QUANTILE = 0.95
 _COMMON_ERA_NS = 10**17  # three years after 1970; clocks that begin at nought stay below
 
 
@@ -45,7 +47,9 @@ def open_stream(flight: ShownFlight) -> Any:
         raise DatasetError("Rerun's files need rerun-sdk. Run: pip install 'airseg[view]'")
     import rerun as rr
 
-    return rr.RecordingStream("airseg", recording_id=flight.name)
+    stream = rr.RecordingStream("airseg", recording_id=flight.name)
+    stream.send_recording_name(flight.name)
+    return stream
 
 
 def save_flight(
@@ -187,7 +191,7 @@ def _log_frame(
         stream.set_time("sim_time", timestamp=np.datetime64(time_ns, "ns"))
     if flight.has_poses:
         pose = flight.poses[index]
-        turn = [*pose[4:], pose[3]]  # Rerun's quaternions are x y z w
+        turn = rr.Quaternion(xyzw=[*pose[4:], pose[3]])
         stream.log(_CAMERA, rr.Transform3D(translation=pose[:3], quaternion=turn))
         motion = {"speed_mps": float(flight.speeds_mps[index]), "height_m": -float(pose[2])}
         _log_numbers(stream, "motion", motion)
@@ -196,7 +200,11 @@ def _log_frame(
         if name in layers:
             stream.log(f"{_IMAGE}/{name}", rr.SegmentationImage(layers[name], opacity=0.5))
     if "depth" in layers:
-        stream.log(f"{_IMAGE}/depth", rr.DepthImage(layers["depth"], meter=1.0))
+        depth = layers["depth"]
+        near = depth[depth < _SKY_M]  # the sky, further than anything, would leave no colours
+        shown = (0.0, float(np.quantile(near, _FAR_QUANTILE)) if near.size else 1.0)
+        picture = rr.DepthImage(depth, meter=1.0, depth_range=shown)
+        stream.log(f"{_IMAGE}/depth", picture)
     if "labels" in layers:
         pixels = np.bincount(layers["labels"].ravel(), minlength=256)
         shares = pixels[: len(flight.class_names)] / layers["labels"].size

@@ -1,0 +1,58 @@
+"""``airseg dataset correct``: put labels that people corrected in CVAT into a dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from airseg.cli.names import CODEC
+
+
+@click.command("correct")
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.argument("corrected", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
+@click.option(
+    "--codec",
+    type=CODEC,
+    default="lz4",
+    show_default=True,
+    help="Compression of colour frames, as in airseg relabel.",
+)
+@click.option("--jobs", type=click.IntRange(1, 64), help="Processes that pack.")
+@click.option("--overwrite", is_flag=True, help="Replace a file that is already there.")
+def command(
+    dataset: Path, corrected: Path, out: Path, codec: str, jobs: int | None, overwrite: bool
+) -> None:
+    """Write DATASET with labels from CORRECTED into a new file.
+
+    CORRECTED has a folder for each corrected sequence, named after it: what CVAT exported of its
+    task as "Segmentation mask 1.1", unpacked. Sequences and frames that are not in it stay as they
+    are; frames that were context become labelled where somebody labelled them.
+
+    \b
+    Examples:
+      airseg dataset export cvat film.h5 --out to_correct
+      airseg dataset correct film.h5 corrected --out film_corrected.h5
+    """
+    from airseg.cli.display import progress_bar
+    from airseg.dataset.editing.correcting import corrected_sources
+    from airseg.dataset.packing.preparation import prepare_sources
+    from airseg.dataset.packing.workers import usable_jobs
+    from airseg.dataset.packing.writer import PackOptions, check_options, pack
+    from airseg.dataset.reading.reader import Dataset
+
+    options = PackOptions(codec=codec, overwrite=overwrite, jobs=jobs or usable_jobs())
+    check_options(out, options)
+    with Dataset(dataset, check=True) as opened:
+        sources, label_map, told = corrected_sources(opened, corrected)
+        preparation = prepare_sources([*sources], label_map)
+        with progress_bar("frames") as update:
+            packed = pack(out, preparation.items, label_map, options, update)
+    for name, correction in told.items():
+        click.echo(
+            f"{name}: {correction.frames} frames, {correction.newly_labelled} of them new, "
+            f"{correction.changed_pixels:,} pixels changed"
+        )
+    click.echo(f"wrote {packed.frames:,} frames to {out} (content {packed.content_hash[:12]})")

@@ -1,0 +1,68 @@
+"""``airseg dataset push``: upload a dataset to the Hugging Face Hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("push")
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.argument("repository", metavar="USER/NAME")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The folder to write, which is kept.  [default: hub/USER--NAME]",
+)
+@click.option("--dry-run", is_flag=True, help="Write the folder and upload nothing.")
+@click.option("--private", is_flag=True, help="Make a repository that only you see.")
+@click.option(
+    "--jpeg",
+    "jpeg_quality",
+    type=click.IntRange(1, 100),
+    metavar="QUALITY",
+    help="Colour frames as JPEG of this quality.  [default: PNG, lossless]",
+)
+@click.option("--title", default="", help="Name of the dataset.  [default: that of the file]")
+@click.option("--licence", default="", help="Its licence.  [default: that of imported data]")
+@click.option("--url", default="", help="Where it is told of.")
+@click.option("--overwrite", is_flag=True, help="Replace a folder that is already there.")
+def command(
+    dataset: Path,
+    repository: str,
+    out: Path | None,
+    dry_run: bool,
+    private: bool,
+    jpeg_quality: int | None,
+    title: str,
+    licence: str,
+    url: str,
+    overwrite: bool,
+) -> None:
+    """Upload DATASET into a repository of the Hugging Face Hub.
+
+    The Hub's viewer shows frames, labels and films; `datasets.load_dataset("USER/NAME")` reads the
+    frames, and airseg its own file by hf://datasets/USER/NAME/dataset.h5. Log in by `hf auth login`
+    first.
+
+    \b
+    Examples:
+      airseg dataset push dataset.h5 me/flights --dry-run --out to_look_at
+      airseg dataset push dataset.h5 me/flights --licence CC-BY-4.0 --private
+    """
+    from airseg.cli.display import progress_bar
+    from airseg.dataset.exporting.common import ExportOptions
+    from airseg.dataset.exporting.formats import export
+    from airseg.dataset.reading.reader import Dataset
+    from airseg.hub_repository import check_repository, upload
+
+    check_repository(repository)
+    folder = out or Path("hub") / repository.replace("/", "--")
+    options = ExportOptions(jpeg_quality, title, licence, url, overwrite)
+    with Dataset(dataset, check=True) as opened, progress_bar("frames") as update:
+        export("hub", opened, folder, options, update)
+    if dry_run:
+        click.echo(f"dry run: {folder} is what would be uploaded")
+        return
+    click.echo(f"uploaded to {upload(folder, repository, 'dataset', private=private)}")
