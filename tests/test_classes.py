@@ -1,6 +1,10 @@
 """The label space: eleven classes, distinct colors, ignored pixels left alone."""
 
+import itertools
+
 import numpy as np
+import pytest
+from coloraide import Color
 
 from airseg.classes import CLASSES, IGNORE_INDEX, NUM_CLASSES, class_palette, colorize, overlay
 
@@ -13,6 +17,17 @@ def test_there_are_eleven_classes_in_order():
 def test_no_two_classes_share_a_name_or_a_color():
     assert len({c.name for c in CLASSES}) == NUM_CLASSES
     assert len({c.color for c in CLASSES}) == NUM_CLASSES
+
+
+@pytest.mark.parametrize("method", ["machado", "brettel"])
+@pytest.mark.parametrize("cones", ["protan", "deutan", "tritan"])
+def test_a_colour_blind_reader_tells_all_classes_apart(cones, method):
+    seen = {}
+    for c in CLASSES:
+        painted = Color("srgb", [v / 255 for v in c.color])
+        seen[c.name] = painted.filter(cones, 1, method=method, in_place=True).clip()
+    for first, second in itertools.combinations(seen, 2):
+        assert seen[first].delta_e(seen[second], method="2000") > 15, (first, second)
 
 
 def test_colorize_paints_each_class_in_its_color():

@@ -27,7 +27,7 @@ def code_of(title):
     """Return the Python block of a section."""
     section = TEXT.split(f"## {title}\n")[1].split("\n## ")[0]
     (block,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-    return textwrap.dedent("   " + block)
+    return textwrap.dedent(block)
 
 
 def test_a_model(tmp_path, monkeypatch, capsys):

@@ -5,10 +5,8 @@ What a name stands for is found, and what is wrong with it told, by whoever uses
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
@@ -86,13 +84,9 @@ def _formats() -> list[str]:
 
 
 def _networks() -> list[str]:
-    """Return the names of networks without importing one: torch takes seconds."""
-    from airseg.extensions import extensions
+    from airseg.models.registry import list_models  # takes as long as torch does
 
-    folder = Path(__file__).parents[1] / "models"
-    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py")))
-    shipped = re.findall(r"^@register_model\ndef (\w+)", text, re.MULTILINE)
-    return sorted([*shipped, *extensions("airseg.models", shipped)])
+    return list_models()
 
 
 PLAN = Name("plan", partial(_known, "flight plan"), files=True)

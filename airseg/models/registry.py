@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar, get_type_hints
@@ -17,7 +18,7 @@ from airseg.models.base import VideoSegmenter
 
 Builder = TypeVar("Builder", bound=Callable[..., VideoSegmenter])
 _BUILDERS: dict[str, Callable[..., VideoSegmenter]] = {}
-_DECORATOR = "\n@register_model"
+_REGISTERS = re.compile(r"^from airseg\.models\.registry import .*\bregister_model\b", re.MULTILINE)
 
 
 def register_model(builder: Builder) -> Builder:
@@ -93,7 +94,7 @@ def _load() -> None:
     for finder, name, _ in pkgutil.iter_modules(package.__path__, "airseg.models."):
         spec = finder.find_spec(name, None)
         source = spec.loader.get_source(name) if spec and spec.loader else None  # type: ignore[attr-defined]
-        if source and _DECORATOR in source:
+        if source and _REGISTERS.search(source):
             importlib.import_module(name)
 
 

@@ -112,6 +112,5 @@ def _parameters(options: SlurmOptions) -> dict[str, Any]:
         name if name in _COMMON else f"slurm_{name}": value
         for name, value in options.settings.items()
     }
-    defaults = {"name": "airseg", "timeout_min": _MINUTES}
-    signals = {"slurm_signal_delay_s": _NOTICE_S, "local_signal_delay_s": _NOTICE_S}
-    return defaults | signals | given
+    defaults = {"name": "airseg", "timeout_min": _MINUTES, "slurm_signal_delay_s": _NOTICE_S}
+    return defaults | given

@@ -112,7 +112,13 @@ def test_a_fleet_of_two_flights_is_recorded_by_jobs(tmp_path, capsys):
 @pytest.mark.slow
 def test_rows_are_made_by_jobs(tmp_path, capsys):
     data = build_dataset(tmp_path)
-    settings = ["train.steps=2", "data.height=64", "data.width=96", "evaluate.speed_frames=1"]
+    settings = [
+        "train.steps=2",
+        "train.warmup_steps=0",
+        "data.height=64",
+        "data.width=96",
+        "evaluate.speed_frames=1",
+    ]
     out = tmp_path / "results"
     code, told, err = run(
         capsys,

@@ -92,7 +92,7 @@ def test_info_counts_labelled_frames_only(here, capsys):
     code, out, _ = run(capsys, "info", "d.h5", "--json")
     assert code == 0
     for row in json.loads(out):
-        assert row["classes"]["(none)"] == pytest.approx(0, abs=1e-9)
+        assert row["classes"]["ignored"] == pytest.approx(0, abs=1e-9)
         assert row["motion"] is None
 
 
