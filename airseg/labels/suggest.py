@@ -117,13 +117,17 @@ def _from_looks(entry: LabelEntry, entries: Sequence[LabelEntry]) -> tuple[str, 
 
 
 def to_yaml(
-    suggestions: Sequence[Suggestion], entries: Sequence[LabelEntry], extends: str | None = None
+    suggestions: Sequence[Suggestion],
+    entries: Sequence[LabelEntry],
+    extends: str | None = None,
+    name: str = "my_map",
 ) -> str:
     """Return a label map of suggestions: one expression a line, with confidence and reason.
 
     Args:
         suggestions: what to write; entries: the labels they are about.
         extends: the map whose names were left out, so that the two together are complete.
+        name: of the map.
     """
     patterns = {entry.name: entry for entry in entries}
     by_class: dict[str, list[str]] = defaultdict(list)
@@ -135,7 +139,7 @@ def to_yaml(
             continue
         comment = f"# {s.confidence:.2f} {s.reason}"
         by_class[s.class_name] += [f'      - "{_quoted(p)}"  {comment}' for p in entry.patterns]
-    lines = ["format: 1", "name: my_map"]
+    lines = ["format: 1", f'name: "{_quoted(name)}"']
     lines += [f'extends: "{_quoted(extends)}"'] if extends else ["background: ignore"]
     lines += ["rules:" if by_class else "rules: []"]
     order = sorted(by_class, key=lambda name: (name != IGNORE, name))

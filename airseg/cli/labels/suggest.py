@@ -48,7 +48,7 @@ def command(
     asked = [e for e in entries if e.class_name is None and not e.ids and e.patterns]
     suggestions = [suggest_entry(entry, entries) for entry in asked]
     known = sum(s.class_name is not None for s in suggestions)
-    text = to_yaml(suggestions, asked, _base(map_name))
+    text = to_yaml(suggestions, asked, _base(map_name), out.stem if out else "my_map")
     if out is None:
         click.echo(text, nl=False)
     else:

@@ -56,7 +56,10 @@ def draw(plans: tuple[str, ...], out: Path, world: str | None, seed: int) -> Non
     """
     from airseg.cli.plan.plan_drawing import draw_map
     from airseg.flight import load_plan, plan_trajectory
+    from airseg.simulators.embedded.kernels import are_compiled
 
+    if not are_compiled():
+        click.echo("compiling the renderer, once, about 40 s ...", err=True)
     if out.suffix.lower() != ".png":
         raise PlanError(f"--out {out}: the map is a PNG; name it {out.with_suffix('.png').name}.")
     loaded = [load_plan(name) for name in plans]
