@@ -38,6 +38,7 @@ def record(
     seed: int | None = None,
     mode: str | None = None,
     frames: int | None = None,
+    instances: bool = False,
     overwrite: bool = False,
     timeout_s: float = 30.0,
     reconnect_s: float = 0.0,
@@ -56,6 +57,7 @@ def record(
         world, seed: of the embedded simulator; None takes the plan's.
         mode: ``pose``, ``step`` or ``realtime``; None takes the plan's.
         frames: stop after so many; None flies to the end.
+        instances: record the number of the object in each pixel, too.
         overwrite: begin anew where there is a recording.
         timeout_s: how long a call to the simulator may take.
         reconnect_s: how long to wait for a simulator that is lost, before giving up.
@@ -74,7 +76,7 @@ def record(
         found, loaded = load_plan(str(plan))
         flight = Assignment(name or found, loaded)
     folder = Path(out) / flight.name
-    options = RecordOptions(mode, frames, overwrite=overwrite)
+    options = RecordOptions(mode, frames, overwrite=overwrite, instances=instances)
     progress = progress or _tell_nobody
     if not overwrite and finished_recording(folder, flight, options) is not None:
         return Recording.open(folder)
@@ -113,6 +115,7 @@ def relabel(
     codec: str = "lz4",
     keep_raw: bool = True,
     keep_depth: bool = True,
+    keep_instance: bool = True,
     allow_unmapped: bool = False,
     overwrite: bool = False,
     jobs: int = 1,
@@ -127,7 +130,8 @@ def relabel(
         splits: sequences by split, ``{"test": ["roofs"]}``; the recordings' and the map's where
             left out.
         codec: of colour frames.
-        keep_raw, keep_depth: whether raw ids and depth are kept.
+        keep_raw, keep_depth, keep_instance: whether raw ids, depth and the numbers of objects are
+            kept.
         allow_unmapped: ignore meshes without a class instead of refusing them.
         overwrite: replace a file that is there already.
         jobs: processes that pack. More than one needs a program that may be imported again, as
@@ -139,7 +143,15 @@ def relabel(
     """
     given = [inputs] if isinstance(inputs, str | Path) else inputs
     chosen = [f"{split}={','.join(names)}" for split, names in (splits or {}).items()]
-    options = PackOptions(codec, keep_raw, keep_depth, overwrite, allow_unmapped, jobs=jobs)
+    options = PackOptions(
+        codec,
+        keep_raw,
+        keep_depth,
+        overwrite,
+        allow_unmapped,
+        jobs=jobs,
+        keep_instance=keep_instance,
+    )
     check_options(Path(out), options)
     loaded = load_label_map(label_map)
     items = prepare([Path(path) for path in given], loaded, chosen).items

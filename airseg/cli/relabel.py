@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 )
 @click.option("--no-raw", is_flag=True, help="Drop raw ids; the file cannot be relabelled later.")
 @click.option("--no-depth", is_flag=True, help="Drop depth.")
+@click.option("--no-instances", is_flag=True, help="Drop the numbers of objects.")
 @click.option(
     "--as",
     "kind",
@@ -92,6 +93,7 @@ def command(
     codec: str,
     no_raw: bool,
     no_depth: bool,
+    no_instances: bool,
     kind: str | None,
     jobs: int | None,
     palette: Path | None,
@@ -130,7 +132,16 @@ def command(
 
     jobs = jobs or usable_jobs()
     edges = EdgeOptions(min_region, edge_band)
-    options = PackOptions(codec, not no_raw, not no_depth, overwrite, allow_unmapped, edges, jobs)
+    options = PackOptions(
+        codec,
+        not no_raw,
+        not no_depth,
+        overwrite,
+        allow_unmapped,
+        edges,
+        jobs,
+        keep_instance=not no_instances,
+    )
     folder_options = FolderOptions(kind or "npy", edges, overwrite, allow_unmapped, jobs)
     if not kind:
         check_options(out, options)

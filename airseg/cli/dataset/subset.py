@@ -47,6 +47,7 @@ from airseg.cli.names import CODEC, SPLITS, CommandWithOldSpellings
 )
 @click.option("--no-raw", is_flag=True, help="Drop raw ids; the file cannot be relabelled later.")
 @click.option("--no-depth", is_flag=True, help="Drop depth.")
+@click.option("--no-instances", is_flag=True, help="Drop the numbers of objects.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that is already there.")
 def command(
     dataset: Path,
@@ -58,6 +59,7 @@ def command(
     codec: str | None,
     no_raw: bool,
     no_depth: bool,
+    no_instances: bool,
     overwrite: bool,
 ) -> None:
     """Write some sequences or frames of DATASET into a new file.
@@ -80,7 +82,9 @@ def command(
     if frames and span:
         raise click.UsageError("--frames and --range both say which; leave one out.")
     span = f":{frames}" if frames else span
-    options = CombineOptions(codec, not no_raw, not no_depth, overwrite, "subset")
+    options = CombineOptions(
+        codec, not no_raw, not no_depth, overwrite, "subset", keep_instance=not no_instances
+    )
     taken = select(Dataset(dataset, check=True), sequences, splits, span)
     with progress_bar("frames") as update:
         combined = combine(out, taken, options, update)

@@ -85,7 +85,7 @@ class CombineOptions:
 
     Attributes:
         codec: filter of the colour frames; None keeps each sequence's own.
-        keep_raw: keep raw ids; keep_depth: keep depth.
+        keep_raw: keep raw ids; keep_depth: keep depth; keep_instance: keep numbers of objects.
         overwrite: replace a file that is already there.
         operation: what is done, for the file's history.
     """
@@ -95,11 +95,16 @@ class CombineOptions:
     keep_depth: bool = True
     overwrite: bool = False
     operation: str = "subset"
+    keep_instance: bool = True
 
     @property
     def left_out(self) -> set[str]:
         """Streams that are not copied."""
-        wanted = {"raw_label": self.keep_raw, "depth": self.keep_depth}
+        wanted = {
+            "raw_label": self.keep_raw,
+            "depth": self.keep_depth,
+            "instance": self.keep_instance,
+        }
         return {name for name, is_wanted in wanted.items() if not is_wanted}
 
 

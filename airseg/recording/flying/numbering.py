@@ -115,10 +115,12 @@ def choose_numbering(
         return DrawnNumbers()
     client.simPause(True)
     go_to_start()
-    table, listed = ids.table(), client.simListSceneObjects()
-    if _are_places(capturer.numbers(), len(listed)):
+    table, places = ids.table(), capturer.numbers()
+    told = ToldNumbers(client.simListSceneObjects(), table)
+    raw_ids = ids.raw_ids(ids.decode(capturer.colors(), 0))
+    if places is not None and told.fits(places, raw_ids):
         capturer.ask_for_numbers()
-        return ToldNumbers(listed, table)
+        return told
     if not time_stands_still:
         raise SimulatorError(
             "objects are told apart by several looks at one instant, and in real time there is "
@@ -126,13 +128,6 @@ def choose_numbering(
         )
     ids.measure_all(capturer.colors, progress)
     return IdPasses(client, capturer, table, ids.palette)
-
-
-def _are_places(values: np.ndarray | None, count: int) -> bool:
-    """Whether floats are places in a list; AirSim itself answers a colour's red, 0 to 1."""
-    if values is None or not np.isfinite(values).all():
-        return False
-    return bool((values == np.floor(values)).all() and 1 < values.max() < count)
 
 
 class ToldNumbers:
@@ -162,7 +157,7 @@ class ToldNumbers:
         looked: np.ndarray | None,
     ) -> np.ndarray:
         places = instant.numbers
-        if places is None or not ((places >= 0) & (places < len(self._number))).all():
+        if places is None or not self._are_places(places):
             raise SimulatorError(
                 f"frame {frame}: the simulator tells of objects that it does not list. Was one "
                 "spawned during the recording?"
@@ -171,6 +166,19 @@ class ToldNumbers:
         if told := contradiction(numbers, raw_ids, self._table):
             raise SimulatorError(f"frame {frame}: {told} Were objects spawned or destroyed?")
         return numbers
+
+    def fits(self, places: np.ndarray, raw_ids: np.ndarray) -> bool:
+        """Whether floats are places in the list, and agree with the ids of the same instant.
+
+        AirSim itself answers the red of a colour, 0 to 1.
+        """
+        if not self._are_places(places) or places.shape != raw_ids.shape:
+            return False
+        return contradiction(self._number[places.astype(np.int64)], raw_ids, self._table) is None
+
+    def _are_places(self, values: np.ndarray) -> bool:
+        is_whole = np.isfinite(values).all() and (values == np.floor(values)).all()
+        return bool(is_whole and values.min() >= 0 and values.max() < len(self._number))
 
 
 class DrawnNumbers:

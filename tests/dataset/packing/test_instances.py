@@ -59,6 +59,15 @@ def test_numbers_go_through_subsets_shards_and_relabelling(objects, tmp_path):
     assert verify_dataset(thin).is_sound
 
 
+def test_numbers_are_dropped_where_that_is_asked(objects, tmp_path):
+    for command in (["dataset", "subset"], ["relabel", "--map", "neighborhood"]):
+        out = tmp_path / f"{command[0]}.h5"
+        main([*command, str(objects), "--no-instances", "--out", str(out)])
+        with Dataset(out) as dataset:
+            assert not dataset.sequence("east").has_instance
+        assert verify_dataset(out).is_sound
+
+
 def test_an_index_of_before_there_were_instances_still_opens_its_files(objects, tmp_path):
     shutil.copy(objects, tmp_path)
     index = tmp_path / "old.json"

@@ -11,8 +11,10 @@ from airseg.errors import RecordingError, SimulatorError
 from airseg.labels.instances import names_of_instances
 from airseg.recording.flying import id_passes, numbering
 from airseg.recording.flying.assignment import RecordOptions, finished_recording
+from airseg.recording.flying.instant import Capturer
 from airseg.recording.flying.mesh_ids import Palette
 from airseg.recording.flying.recorder import Recorder
+from airseg.recording.simulator_settings import settings_text
 from airseg.recording.stored.recording_verification import verify_recording
 from airseg.recording.stored.storage import ObjectGroup, Recording, frame_file
 from airseg.simulators.client import SimulatorClient
@@ -32,7 +34,7 @@ def record(client, folder, plan=None, **options):
 @pytest.fixture
 def by_passes(monkeypatch):
     """The simulator tells no numbers, as AirSim does not."""
-    monkeypatch.setattr(numbering, "_are_places", lambda values, count: False)
+    monkeypatch.setattr(Capturer, "numbers", lambda capturer: capturer.colors()[..., 0] / 255)
 
 
 def test_numbers_name_objects_of_the_families_that_ids_say(client, tmp_path):
@@ -199,3 +201,30 @@ def test_a_look_from_elsewhere_is_refused():
     answers[0].time_stamp = -40_000_000
     with pytest.raises(SimulatorError, match=r"40\.0 ms passed"):
         scene.passes().look(answers)
+
+
+@pytest.mark.slow
+def test_every_view_of_a_flight_has_its_objects_by_measured_colours_too(
+    world, tmp_path, by_passes, monkeypatch
+):
+    small = {"width": WIDTH, "height": HEIGHT}
+    plan = small_plan(
+        cameras={"low": {**small, "pitch_deg": -40}},
+        companions={"Second": {"behind_s": 0.2, "offset_m": (-4, 2, -1)}},
+        flow=True,
+    )
+    settings = tmp_path / "settings.json"
+    settings.write_text(settings_text([("plan", plan)]))
+    options = EmbeddedOptions(port=0, settings=settings, ideal=("full-reset",))
+    with (
+        EmbeddedServer(options, world) as server,
+        SimulatorClient("127.0.0.1", server.port) as client,
+    ):
+        client.confirmConnection()
+        record(client, tmp_path / "passed" / "walk", plan, palette=None, max_frames=2)
+        monkeypatch.undo()
+        record(client, tmp_path / "told" / "walk", plan, max_frames=2)
+    for name in ("walk", "walk-low", "walk-Second"):
+        passed, told = (Recording.open(tmp_path / way / name) for way in ("passed", "told"))
+        assert passed.frames.equals(told.frames), name
+        assert verify_recording(passed.path).is_sound
