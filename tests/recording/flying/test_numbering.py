@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from small_simulator import WIDTH, small_plan, small_settings
+from small_simulator import HEIGHT, WIDTH, small_plan, small_settings
 
 from airseg.errors import RecordingError, SimulatorError
 from airseg.labels.instances import names_of_instances
