@@ -109,7 +109,7 @@ def a_video(seed, frames=5, size=(6, 7)):
     return truth, objects, predicted, told
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=2))
 def test_scores_are_those_of_the_definitions(seeds):
     videos = [a_video(seed) for seed in seeds]
