@@ -32,9 +32,7 @@ def raw_ids_of_instances(groups: Iterable[MeshGroup]) -> np.ndarray:
     return np.array([0, *(group.id for group in groups for _ in group.meshes)], np.uint8)
 
 
-def contradiction(
-    numbers: np.ndarray, raw_ids: np.ndarray, groups: Sequence[MeshGroup]
-) -> str | None:
+def contradiction(numbers: np.ndarray, raw_ids: np.ndarray, groups: Sequence[MeshGroup]) -> str:
     """Return what is wrong where the objects of a frame are not of the families that its ids say.
 
     Args:
@@ -42,7 +40,7 @@ def contradiction(
         groups: the object table.
 
     Returns:
-        A sentence, or None where every pixel's object belongs to its raw id.
+        A sentence; empty where every pixel's object belongs to its raw id.
     """
     names, own_ids = names_of_instances(groups), raw_ids_of_instances(groups)
     beyond = numbers >= len(names)
@@ -53,7 +51,7 @@ def contradiction(
         )
     wrong = own_ids[numbers] != raw_ids
     if not wrong.any():
-        return None
+        return ""
     number, raw_id = int(numbers[wrong][0]), int(raw_ids[wrong][0])
     return (
         f"{int(wrong.sum())} pixels show an object of another family than their id: object "

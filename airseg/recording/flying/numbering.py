@@ -174,7 +174,7 @@ class ToldNumbers:
         """
         if not self._are_places(places) or places.shape != raw_ids.shape:
             return False
-        return contradiction(self._number[places.astype(np.int64)], raw_ids, self._table) is None
+        return not contradiction(self._number[places.astype(np.int64)], raw_ids, self._table)
 
     def _are_places(self, values: np.ndarray) -> bool:
         is_whole = np.isfinite(values).all() and (values == np.floor(values)).all()
