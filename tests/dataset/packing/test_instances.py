@@ -47,7 +47,7 @@ def test_the_numbers_are_a_stream_that_any_reader_reads_and_older_ones_pass_by(o
 
 def test_numbers_go_through_subsets_shards_and_relabelling(objects, tmp_path):
     thin, again = tmp_path / "thin.h5", tmp_path / "again.h5"
-    main(["dataset", "subset", str(objects), "--frames", "::2", "--out", str(thin)])
+    main(["dataset", "subset", str(objects), "--range", "::2", "--out", str(thin)])
     main(
         ["dataset", "shard", str(objects), "--out", str(tmp_path / "shards"), "--megabytes", "0.01"]
     )

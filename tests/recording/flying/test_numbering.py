@@ -9,7 +9,7 @@ from small_simulator import HEIGHT, WIDTH, small_plan, small_settings
 
 from airseg.errors import RecordingError, SimulatorError
 from airseg.labels.instances import names_of_instances
-from airseg.recording.flying import id_passes, numbering
+from airseg.recording.flying import id_passes
 from airseg.recording.flying.assignment import RecordOptions, finished_recording
 from airseg.recording.flying.instant import Capturer
 from airseg.recording.flying.mesh_ids import Palette
