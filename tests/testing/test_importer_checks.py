@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from foreign_folders import IDS_MAP, airsim, palette_file, tartan
 from published_datasets import camvid, cityscapes, save, vspw
+from published_flights import kitti_step, midair, tartanair2, uavid, viper
 
 from airseg.dataset.importing.found import ImportOptions
-from airseg.dataset.importing.layouts import Layout, layout_named
+from airseg.dataset.importing.layouts import LAYOUTS, Layout, layout_named
 from airseg.errors import DatasetError
 from airseg.testing import check_importer
 
@@ -32,7 +33,17 @@ MADE = {
     "vspw": lambda root: vspw(root, frames=2),
     "folders": folders,
     "airsim": airsim,
+    "uavid": uavid,
+    "tartanair2": tartanair2,
+    "tartanground": lambda root: tartanair2(root, data="Data_omni"),
+    "viper": viper,
+    "midair": midair,
+    "kitti-step": kitti_step,
 }
+
+
+def test_every_shipped_importer_is_tried_here():
+    assert {*MADE} == {*LAYOUTS}
 
 
 @pytest.mark.parametrize("name", sorted(MADE))
