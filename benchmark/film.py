@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--plan", default="loop_walk")
     parser.add_argument("--every", type=int, default=3, help="of the plan's frames")
-    parser.add_argument("--frames", type=int, default=48)
+    parser.add_argument("--frames", type=int, default=40)
     parser.add_argument("--width", type=int, default=256, help="of each of the three, pixels")
     options = parser.parse_args()
     _, plan = load_plan(options.plan)
