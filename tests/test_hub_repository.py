@@ -112,6 +112,7 @@ def test_frames_and_films_are_read_by_the_hubs_library(pushed, small, tmp_path):
 
 
 def test_the_file_itself_comes_along(pushed, small):
+    assert "hf://datasets/me/flights/dataset.h5" in (pushed / "README.md").read_text()
     with Dataset(pushed / "dataset.h5") as again, Dataset(small) as dataset:
         assert again.content_hash == dataset.content_hash
 

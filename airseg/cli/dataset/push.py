@@ -54,6 +54,7 @@ def command(
     from airseg.cli.display import progress_bar
     from airseg.dataset.exporting.common import ExportOptions
     from airseg.dataset.exporting.formats import export
+    from airseg.dataset.exporting.hub import name_repository
     from airseg.dataset.reading.reader import Dataset
     from airseg.hub_repository import check_repository, upload
 
@@ -62,6 +63,7 @@ def command(
     options = ExportOptions(jpeg_quality, title, licence, url, overwrite)
     with Dataset(dataset, check=True) as opened, progress_bar("frames") as update:
         export("hub", opened, folder, options, update)
+    name_repository(folder, repository)
     if dry_run:
         click.echo(f"dry run: {folder} is what would be uploaded")
         return

@@ -18,6 +18,7 @@ from airseg.dataset.reading.shown_sequence import shown_sequence
 from airseg.labels.label_map import SPLITS
 from airseg.recording.stored.preview import PreviewArtist, frame_rate, write_preview
 
+_NAME = "USER/NAME"
 FILE = "dataset.h5"
 """What the dataset's own file is called in its repository."""
 
@@ -34,9 +35,9 @@ _FILE_TEXT = """
 `dataset.h5` is the dataset as airseg reads it, with raw ids and depth where they were kept:
 
 ```python
-from airseg.dataset.reading.reader import Dataset
+import airseg
 
-dataset = Dataset("filecache::hf://datasets/USER/NAME/dataset.h5")
+dataset = airseg.open("filecache::hf://datasets/USER/NAME/dataset.h5")
 ```
 """
 
@@ -71,6 +72,13 @@ def export_hub(
         text = _FILE_TEXT
     more = _MORE.format(file=text)
     write_readme(folder, facts, options, splits, len(dataset), splits, more)
+
+
+def name_repository(folder: Path, repository: str) -> None:
+    """Put the name of a repository (``user/name``) into the card of a folder of `export_hub`."""
+    card = folder / "README.md"
+    text = card.read_text(encoding="utf-8")
+    card.write_text(text.replace(_NAME, repository), encoding="utf-8")
 
 
 def _film(folder: Path, view: SequenceView) -> Path:
