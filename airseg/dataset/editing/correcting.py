@@ -24,6 +24,7 @@ from airseg.dataset.packing.source import RawFrame
 from airseg.dataset.reading.reader import Dataset, SequenceView, StoredGroup
 from airseg.errors import DatasetError, did_you_mean
 from airseg.labels.label_map import LabelMap, parse_label_map
+from airseg.labels.resolution import MeshGroup
 
 _NO_CLASS = 0  # raw id of what no class has; a class's raw id is its label plus one
 
@@ -95,7 +96,7 @@ class _CorrectedSource:
         self.environment = view.environment
         self.length, self.height, self.width = view.length, view.height, view.width
         self.has_depth = view.has_depth
-        self.object_table: Sequence[StoredGroup] = groups
+        self.object_table: Sequence[MeshGroup] = groups
         self.details = view.details
         self.poses, self.timestamps_ns = view.poses, view.timestamps_ns
         labelled = view.labelled.copy()

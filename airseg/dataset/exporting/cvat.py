@@ -59,7 +59,7 @@ def export_cvat(
         if not view.labelled[index]:
             return color, b"", b""
         labels = view.label(index, index + 1)[0]
-        return color, *(encode_color(c[labels], None) for c in (palette, objects))
+        return color, encode_color(palette[labels], None), encode_color(objects[labels], None)
 
     archive: zipfile.ZipFile | None = None
     stems: list[str] = []
