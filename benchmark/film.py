@@ -57,7 +57,7 @@ def main() -> None:
         duration=round(pause),
         loop=0,
         quality=60,
-        method=6,
+        method=4,
     )
     kib = options.out.stat().st_size // 1024
     print(f"{options.out}: {len(frames)} frames of {frames[0].width}x{frames[0].height}, {kib} KiB")
