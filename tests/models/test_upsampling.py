@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from airseg.models import build_model
 from airseg.models.label_maps import label_map
 from airseg.models.upsampling import nearest_labels, upsample
 
@@ -62,6 +63,22 @@ def test_coarse_labels_are_those_at_the_logits_own_places(align_corners):
         step = (fine - 1) / (few - 1) if align_corners else fine / few
         exact = np.arange(few) * step + (0 if align_corners else 0.5 * step - 0.5)
         assert np.abs(found.numpy() - exact).max() <= 0.5, axis
+
+
+def test_each_networks_logits_lie_as_its_authors_upsample_them():
+    """FANet, TDNet, PIDNet's criterion and ESPNet interpolate with align_corners; mmsegmentation
+    (SegFormer, TV3S) and PaddleSeg (MA-ResNet50) without."""
+    names = {
+        True: ("fanet18", "dff_resnet50", "td2_fanet18", "pidnet_s", "espnet", "espnet_convlstm"),
+        False: ("segformer", "tv3s", "ma_resnet50", "sta_segformer", "eomt_ti16", "videomt_ti16"),
+    }
+    with torch.device("meta"):
+        found = {a: {n: build_model(n, 11).align_corners for n in names[a]} for a in names}
+        for base in ("fanet18", "segformer"):
+            for around in ("ssp", "ema", "placebo"):
+                model = build_model(around, 11, base=base)
+                assert model.align_corners == (base == "fanet18"), (around, base)
+    assert all(a == corners for a in found for corners in found[a].values()), found
 
 
 @pytest.mark.parametrize("align_corners", [True, False])

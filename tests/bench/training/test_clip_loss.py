@@ -67,7 +67,7 @@ def test_hard_pixels_are_those_that_fanets_code_chooses(scale):
     ranked = sorted(losses.flatten().tolist(), reverse=True)
     fewest = len(ranked) // 16
     limit = -math.log(0.7)
-    if ranked[fewest - 1] > limit:
+    if ranked[fewest] > limit:
         ranked = [value for value in ranked if value > limit]
     else:
         ranked = ranked[:fewest]
