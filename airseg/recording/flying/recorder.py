@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -285,7 +286,7 @@ class _Run:
         if self._poses and fetched.poses is not None and seen is not None:
             self._poses.check(frame, fetched.poses, seen)
         self._clock.check(frame, fetched.slot, instants[0].timestamp_ns)  # type: ignore[union-attr]
-        looked: list[np.ndarray | None] = [*(fetched.looked or [None] * len(instants))]
+        looked: Sequence[np.ndarray | None] = fetched.looked or (None,) * len(instants)
         decoded = [self._decode(i, frame, look) for i, look in zip(instants, looked, strict=True)]
         velocities = self._measured(instants, fetched.velocities)
         for writer, instant, (ids, numbers), velocity in zip(
