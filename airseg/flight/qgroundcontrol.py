@@ -24,7 +24,7 @@ from airseg.errors import PlanError
 from airseg.flight.plan import FlightPlan
 from airseg.text_files import read_text
 
-_WAYPOINT, _SPLINE, _SPEED, _TRANSITION = 16, 82, 178, 3000
+_WAYPOINT, _SPLINE, _SPEED, _SET_HOME, _TRANSITION = 16, 82, 178, 179, 3000
 _TAKEOFF, _VTOL_TAKEOFF = 22, 84
 _LOITER_FOREVER, _LOITER_TURNS, _LOITER_TIME, _LOITER_TO_HEIGHT = 17, 18, 19, 31
 _LOITERS = (_LOITER_FOREVER, _LOITER_TURNS, _LOITER_TIME, _LOITER_TO_HEIGHT)
@@ -200,6 +200,11 @@ class _Flight:
         """Take one command into the flight, or note that it is left out."""
         if item.command in (_VTOL_TAKEOFF, _TRANSITION):
             self._change_wings(item)
+        if item.command == _SET_HOME:
+            raise PlanError(
+                f"{self.path}: mission item {item.number}: sets home anew (command {_SET_HOME}), "
+                "which the heights behind it count from. Take it out, and plan from one home."
+            )
         if item.command in _PLACES:
             self._add_place(item)
         elif item.command == _SPEED:

@@ -88,6 +88,15 @@ def test_what_cannot_be_flown_is_told_by_its_number(imported, item, what):
     assert f"item 3: {what}" in told
 
 
+@pytest.mark.parametrize("current", [0, 1])
+def test_a_home_that_is_set_anew_is_refused_by_its_number(imported, current):
+    """MAV_CMD_DO_SET_HOME: what heights count from changes in flight."""
+    items = [place(), order(179, current, 0, 0, 0, 47.4, 8.5, 500), place(50)]
+    code, _, told = imported(items)
+    assert code == 2
+    assert "item 2: sets home anew (command 179)" in told
+
+
 def test_a_mission_that_is_flown_as_a_whole_is_not_refused_by_strict(imported):
     code, plan, told = imported([place(command=22), order(178, 1, 3, -1), place(50)], "--strict")
     assert (code, told) == (0, "")

@@ -6,7 +6,9 @@ import copy
 import hashlib
 import itertools
 import json
+import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,6 +33,7 @@ from airseg.resources import find_resource
 
 RUN_NAME = r"^\.*[A-Za-z0-9_-][A-Za-z0-9_.-]*$"
 """Names of rows, of their files and folders: not of dots alone."""
+_MOST_ROWS = 2000
 
 
 class Variant(StrictModel):
@@ -179,12 +182,20 @@ def rows(recipe: Recipe) -> list[Row]:
         RecipeError: a variant or a swept value is wrong, or two rows have one name.
     """
     single = {"variants": [], "sweep": {}, "seeds": [], "label": "", "baseline": False}
+    variants = recipe.variants or [Variant(label=recipe.name)]
+    counts = [len(variants), *map(len, recipe.sweep.values()), len(recipe.seeds) or 1]
+    if math.prod(counts) > _MOST_ROWS:
+        raise RecipeError(
+            f"{recipe.name}: variants, sweep and seeds make {math.prod(counts):,} rows together, "
+            f"more than {_MOST_ROWS:,}. Sweep fewer values."
+        )
     found = []
-    for variant in recipe.variants or [Variant(label=recipe.name)]:
+    plain = apply_settings(recipe, single, recipe.name)  # each row copies it
+    for variant in variants:
         for values in itertools.product(*recipe.sweep.values()):
             swept = dict(zip(recipe.sweep, values, strict=True))
             source = f"variant '{variant.label}'" if variant.set else "sweep"
-            changed = apply_settings(recipe, {**variant.set, **swept, **single}, source)
+            changed = apply_settings(plain, {**variant.set, **swept, **single}, source)
             label = _label(recipe, variant, changed, swept)
             run = f"{recipe.name}-{_slug(label)}"
             several = {k: v for k, v in swept.items() if len(recipe.sweep[k]) > 1}
@@ -205,8 +216,9 @@ def rows(recipe: Recipe) -> list[Row]:
             f"{recipe.name}: row {endless[0][:60]!a} cannot name a file: {PATH_NAMES}. Shorten its "
             "label."
         )
+    doubles = Counter(names)
     for row in found:
-        if names.count(row.run) > 1:
+        if doubles[row.run] > 1:
             raise RecipeError(
                 f"{recipe.name}: two rows are called '{row.label}', and would overwrite each "
                 "other. Give them labels of their own."

@@ -158,7 +158,7 @@ def check_chunks(array: h5py.Dataset) -> None:
     """Refuse a table of chunks that does not fit its array: HDF5 follows it out of its memory.
 
     Raises:
-        ChunkError: a chunk lies outside of the array, or has an impossible size.
+        ChunkError: a chunk lies outside of the array or of the file, or has an impossible size.
     """
     if array.chunks is None:
         return
@@ -168,10 +168,13 @@ def check_chunks(array: h5py.Dataset) -> None:
     # No codec enlarges a frame much.
     largest = 2 * int(np.prod(array.chunks)) * array.dtype.itemsize + 4096
 
+    end = array.file.id.get_filesize()
+
     def look(chunk: h5py.h5d.StoreInfo) -> None:
         places = zip(chunk.chunk_offset, array.shape, array.chunks, strict=True)
         is_inside = all(0 <= at < length and at % step == 0 for at, length, step in places)
-        if not is_inside or not smallest < chunk.size <= largest:
+        is_stored = chunk.byte_offset is not None and chunk.byte_offset + chunk.size <= end
+        if not is_inside or not is_stored or not smallest < chunk.size <= largest:
             raise ChunkError(
                 f"its table of chunks is damaged: {chunk.size} bytes at {chunk.chunk_offset}"
             )

@@ -30,7 +30,9 @@ _SPACE = rb"(?:\s|#[^\n]*\n)+"
 _NETPBM = re.compile(rb"P([1-6])" + _SPACE + rb"\d+" + _SPACE + rb"\d+" + _SPACE + rb"(\d*)")
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _JPEG_MAGIC, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+_EXIF_ORIENTATION, _EXIF_WITHIN = 0x0112, 1 << 17
 _AFTER_END = 4096  # some cameras write a little after the end
+_RIFF_MAGIC = b"RIFF"
 _NPY_MAGIC = b"\x93NUMPY"
 _MOST_PIXELS = 1 << 26  # twice an 8K picture; decoders make room for what a header promises
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # refused here
@@ -324,6 +326,11 @@ def _decode(data: bytes, path: Path) -> np.ndarray:
         raise DatasetError(f"{path}: is cut off. Copy or record it again.")
     if size := _promised_size(data):
         _refuse_bomb(size, path)
+    if (turn := _exif_orientation(data)) != 1:
+        raise DatasetError(
+            f"{path}: is to be shown turned or mirrored (EXIF orientation {turn}), and nobody can "
+            "say whether its labels were drawn on what is shown. Save both upright."
+        )
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     except cv2.error:  # such as more pixels than OpenCV believes in
@@ -345,6 +352,19 @@ def _promised_size(data: bytes) -> tuple[int, int] | None:
         return _MOST_PIXELS, 2
     except (OSError, SyntaxError, ValueError, UnidentifiedImageError):
         return None
+
+
+def _exif_orientation(data: bytes) -> int:
+    """Return how cameras note that a picture is to be turned; 1: not at all, or nothing is said."""
+    start = data if data.startswith(_RIFF_MAGIC) else data[:_EXIF_WITHIN]  # WebP has it at the end
+    if not any(mark in start for mark in (b"Exif\0\0", b"eXIf", b"EXIF")):
+        return 1
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            turn = image.getexif().get(_EXIF_ORIENTATION, 1)
+    except Exception:  # notes of cameras are damaged in more ways than Pillow has errors for
+        return 1
+    return turn if turn in range(2, 9) else 1
 
 
 def _check_png(data: bytes, path: Path) -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import h5py
 
 from airseg.dataset.format.attributes import DAMAGE, PACK_AGAIN, Attributes, check_sequence_name
+from airseg.dataset.format.chunks import ChunkError, check_chunks
 from airseg.dataset.format.files import Location, open_hdf5
 from airseg.dataset.format.schema import FORMAT_VERSION, SEQUENCES_GROUP, STREAMS, STREAMS_ATTRIBUTE
 from airseg.errors import DatasetError, first_line
@@ -80,6 +82,27 @@ def read_structure(location: Location) -> Structure:
             )
     except DAMAGE as cause:
         raise DatasetError(f"{location}: is damaged ({first_line(cause)}). {PACK_AGAIN}") from None
+
+
+def check_tables(path: Path) -> None:
+    """Refuse a file in which any array's table of chunks is damaged, whether it is read or not.
+
+    Raises:
+        DatasetError: names the array.
+    """
+
+    def look(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            try:
+                check_chunks(item)
+            except ChunkError as cause:
+                raise DatasetError(f"{path}: /{name} is damaged: {cause}. {PACK_AGAIN}") from None
+
+    try:
+        with open_hdf5(path) as file:
+            file.visititems(look)
+    except DAMAGE as cause:
+        raise DatasetError(f"{path}: is damaged ({first_line(cause)}). {PACK_AGAIN}") from None
 
 
 def member(group: h5py.Group, name: str) -> Any:

@@ -6,13 +6,15 @@ import itertools
 import re
 from collections import deque
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 
 from airseg.errors import DatasetError
 
-_DIGITS = re.compile(r"([0-9]+)")
+_DIGITS, _DECIMALS = re.compile(r"([0-9]+)"), re.compile(r"([0-9]+(?:\.[0-9]+)?)")
+_MOST_BEGINNINGS = 8
 _LARGEST_GAP = 100_000
 
 
@@ -20,7 +22,8 @@ def in_order(paths: Iterable[Path]) -> list[Path]:
     """Return files in the order of the numbers in their names: 2 before 10, 999 before 1000.
 
     Raises:
-        DatasetError: two names differ in nothing but zeros before a number.
+        DatasetError: two names differ in nothing but zeros before a number, or the order depends on
+            whether 1.5 is a decimal or two numbers.
     """
     ordered = sorted(paths, key=lambda path: (_key(path), path.name))
     for one, other in itertools.pairwise(ordered):
@@ -28,6 +31,13 @@ def in_order(paths: Iterable[Path]) -> list[Path]:
             raise DatasetError(
                 f"{one}: has the same number as {other.name}, so their order is not known. Keep "
                 "one of them, or number them anew."
+            )
+    decimal = sorted(ordered, key=lambda path: (_key(path, _DECIMALS), path.name))
+    for one, other in zip(ordered, decimal, strict=True):
+        if one != other:
+            raise DatasetError(
+                f"{one}: whether it comes before {other.name} depends on whether these are "
+                "decimals. Write as many digits behind the point in all names."
             )
     return ordered
 
@@ -65,7 +75,7 @@ def frame_times(
     numbers, all_numbers = _numbers(frames), _numbers(neighbours)
     steps, all_steps = np.diff(numbers), np.diff(np.unique(all_numbers))
     if len(numbers) != len(frames) or not len(steps):
-        return None, []
+        return None, _told_of_several(frames)
     unit = int(min(all_steps.min(), steps.min())) if len(all_steps) else int(steps.min())
     if (steps == unit).all():
         return None, []
@@ -83,11 +93,29 @@ def last_number(text: str) -> re.Match[str] | None:
     return next(iter(deque(_DIGITS.finditer(text), maxlen=1)), None)
 
 
-def _key(path: Path) -> list[tuple[int, int, str]]:
+def _key(path: Path, number: re.Pattern[str] = _DIGITS) -> list[tuple[int, Decimal, str]]:
     return [
-        (0, int(part), "") if part.isdigit() else (1, 0, part)
-        for part in _DIGITS.split(path.stem)
+        (0, Decimal(part), "") if part[0] in "0123456789" else (1, Decimal(0), part)
+        for part in number.split(path.stem)
         if part
+    ]
+
+
+def _told_of_several(frames: Sequence[Path]) -> list[str]:
+    """Return what to say where names run through the same numbers again, as of two cameras."""
+    found: dict[str, tuple[str, set[str]]] = {}
+    for path in frames:
+        if match := last_number(path.stem):
+            start = path.stem[: match.start()]
+            found.setdefault(start, (path.name, set()))[1].add(match[1])
+    if not 1 < len(found) <= _MOST_BEGINNINGS or not set.intersection(
+        *(n for _, n in found.values())
+    ):
+        return []
+    names = ", ".join(name for name, _ in found.values())
+    return [
+        f"its names run through the same numbers {len(found)} times ({names}): they are taken for "
+        "one film. Put what several cameras saw into folders of their own"
     ]
 
 

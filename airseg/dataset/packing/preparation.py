@@ -106,7 +106,7 @@ def check_labels(
 
 
 def check_rows(source: SequenceSource) -> None:
-    """Refuse poses that are no numbers, and time that does not run forward, at the frame.
+    """Refuse poses that are none, and time that does not run forward, at the frame.
 
     A sequence without poses has NaN in all of them.
 
@@ -119,6 +119,12 @@ def check_rows(source: SequenceSource) -> None:
             f"{source.location}: frame {int(np.argmin(is_known))}: its pose is no number (NaN or "
             f"infinite), as in {int((~is_known).sum())} of {source.length} frames. Record the "
             "sequence again, or leave it out."
+        )
+    # Of another length than 1 it still says which way; `verify` tells that.
+    if (lost := np.flatnonzero((source.poses[:, 3:] == 0).all(1))).size:
+        raise DatasetError(
+            f"{source.location}: frame {int(lost[0])}: its orientation is all 0, as in "
+            f"{lost.size} of {source.length} frames. Record the sequence again, or leave it out."
         )
     late = np.flatnonzero(np.diff(source.timestamps_ns) <= 0)
     if len(late):

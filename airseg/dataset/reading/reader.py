@@ -22,7 +22,12 @@ from airseg.dataset.format.chunks import ChunkError, FrameFile
 from airseg.dataset.format.files import Location, RemoteFile, locate, open_hdf5
 from airseg.dataset.format.probe import refuse_endless
 from airseg.dataset.format.schema import DIGEST_ATTRIBUTE, SEQUENCES_GROUP, STREAMS
-from airseg.dataset.format.structure import SequenceFacts, Structure, read_structure
+from airseg.dataset.format.structure import (
+    SequenceFacts,
+    Structure,
+    check_tables,
+    read_structure,
+)
 from airseg.dataset.reading.shards import (
     MAKE_AGAIN,
     OpenFiles,
@@ -59,8 +64,9 @@ class Dataset:
     Args:
         path: an HDF5 file, or an index (``.json``) of some, on this machine or at a URL that
             fsspec reads; see `files`.
-        check: ask another process first whether HDF5 survives the file, which takes half a second;
-            a damaged one may crash this process otherwise. Files at URLs are not asked about.
+        check: ask another process first whether HDF5 survives the file, which takes half a second,
+            and look at the tables of all arrays; a damaged one may crash this process otherwise,
+            and damage to what is not read would not be told. Files at URLs are not asked about.
 
     Raises:
         DatasetError: no file, no HDF5, damaged, of another version, or not of this layout.
@@ -69,9 +75,12 @@ class Dataset:
     def __init__(self, path: str | Path | RemoteFile, *, check: bool = False) -> None:
         location = locate(path)
         if not is_index(location):
-            if check and isinstance(location, Path):
-                refuse_endless(location)
+            local = location if check and isinstance(location, Path) else None
+            if local:
+                refuse_endless(local)
             self._set_up(location, read_structure(location))
+            if local:
+                check_tables(local)
             return
         index = read_index(location)
         open_files = OpenFiles()
@@ -82,6 +91,7 @@ class Dataset:
         for file in self._files if check else ():
             if isinstance(file.path, Path):
                 refuse_endless(file.path)
+                check_tables(file.path)
         self._set_up(location, index_structure(index))
         for file in self._files:
             file._open_files = open_files

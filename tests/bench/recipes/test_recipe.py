@@ -165,6 +165,16 @@ def test_a_setting_changes_its_field_and_the_fingerprint(tmp_path):
         (GOOD + "sweep: {train.steps: [0]}\n", "sweep: train.steps"),
         (GOOD + "label: 'N={model.depth}'\n", "there is no field 'model.depth'"),
         (GOOD + "variants: [{label: x}, {label: X}]\n", "two rows are called"),
+        (
+            GOOD + "variants:\n- &a {label: ESPNet, set: {model.name: espnet}}\n" + "- *a\n" * 3000,
+            "make 3,001 rows",
+        ),
+        (
+            GOOD
+            + f"sweep: {{train.steps: {[*range(1, 99)]}, train.seed: {[*range(99)]}}}\n"
+            + f"seeds: {[*range(9)]}\n",
+            "make 87,318 rows",
+        ),
         (GOOD + "label: same\nsweep: {train.steps: [1, 2]}\n", "two rows are called"),
         (GOOD + "evaluate: {split: dev}\n", "evaluate.split"),
     ],

@@ -192,6 +192,18 @@ def test_time_that_does_not_run_forward_is_refused(here, capsys, stamp, what):
     assert f"airsim_rec.txt:4: time {what}" in refusal(capsys)
 
 
+def test_orientations_that_are_no_rotations_are_refused_at_the_frame(here, capsys):
+    rows = recording(here / "rec")
+    write_log(here / "rec", rows)
+    log = here / "rec" / "airsim_rec.txt"
+    lines = [line.split("\t") for line in log.read_text().split("\n")]
+    place = lines[0].index("Q_W")
+    for number, part in enumerate(("0", "0", "0", "0")):
+        lines[2][place + number] = part
+    log.write_text("\n".join("\t".join(line) for line in lines))
+    assert "frame 1: its orientation is all 0, as in 1 of" in refusal(capsys)
+
+
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "NaN"])
 def test_poses_that_are_no_numbers_are_refused(here, capsys, value):
     rows = recording(here / "rec")

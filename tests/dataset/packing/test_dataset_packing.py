@@ -426,7 +426,7 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path):
         length, height, width, has_depth = 400, HEIGHT, WIDTH, False
         object_table, details, stored_bytes, warnings = (), {}, 0, ()
         labelled = None
-        poses, timestamps_ns = np.zeros((400, 7)), np.arange(400)
+        poses, timestamps_ns = np.tile([0.0, 0, 0, 1, 0, 0, 0], (400, 1)), np.arange(400)
 
         def read(self, index, *, with_depth):
             nonlocal waiting, most

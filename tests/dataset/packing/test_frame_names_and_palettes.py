@@ -84,6 +84,70 @@ def test_frames_come_in_the_order_of_their_numbers(here, capsys, names, command)
     assert set(np.diff(view.timestamps_ns)) == {40_000_000}
 
 
+@pytest.mark.parametrize("command", [RELABEL, IMPORT], ids=["relabel", "import"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["1305031102.1753", "1305031102.21", "1305031102.2437"],  # `str` of a time in seconds
+        ["t1.9", "t1.10"],
+        ["0.5_left", "0.25_left"],
+    ],
+)
+def test_decimals_that_may_be_two_numbers_are_refused(here, capsys, names, command):
+    write_walk(here / "walk", names)
+    assert "depends on whether these are decimals" in refusal(capsys, *command)
+
+
+@pytest.mark.parametrize(
+    "names", [["9.25", "9.50", "10.00"], ["1.1", "1.2", "2.1"], ["v1.2_f8", "v1.2_f9", "v1.2_f10"]]
+)
+def test_decimals_whose_order_is_the_same_either_way_are_taken(here, capsys, names):
+    write_walk(here / "walk", names)
+    assert places(relabelled(capsys, *RELABEL)[0].sequence("walk")) == list(range(len(names)))
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (
+            [f"{side}_{n:03d}" for side in ("left", "right") for n in range(3)],
+            "left_000.png, right",
+        ),
+        (
+            [f"cam{c}_{n}" for c in range(3) for n in (1, 2)],
+            "3 times (cam0_1.png, cam1_1.png, cam2",
+        ),
+        (["a_1", "a_2", "b_3", "b_4"], None),
+        ([f"12-0{m}-{s:02d}" for m in (1, 2) for s in ((58, 59), (0, 1))[m - 1]], None),
+    ],
+)
+def test_several_cameras_in_one_folder_are_told(here, capsys, names, told):
+    write_walk(here / "walk", names)
+    dataset, err = relabelled(capsys, *RELABEL)
+    assert len(dataset) == len(names)
+    assert ("run through the same numbers" in err) == (told is not None)
+    assert told is None or told in " ".join(err.split())
+
+
+def jpeg_shown_turned(path, orientation):
+    picture = Image.fromarray(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    exif = picture.getexif()
+    exif[0x0112] = orientation  # Exif 2.32, table 4
+    picture.save(path, exif=exif)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_pictures_that_are_to_be_shown_turned_are_refused(here, capsys, orientation, suffix):
+    write_walk(here / "walk", ["1", "2"])
+    (here / "walk" / "images" / "2.png").unlink()
+    jpeg_shown_turned(here / "walk" / "images" / f"2.{suffix}", orientation)
+    if orientation == 1:
+        assert len(relabelled(capsys, *RELABEL)[0]) == 2
+    else:
+        assert f"2.{suffix}: is to be shown turned" in refusal(capsys, *RELABEL)
+
+
 def test_tartanair_s_frames_too(here, capsys):
     folder = tartan(here / "P000", frames=3)
     for kind in ("image_left", "seg_left", "depth_left"):
