@@ -31,12 +31,12 @@ def committed_figures(folder: Path = RESULTS) -> str:
 
 def _leaderboard(place: Path) -> str:
     """Return the leaderboard of the results in a folder, or nothing where there are none."""
+    if not any(_is_result(json.loads(path.read_text())) for path in place.glob("*.json")):
+        return ""
     from airseg.bench.leaderboard.table import markdown
     from airseg.bench.results.result import load_results
     from airseg.bench.results.seeds import merge_seeds
 
-    if not any(_is_result(json.loads(path.read_text())) for path in place.glob("*.json")):
-        return ""
     return markdown([row for _, row in merge_seeds(load_results([place]))])
 
 
