@@ -66,16 +66,31 @@ def test_an_importer(tmp_path, monkeypatch, capsys):
     sys.modules.pop("pairs", None)
 
 
-def test_a_world(tmp_path, monkeypatch):
+@pytest.fixture
+def meadow(tmp_path, monkeypatch):
+    """Return the function that builds the world of the page."""
     (tmp_path / "meadow_layout.py").write_text(code_of("Add a world"))
     monkeypatch.syspath_prepend(str(tmp_path))
-    build = importlib.import_module("meadow_layout").build_meadow
-    world = build(3)
+    yield importlib.import_module("meadow_layout").build_meadow
+    sys.modules.pop("meadow_layout", None)
+
+
+MESHES = {"SkySphere", "Landscape", "Meadow_Road", "Meadow_Wall"}
+
+
+def test_a_world(meadow):
+    world = meadow(3)
+    assert {o.kind for o in world.objects} == MESHES
+    assert meadow(3).geometry.vertices.tobytes() == world.geometry.vertices.tobytes()
+    assert meadow(4).geometry.vertices.tobytes() != world.geometry.vertices.tobytes()
+
+
+@pytest.mark.slow
+def test_a_world_is_seen(meadow):
+    world = meadow(3)
     view = CameraView(np.array([0.0, 0.0, -2.0]), np.array([1.0, 0, 0, 0]), 90.0, 32, 24)
     seen = {world.objects[i].kind for i in np.unique(Renderer(world).render(view).object_index)}
-    assert seen == {"SkySphere", "Landscape", "Meadow_Road", "Meadow_Wall"}
-    assert build(3).geometry.vertices.tobytes() == world.geometry.vertices.tobytes()
-    sys.modules.pop("meadow_layout", None)
+    assert seen == MESHES
 
 
 def test_a_folder_of_worlds_holds_a_layout_each():
