@@ -37,6 +37,7 @@ from airseg.bench.scoring.evaluate import (
 )
 from airseg.bench.scoring.places import places_of
 from airseg.bench.scoring.sample_pictures import save_sample
+from airseg.bench.scoring.scored_classes import ScoredClasses, scored_classes
 from airseg.bench.selection import select_rows
 from airseg.bench.speed.streaming_speed import measure_speed
 from airseg.bench.training.engine import Trained, train
@@ -334,7 +335,10 @@ def _baseline(
     lengths = {s: dataset.sequence(s).length for s in sequences}
     label = commonest_class(dataset, dataset.split("train"))
     scoring = _Counted(progress, "majority class", "scoring", sum(lengths.values()))
-    scores = score_constant(dataset, sequences, label, thorough=True, progress=scoring)
+    scored = scored_classes(recipe.evaluate, dataset)
+    scores = score_constant(
+        dataset, sequences, label, thorough=True, scored=scored, progress=scoring
+    )
     result = Result(
         run=f"{recipe.name}-{BASELINE}",
         label=f"majority class ({dataset.class_names[label]})",
@@ -345,18 +349,20 @@ def _baseline(
         dataset=DatasetResult(content_hash=dataset.content_hash, split=split, sequences=lengths),
         scores=score_result(scores, dataset),
         scored_frames=sum(lengths.values()),
-        validation=_validation_of_constant(dataset, label),
+        validation=_validation_of_constant(dataset, label, scored),
         places=places_of(dataset, split),
         command=command,
     )
     return save_result(out, result)
 
 
-def _validation_of_constant(dataset: Dataset, label: int) -> ValidationResult | None:
+def _validation_of_constant(
+    dataset: Dataset, label: int, scored: ScoredClasses | None
+) -> ValidationResult | None:
     names = dataset.split("val")
     if not names:
         return None
-    found = score_constant(dataset, names, label)
+    found = score_constant(dataset, names, label, scored=scored)
     return ValidationResult(
         mean_iou=number(found.total.mean_iou),
         sequences={n: number(m.mean_iou) for n, m in found.by_sequence.items()},

@@ -98,6 +98,10 @@ class Recipe(StrictModel):
                 f"{by} (paper.label_divisor)"
             )
         changes = data.flip or data.reverse or data.photometric or data.augment
+        if self.evaluate.classes or self.evaluate.pool:
+            raise ValueError(
+                "protocol paper: it scores all classes; leave out evaluate.classes and pool"
+            )
         if data.stride != 1 or changes or self.loss.resolution != "logits":
             raise ValueError(
                 "protocol paper: expected data.stride 1, data.flip false, data.reverse false, "
@@ -115,7 +119,10 @@ _DECIDES_NOTHING = (
     "positive_control",
 )
 
-_LATER = {"data": {"reverse": False}}
+_LATER: dict[str, dict[str, Any]] = {
+    "data": {"reverse": False},
+    "evaluate": {"classes": [], "pool": {}},
+}
 """Fields of sections that came later, as they were before: with these a recipe keeps its hash."""
 
 

@@ -187,11 +187,29 @@ class TrainRecipe(StrictModel):
 
 
 class EvaluateRecipe(StrictModel):
-    """What to score: every frame of a split, streamed one after the other."""
+    """What to score: every frame of a split, streamed one after the other.
+
+    Attributes:
+        classes: only pixels of these are scored; all if none is named. What else a network predicts
+            there is wrong.
+        pool: classes that count as another, in labels and predictions: ``{roof: house}``.
+        samples: how many frames are shown.
+    """
 
     split: Literal["train", "val", "test"] = "test"
+    classes: list[str] = []
+    pool: dict[str, str] = {}
     samples: int = Field(4, ge=0, le=64)
     speed_frames: int = Field(30, ge=1, le=100_000)
+
+    @model_validator(mode="after")
+    def _pools_once(self) -> Self:
+        for name, pooled in self.pool.items():
+            if pooled in self.pool:
+                raise ValueError(f"pool: {name} counts as {pooled}, which counts as another itself")
+            if name in self.classes:
+                raise ValueError(f"classes: {name} counts as {pooled} (pool); name that one")
+        return self
 
 
 class PaperRecipe(StrictModel):

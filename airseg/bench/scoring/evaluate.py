@@ -12,6 +12,7 @@ from airseg.bench.frames import resize_frame, to_model
 from airseg.bench.metrics import ConfusionMatrix
 from airseg.bench.metrics.sequence_scorer import SequenceScorer
 from airseg.bench.results.result import ScoreResult
+from airseg.bench.scoring.scored_classes import ScoredClasses
 from airseg.bench.scoring.scoring import (
     describe_matrices,
     describe_scores,
@@ -51,6 +52,7 @@ def score_split(
     *,
     frames: int | None = None,
     thorough: bool = False,
+    scored: ScoredClasses | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Scores:
     """Score a network on whole sequences; its memory starts anew with each.
@@ -63,6 +65,7 @@ def score_split(
         device: where to compute.
         frames: only the first ones of each sequence, or None.
         thorough: count what the temporal and boundary metrics need, too.
+        scored: which classes count, and as what; all as themselves if None.
         progress: told how many frames are scored.
     """
 
@@ -70,7 +73,13 @@ def score_split(
         return stream_predictions(model, view, size, device, frames=frames)
 
     return score_predictions(
-        predict, dataset, sequences, frames=frames, thorough=thorough, progress=progress
+        predict,
+        dataset,
+        sequences,
+        frames=frames,
+        thorough=thorough,
+        scored=scored,
+        progress=progress,
     )
 
 
@@ -81,13 +90,14 @@ def score_predictions(
     *,
     frames: int | None = None,
     thorough: bool = True,
+    scored: ScoredClasses | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Scores:
     """Score predictions from anywhere.
 
     Args:
         predict: from a sequence to its predictions in order: first frame number, (T, H, W) uint8.
-        dataset, sequences, frames, thorough, progress: see `score_split`.
+        dataset, sequences, frames, thorough, scored, progress: see `score_split`.
     """
     total = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)
     by_sequence, counts = {}, {}
@@ -102,6 +112,8 @@ def score_predictions(
         )
         for start, predictions in predict(view):
             labels = view.label(start, start + len(predictions))
+            if scored is not None:
+                predictions, labels = scored.predictions[predictions], scored.labels[labels]
             matrix.update(torch.from_numpy(predictions), torch.from_numpy(labels))
             if moving is not None:
                 for prediction, label in zip(predictions, labels, strict=True):
@@ -165,6 +177,7 @@ def score_constant(
     label: int,
     *,
     thorough: bool = False,
+    scored: ScoredClasses | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Scores:
     """Score the prediction of one class everywhere: what any network must beat.
@@ -177,7 +190,9 @@ def score_constant(
             count = min(_CHUNK, view.length - start)
             yield start, np.full((count, view.height, view.width), label, np.uint8)
 
-    return score_predictions(predict, dataset, sequences, thorough=thorough, progress=progress)
+    return score_predictions(
+        predict, dataset, sequences, thorough=thorough, scored=scored, progress=progress
+    )
 
 
 def commonest_class(dataset: Dataset, sequences: Sequence[str]) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from airseg.bench.metrics import ConfusionMatrix
 from airseg.bench.recipes.recipe import Recipe
 from airseg.bench.results.result import ValidationResult, number
 from airseg.bench.scoring.evaluate import Scores, score_split
+from airseg.bench.scoring.scored_classes import scored_classes
 from airseg.dataset.reading.clips import Clip, enumerate_clips
 from airseg.dataset.reading.reader import Dataset
 from airseg.errors import RecipeError
@@ -111,6 +113,7 @@ class FairProtocol(Protocol):
         self._lengths = {v.name: v.length for v in views}
         self._labelled = {v.name: v.labelled for v in views if v.has_unlabelled}
         self._size = (recipe.data.height, recipe.data.width)
+        self._scored = scored_classes(recipe.evaluate, dataset)
 
     def clips(self, context: int) -> list[Clip]:
         data = self.recipe.data
@@ -137,7 +140,7 @@ class FairProtocol(Protocol):
         if not names:
             return None
         frames = self.recipe.train.validation_frames
-        return score_split(model, self.dataset, names, self._size, device, frames=frames).total
+        return self._split(model, names, device, frames=frames).total
 
     def validation(
         self, model: VideoSegmenter, device: torch.device, progress: Told = lambda done: None
@@ -145,7 +148,7 @@ class FairProtocol(Protocol):
         names = self.dataset.split("val")
         if not names:
             return None
-        found = score_split(model, self.dataset, names, self._size, device, progress=progress)
+        found = self._split(model, names, device, progress=progress)
         return ValidationResult(
             mean_iou=number(found.total.mean_iou),
             sequences={n: number(m.mean_iou) for n, m in found.by_sequence.items()},
@@ -157,8 +160,13 @@ class FairProtocol(Protocol):
 
     def score(self, model: VideoSegmenter, device: torch.device, progress: Told) -> Scores:
         names = self.dataset.split(self.recipe.evaluate.split)
+        return self._split(model, names, device, thorough=True, progress=progress)
+
+    def _split(
+        self, model: VideoSegmenter, names: list[str], device: torch.device, **how: Any
+    ) -> Scores:
         return score_split(
-            model, self.dataset, names, self._size, device, thorough=True, progress=progress
+            model, self.dataset, names, self._size, device, scored=self._scored, **how
         )
 
     def scored_frames(self, context: int) -> int:
