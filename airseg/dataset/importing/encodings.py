@@ -24,14 +24,17 @@ def read_red_ids(path: Path) -> np.ndarray:
     return np.ascontiguousarray(_panoptic(path)[..., 2])
 
 
-def read_instances(path: Path) -> np.ndarray:
-    """Return the instances of a panoptic PNG: (H, W) uint32, 256 G + B; 0 is no instance.
+def read_objects(path: Path) -> np.ndarray:
+    """Return the objects of a panoptic PNG: (H, W) uint32, 65536 class + instance; 0 is none.
+
+    Instances are numbered within their class there, 256 green + blue, and 0 is stuff or a crowd.
 
     Raises:
         DatasetError: missing, damaged, or no RGB PNG of 8 bits.
     """
-    image = _panoptic(path).astype(np.uint32)
-    return image[..., 1] * 256 + image[..., 0]
+    blue, green, red = np.moveaxis(_panoptic(path).astype(np.uint32), -1, 0)
+    instance = green * 256 + blue
+    return np.where(instance > 0, red * 65536 + instance, 0).astype(np.uint32)
 
 
 def _panoptic(path: Path) -> np.ndarray:

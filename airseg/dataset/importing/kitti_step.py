@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from airseg.dataset.importing.encodings import read_red_ids
+from airseg.dataset.importing.encodings import read_objects, read_red_ids
 from airseg.dataset.importing.found import Found, ImportOptions, Promise, Publication, counted
 from airseg.dataset.importing.numbered import check_pictures, numbered, paired, times_of
 from airseg.dataset.packing.folder_sources import FolderFacts, FolderSource, NamedId
@@ -75,7 +75,7 @@ def _sequence(root: Path, split: str, folder: Path, objects: tuple[NamedId, ...]
     check_pictures(maps, pictures, place)
     if not maps:
         raise DatasetError(f"{folder}: has no maps such as 000000.png.")
-    frames, without = paired(pictures, maps)
+    frames, without = paired(pictures, maps, maps)
     times_ns, details = times_of(pictures, _RATE_HZ)
     origin = PUBLICATION.origin("kitti-step", first_frame=next(iter(pictures)))
     facts = FolderFacts(
@@ -88,5 +88,6 @@ def _sequence(root: Path, split: str, folder: Path, objects: tuple[NamedId, ...]
         split=split,
         objects=objects,
         label_reader=read_red_ids,
+        instance_reader=read_objects,
     )
     return FolderSource(facts, frames, None)

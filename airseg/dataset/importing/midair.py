@@ -152,5 +152,5 @@ def _poses(path: Path, flight: str, group: h5py.Group, frames: int) -> np.ndarra
                 f"{path}: {flight}: has {values.shape[0]} rows of {name}, and {frames} frames need "
                 f"{(frames - 1) * step + 1}. Copy it again."
             )
-        columns.append(np.asarray(values[::step][:frames], np.float64))
+        columns.append(np.asarray(values[: (frames - 1) * step + 1 : step], np.float64))
     return np.concatenate(columns, axis=1)

@@ -53,13 +53,16 @@ def check_pictures(labels: Mapping[int, Path], pictures: Mapping[int, Path], fol
 
 
 def paired(
-    pictures: Mapping[int, Path], labels: Mapping[int, Path]
+    pictures: Mapping[int, Path], labels: Mapping[int, Path], instances: Mapping[int, Path]
 ) -> tuple[list[FrameFiles], list[str]]:
-    """Return every picture with its labels, and what a person should know.
+    """Return every picture with its labels and objects, and what a person should know.
 
     Pictures without labels are context.
     """
-    frames = [FrameFiles(path, labels.get(number)) for number, path in pictures.items()]
+    frames = [
+        FrameFiles(path, labels.get(n), None, instances.get(n) if n in labels else None)
+        for n, path in pictures.items()
+    ]
     without = len(pictures) - len(labels)
     return frames, [f"{without} frames have no labels and are context"] if without else []
 

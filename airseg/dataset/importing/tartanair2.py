@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -162,6 +163,8 @@ def _objects(environment: Path, root: Path) -> tuple[NamedId, ...]:
         for name, value in table.items():
             if type(value) is not int or not 0 <= value <= 255:
                 raise ValueError(f"{name!a:.60} is {value!a:.60}, no number from 0 to 255")
+            if not name.isprintable():
+                raise ValueError(f"{name!a:.60} cannot be printed")
             names[value].append(name)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as cause:
         reason = f"no {cause}" if isinstance(cause, KeyError) else str(cause)
@@ -206,6 +209,7 @@ def _from_archive(archive: Path, member: str) -> tuple[str, str]:
         NotImplementedError,
         EOFError,
         RuntimeError,
+        zlib.error,
     ) as cause:
         raise DatasetError(f"{archive}: is damaged ({cause}). Copy it again.") from None
 

@@ -2,7 +2,8 @@
 
 Richter et al., Playing for Benchmarks, ICCV 2017. The layout is that of the authors' toolkit:
 ``train/img/001/001_00001.jpg`` (or ``.png``), ``train/cls/001/001_00001.png`` (ids of its
-``classes.csv``), ``train/camera/001.csv``. The labels of the test part are withheld.
+``classes.csv``), ``train/inst/001/001_00001.png`` (class in red, instance in green and blue) and
+``train/camera/001.csv``. The labels of the test part are withheld.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from airseg.dataset.importing.encodings import read_objects
 from airseg.dataset.importing.found import Found, ImportOptions, Promise, Publication, counted
 from airseg.dataset.importing.numbered import check_pictures, numbered, paired, times_of
 from airseg.dataset.packing.folder_sources import FolderFacts, FolderSource, NamedId
@@ -82,7 +84,7 @@ def _sequence(part: Path, split: str, folder: Path) -> FolderSource:
     if not labels:
         raise DatasetError(f"{folder}: has no label images such as {number}_00001.png.")
     poses, camera, warnings = _camera(part / "camera" / f"{number}.csv", list(pictures))
-    frames, without = paired(pictures, labels)
+    frames, without = paired(pictures, labels, numbered(part / "inst" / number, pattern + "png"))
     times_ns, details = times_of(pictures, _RATE_HZ)
     if camera:
         details["camera"] = camera
@@ -97,6 +99,7 @@ def _sequence(part: Path, split: str, folder: Path) -> FolderSource:
         warnings=(*warnings, *without),
         split=split,
         objects=OBJECTS,
+        instance_reader=read_objects,
     )
     return FolderSource(facts, frames, None)
 

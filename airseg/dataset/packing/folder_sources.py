@@ -52,6 +52,7 @@ class FrameFiles:
     rgb: Path | Picture
     labels: Path | None
     depth: Path | None = None
+    instances: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class FolderFacts:
         objects: what the ids of label images mean, where the dataset says so.
         label_reader: of label images that are neither ids nor colours: (H, W) uint8 ids of a file.
         depth_reader: of depth images: (H, W) float16 metres of a file.
+        instance_reader: of images of objects: (H, W) uint32 numbers of a file.
     """
 
     name: str
@@ -105,6 +107,7 @@ class FolderFacts:
     objects: tuple[NamedId, ...] = ()
     label_reader: Callable[[Path], np.ndarray] | None = None
     depth_reader: Callable[[Path], np.ndarray] = read_depth
+    instance_reader: Callable[[Path], np.ndarray] | None = None
 
 
 class FolderSource:
@@ -119,13 +122,19 @@ class FolderSource:
         self.length = len(self._frames)
         self._objects = facts.objects
         self._label_reader, self._depth_reader = facts.label_reader, facts.depth_reader
+        self._instance_reader = facts.instance_reader
         labelled = [frame for frame in self._frames if frame.labels is not None]
         # The size is that of the labels' picture: context may come from another file.
         self.height, self.width = _size_of((labelled or self._frames)[0].rgb)
         with_depth = sum(frame.depth is not None for frame in self._frames)
         self.has_depth = with_depth == self.length
+        numbered = sum(frame.instances is not None for frame in labelled)
+        self.has_instance = 0 < numbered == len(labelled) and facts.instance_reader is not None
         self.details = facts.details
         warnings = list(facts.warnings)
+        if 0 < numbered < len(labelled):
+            lacking = len(labelled) - numbered
+            warnings.append(f"{lacking} frames with labels have no objects, so none are packed")
         if 0 < with_depth < self.length:
             lacking = self.length - with_depth
             warnings.append(f"{lacking} of {self.length} frames have no depth, so none is packed")
@@ -162,10 +171,10 @@ class FolderSource:
         digest = hashlib.blake2b(digest_size=16)
         if self._palette:
             digest.update(f"{sorted(self._palette.colors.items())}\n".encode())
-        for reader in (self._label_reader, self._depth_reader):
+        for reader in (self._label_reader, self._depth_reader, self._instance_reader):
             digest.update(f"{getattr(reader, '__name__', '')}\n".encode())
         for frame in self._frames:
-            for source in (frame.rgb, frame.labels, frame.depth):
+            for source in (frame.rgb, frame.labels, frame.depth, frame.instances):
                 path = source if source is None or isinstance(source, Path) else source.path
                 if path is not None and path.is_file():
                     found = path.stat()
@@ -201,7 +210,17 @@ class FolderSource:
             self._check_size(files.depth, image_size(files.depth))
             depth = self._depth_reader(files.depth)
             self._check_size(files.depth, depth.shape)
-        return RawFrame(rgb, self.read_ids(index), depth)
+        instance = self._read_instance(files.instances) if self.has_instance else None
+        return RawFrame(rgb, self.read_ids(index), depth, instance)
+
+    def _read_instance(self, path: Path | None) -> np.ndarray:
+        """Return the numbers of objects of one frame; 0 everywhere where it is context."""
+        if path is None or self._instance_reader is None:
+            return np.zeros((self.height, self.width), np.uint32)
+        self._check_label_size(path, image_size(path))
+        numbers = self._instance_reader(path)
+        self._check_label_size(path, numbers.shape)
+        return numbers
 
     @cached_property
     def _has_colors(self) -> bool:

@@ -9,7 +9,6 @@ from published_datasets import picture
 from published_flights import kitti_step
 
 from airseg.classes import CLASS_INDEX
-from airseg.dataset.importing.encodings import read_instances, read_red_ids
 
 
 @pytest.fixture
@@ -50,13 +49,14 @@ def test_the_map_of_cityscapes_makes_the_eleven_of_it(here, capsys):
     assert (labels[ids == 11] == 255).all()  # people
 
 
-def test_instances_are_read_as_published(here):
+def test_objects_are_the_published_instances_within_their_class(here, capsys):
     written = kitti_step(here / "kitti")
-    path = here / "kitti/panoptic_maps/train/0000/000001.png"
-    semantic, instance = authors_panoptic(path)
-    assert np.array_equal(read_red_ids(path), semantic)
-    assert np.array_equal(read_instances(path), instance)
+    dataset, _, _ = imported(capsys, "kitti-step", "kitti")
+    semantic, instance = authors_panoptic(here / "kitti/panoptic_maps/train/0000/000001.png")
     assert np.array_equal(instance, written["0000"][1][1])
+    numbers = dataset.sequence("0000").instance(1, 2)[0]
+    assert np.array_equal(numbers & 65535, instance)
+    assert np.array_equal(numbers >> 16, np.where(instance > 0, semantic, 0))
 
 
 def test_pictures_may_lie_as_deeplab2_wants_them(here, capsys):

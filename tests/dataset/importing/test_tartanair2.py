@@ -76,6 +76,13 @@ def test_names_are_read_out_of_the_toolkits_archive(here, capsys):
     with zipfile.ZipFile(here / "air" / "segfiles.zip", "w") as archive:
         archive.writestr("../ModularNeighborhood/seg_label_map.json", "{}")
     assert "has no ModularNeighborhood/seg_label_map.json" in refusal(capsys, "tartanair2", "air")
+    table = json.dumps({"name_map": TARTAN_NAMES}) * 9
+    with zipfile.ZipFile(here / "air" / "segfiles.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("ModularNeighborhood/seg_label_map.json", table)
+    damaged = bytearray((here / "air" / "segfiles.zip").read_bytes())
+    damaged[80:90] = b"\xff" * 10
+    (here / "air" / "segfiles.zip").write_bytes(damaged)
+    assert "segfiles.zip: is damaged" in refusal(capsys, "tartanair2", "air")
     (here / "air" / "segfiles.zip").write_bytes(b"PK\x03\x04 cut off")
     assert "segfiles.zip: is damaged" in refusal(capsys, "tartanair2", "air")
     (here / "air" / "segfiles.zip").unlink()
@@ -107,8 +114,18 @@ def test_names_that_the_map_lacks_are_refused_or_ignored_on_purpose(here, capsys
     assert "warpgate has no class" in err
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", '{"name_map": {"a": 256}}', '{"name_map": 3}', "{",
-                                     '{"name_map": {"a": true}}'])  # fmt: skip
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{}",
+        "[]",
+        "{",
+        '{"name_map": 3}',
+        '{"name_map": {"a": 256}}',
+        '{"name_map": {"a": true}}',
+        '{"name_map": {"a\\n": 1}}',
+    ],
+)
 def test_a_damaged_table_of_names_is_one_line(here, capsys, content):
     tartanair2(here / "air")
     (here / "air" / "ModularNeighborhood" / "seg_label_map.json").write_text(content)

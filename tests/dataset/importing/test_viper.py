@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from importing import imported, refusal
+from PIL import Image
 from published_flights import viper
 from scipy.spatial.transform import Rotation
 
@@ -60,6 +61,19 @@ def test_labels_are_indices_and_become_the_eleven(here, capsys):
     assert view.timestamps_ns[0] == round(1e9 / 15)  # its frames count from 1
     assert "differs  train: frames: 3 found, 134,097 published" in out
     assert "test has no labels" in err
+
+
+def test_cars_keep_their_numbers_where_instances_are_unpacked(here, capsys):
+    viper(here / "viper", instances=True)
+    (here / "viper/val/inst/003/003_00002.png").unlink()
+    dataset, _, err = imported(capsys, "viper", "viper")
+    published = np.array(Image.open(here / "viper/train/inst/001/001_00002.png"), np.int64)
+    numbers = dataset.sequence("train-001").instance(1, 2)[0]
+    cars = published[..., 0] == 24  # README: R is the class, 256 * G + B the instance
+    assert np.array_equal(numbers[cars] - 24 * 65536, (published @ (0, 256, 1))[cars])
+    assert not numbers[~cars].any()
+    assert not dataset.sequence("val-003").has_instance
+    assert "1 frames with labels have no objects" in err
 
 
 def test_poses_look_where_the_view_matrix_says(here, capsys):
