@@ -64,12 +64,12 @@ def test_finished_rows_are_kept(folder, capsys):
     before = path.stat().st_mtime_ns
     run_bench(folder)
     assert path.stat().st_mtime_ns == before
-    assert "FANet-18 N=1: done before: 1/1 rows," in capsys.readouterr().err
+    assert "FANet-18 N=1: done before: 1/1 rows" in capsys.readouterr().err
 
 
 def test_every_stage_of_a_row_shows_progress_in_units_of_its_own(folder):
     told = (folder / "told.txt").read_text()
-    ends = re.findall(r"^FANet-18 N=1: ([a-z ]+): (\d+)/\2 (\w+),", told, re.MULTILINE)
+    ends = re.findall(r"^FANet-18 N=1: ([a-z ]+): (\d+)/\2 (\w+)\b", told, re.MULTILINE)
     assert ends == [
         ("training", "3", "steps"),
         ("scoring", "9", "frames"),  # of the test flight
@@ -203,7 +203,7 @@ def test_mistakes_in_asking_for_a_network_are_told(capsys):
     for arguments, expected in (
         (["models", "fanet81"], "Did you mean 'fanet18'"),
         (["models", "--set", "tca_depth=4"], "goes with the name"),
-        (["models", "fanet18", "--set", "tca_depth"], "expected OPTION=VALUE"),
+        (["models", "fanet18", "--set", "tca_depth"], "expected NAME=VALUE"),
         (["models", "fanet18", "--set", "tca_depth=2024-13-40"], "found '2024-13-40'"),
         (["models", "fanet18", "--set", "tca_depth=two"], "found 'two'"),
         (["export", "fanet18", "--out", "x", "--weights", "no.pt"], "there is no such file"),

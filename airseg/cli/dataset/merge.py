@@ -45,7 +45,7 @@ def command(
     Examples:
       airseg dataset merge city.h5 park.h5 --out both.h5
       airseg dataset merge monday.h5 tuesday.h5 --prefix --out week.h5
-      airseg dataset merge flights.h5 uavid.h5 --as test=uavid.h5 --out sim-to-real.h5
+      airseg dataset merge flights.h5 uavid.h5 --as test=uavid.h5 --out both.h5
     """
     from airseg.cli.display import progress_bar
     from airseg.dataset.editing.combining import CombineOptions, Taken, combine

@@ -82,7 +82,7 @@ def test_spans_and_splits(packed, tmp_path, capsys):
         (("--sequence", "aa"), "'a'"),
         (("--in", "val"), "nothing is left"),
         (("--frames", "9:"), "nothing is left"),
-        (("--frames", "3"), "START:STOP"),
+        (("--range", "3"), "START:STOP"),
         (("--frames", "0:6:-1"), "STEP > 0"),
         (("--codec", "gzipp"), "'gzip'"),
     ],

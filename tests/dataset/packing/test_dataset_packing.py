@@ -18,6 +18,7 @@ from airseg.classes import CLASS_INDEX, IGNORE_INDEX
 from airseg.dataset.format.schema import CODECS, SEQUENCES_GROUP, STREAMS
 from airseg.dataset.packing import parts, writer
 from airseg.dataset.packing.preparation import check_labels, prepare
+from airseg.dataset.packing.source import RawFrame
 from airseg.dataset.packing.writer import PackedDataset, PackOptions, pack
 from airseg.dataset.reading.reader import Dataset
 from airseg.errors import AirsegError, DatasetError, LabelMapError, RecordingError
@@ -102,7 +103,7 @@ def test_labels_and_poses_need_no_plugin(recordings, tmp_path):
             assert arrays[stream].compression == "gzip"
         for stream in ("pose", "timestamp_ns"):
             assert arrays[stream].compression is None
-        assert {s.name for s in STREAMS} - {"labelled"} == set(arrays)
+        assert {s.name for s in STREAMS} - {"labelled", "instance"} == set(arrays)
 
 
 def test_raw_ids_and_depth_can_be_left_out(recordings, tmp_path):
@@ -433,7 +434,7 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path):
             waiting += 1
             most = max(most, waiting)
             zeros = np.zeros((HEIGHT, WIDTH), np.uint8)
-            return type("F", (), {"rgb": np.stack([zeros] * 3, -1), "ids": zeros, "depth": None})
+            return RawFrame(np.stack([zeros] * 3, -1), zeros, None)
 
     def progress(stage, done, total):
         nonlocal waiting
