@@ -56,7 +56,7 @@ def draw(plans: tuple[str, ...], out: Path, world: str | None, seed: int) -> Non
     """
     from airseg.cli.plan.plan_drawing import draw_map
     from airseg.flight import load_plan, plan_trajectory
-    from airseg.simulators.embedded.kernels import are_compiled
+    from airseg.simulators.embedded.first_compilation import are_compiled
 
     if not are_compiled():
         click.echo("compiling the renderer, once, about 40 s ...", err=True)

@@ -74,6 +74,7 @@ def test_a_network_is_paired_with_itself_without_memory(rows):
     assert pair.base.is_per_frame
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("memory", "base", "fits"),
     [

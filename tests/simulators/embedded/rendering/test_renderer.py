@@ -174,7 +174,9 @@ def test_any_view_can_be_drawn(renderer, camera):
     assert (render.depth_planar > 0).all()
 
 
-@pytest.mark.parametrize(("name", "said"), [("neighbourhood", "Did you mean"), ("x", "There are: harbor_town")])
+@pytest.mark.parametrize(
+    ("name", "said"), [("neighbourhood", "Did you mean"), ("x", "There are: ")]
+)
 def test_unknown_worlds_are_told(name, said):
     with pytest.raises(SettingsError, match=said):
         build_world(name)

@@ -60,6 +60,7 @@ def test_another_process_builds_the_same_bytes(world):
     assert told.stdout.strip() == fingerprint(world)
 
 
+@pytest.mark.slow
 def test_another_seed_builds_another_world(world):
     assert fingerprint(built(world.name, 1)) != fingerprint(world)
 
