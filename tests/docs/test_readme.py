@@ -1,5 +1,6 @@
 """The README is short, what it says is so, and what it tells to type runs as it stands."""
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -10,9 +11,11 @@ import pytest
 from pages import ROOT, sessions
 from PIL import Image
 
-from airseg.bench.leaderboard.table import BEGIN, END
+from airseg.bench.results.result import load_results
+from airseg.bench.results.seeds import merge_seeds
 from airseg.models import list_models
 
+STUDY = ROOT / "benchmark" / "studies" / "tca"
 README = (ROOT / "README.md").read_text()
 
 
@@ -38,12 +41,15 @@ def test_its_make_commands_are_goals_of_the_makefile():
     assert named <= goals
 
 
-def test_its_table_stands_where_the_leaderboard_puts_it():
-    table = README[README.index(BEGIN) : README.index(END)]
-    heads = next(line for line in table.splitlines() if line.startswith("| system"))
-    assert "mIoU %" in heads
-    rows = [line for line in table.splitlines() if line.startswith("| FANet")]
-    assert len(rows) >= 2
+def test_its_table_and_verdict_are_those_of_the_committed_results():
+    spec = importlib.util.spec_from_file_location("report", STUDY / "report.py")
+    report = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(report)
+    results = load_results([ROOT / "benchmark" / "results" / "tca-cpu"])
+    rows = {r.label: r for _, r in merge_seeds(results)}
+    for page in (README, (STUDY / "REPORT.md").read_text(encoding="utf-8")):
+        assert report.verdict(rows) in page
+        assert report.scores("tca-cpu", rows).strip() in page
 
 
 def test_it_shows_five_commands():

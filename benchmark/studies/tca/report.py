@@ -44,9 +44,9 @@ def main() -> None:
     }
     first = found["tca-cpu"]
     _splice(_REPORT, "verdict", verdict(first) + "\n")
-    _splice(_REPORT, "scores", "\n\n".join(_scores(n, rows) for n, rows in found.items()))
+    _splice(_REPORT, "scores", "\n\n".join(scores(n, rows) for n, rows in found.items()))
     _splice(_REPORT, "comparisons", _comparisons(found))
-    _splice(_README, "study", f"{verdict(first)}\n\n{_scores('tca-cpu', first)}")
+    _splice(_README, "study", f"{verdict(first)}\n\n{scores('tca-cpu', first)}")
     print(verdict(first))
 
 
@@ -101,7 +101,8 @@ def _assay(rows: dict[str, Result]) -> str:
     return f"The positive control shows no gain {told}, so this study could not have shown one."
 
 
-def _scores(condition: str, rows: dict[str, Result]) -> str:
+def scores(condition: str, rows: dict[str, Result]) -> str:
+    """Return the table of one condition, in Markdown."""
     head = ["arm", "seeds", *(f"{name}, IoU %" for name in PLACES.values()), "flicker %"]
     lines = [markdown_row(head), markdown_row(["---", "---:", *["---"] * 3, "---:"])]
     order = [ALONE, PLACEBO, MEMORY, MEAN, CONTROL_ALONE, CONTROL]
