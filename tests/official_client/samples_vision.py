@@ -93,9 +93,11 @@ def distortion(client):
 
 @sample
 def image_benchmarker(client):
+    client.simPause(True)  # or the traffic goes on
     put(client, 0, 0, -5)
     first = scene(client)
     check("the same pose is the same picture", all((scene(client) == first).all() for _ in "12"))
+    client.simPause(False)
 
 
 @sample
@@ -166,6 +168,7 @@ def change_texture_example(client):
 
 @sample
 def weather(client):
+    client.simPause(True)
     put(client, 0, 0, -5)
     clear = scene(client)
     client.simSetWeatherParameter(airsim.WeatherParameter.Snow, 0.8)
@@ -176,6 +179,7 @@ def weather(client):
         check(f"{kind} is seen", (scene(client) != clear).any())
         client.simSetWeatherParameter(getattr(airsim.WeatherParameter, kind), 0)
     client.simEnableWeather(False)
+    client.simPause(False)
 
 
 @sample
