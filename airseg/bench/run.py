@@ -28,6 +28,7 @@ from airseg.bench.results.result import (
     number,
     save_result,
 )
+from airseg.bench.scoring.estimated_flow import FlowCache
 from airseg.bench.scoring.evaluate import (
     choose_samples,
     commonest_class,
@@ -65,6 +66,8 @@ class Surroundings:
         only: labels or runs of the rows to make; empty means all.
         tensorboard: whether curves are written for TensorBoard too.
         select: ``val`` scores only the values of a sweep that validation chose; None scores all.
+        flow_cache: folder that keeps the estimated motion of the frames that are scored, for the
+            next row; None estimates it for each.
     """
 
     out: Path
@@ -74,6 +77,12 @@ class Surroundings:
     only: tuple[str, ...] = ()
     tensorboard: bool = False
     select: Literal["val"] | None = None
+    flow_cache: Path | None = None
+
+    @property
+    def cache(self) -> FlowCache | None:
+        """The folder of estimated motion, where one is given."""
+        return FlowCache(self.flow_cache) if self.flow_cache else None
 
 
 def run_recipe(
@@ -87,13 +96,15 @@ def run_recipe(
     only: tuple[str, ...] = (),
     tensorboard: bool = False,
     select: Literal["val"] | None = None,
+    flow_cache: Path | None = None,
 ) -> list[Path]:
     """Make every row of a recipe; rows that are done are kept, unfinished ones continued.
 
     Args:
         recipe: as loaded.
         dataset: with training frames, and frames in the split to score.
-        out, progress, device_name, command, only, tensorboard, select: see `Surroundings`.
+        out, progress, device_name, command, only, tensorboard, select, flow_cache: see
+            `Surroundings`.
 
     Returns:
         The paths of the results, in the recipe's order.
@@ -101,7 +112,7 @@ def run_recipe(
     Raises:
         RecipeError: a row cannot be made, or another process is making it.
     """
-    where = Surroundings(out, progress, device_name, command, only, tensorboard, select)
+    where = Surroundings(out, progress, device_name, command, only, tensorboard, select, flow_cache)
     device = pick_device(device_name)
     torch.backends.cudnn.benchmark = device.type == "cuda"
     if recipe.protocol == "fair" and not dataset.split(recipe.evaluate.split):
@@ -124,7 +135,7 @@ def run_recipe(
             paths.append(path)
     wanted = not only or BASELINE in only
     if recipe.baseline and recipe.protocol == "fair" and wanted and rank() == 0:
-        paths.append(_baseline(recipe, dataset, out, command, progress))
+        paths.append(_baseline(recipe, dataset, where))
     return paths
 
 
@@ -203,7 +214,7 @@ class _Workshop:
         trained = train(
             row.recipe, self._dataset, checkpoint, self._device, named, self._store, journal
         )
-        return trained, protocol_of(row.recipe, self._dataset, self._store)
+        return trained, protocol_of(row.recipe, self._dataset, self._store, where.cache)
 
     @contextmanager
     def _locked(self, row: Row) -> Iterator[Path]:
@@ -326,18 +337,22 @@ def _curves(trained: Trained) -> CurveResult:
     )
 
 
-def _baseline(
-    recipe: Recipe, dataset: Dataset, out: Path, command: str, progress: Progress
-) -> Path:
+def _baseline(recipe: Recipe, dataset: Dataset, where: Surroundings) -> Path:
     """Score the training split's commonest class, predicted everywhere."""
     split = recipe.evaluate.split
     sequences = dataset.split(split)
     lengths = {s: dataset.sequence(s).length for s in sequences}
     label = commonest_class(dataset, dataset.split("train"))
-    scoring = _Counted(progress, "majority class", "scoring", sum(lengths.values()))
+    scoring = _Counted(where.progress, "majority class", "scoring", sum(lengths.values()))
     scored = scored_classes(recipe.evaluate, dataset)
     scores = score_constant(
-        dataset, sequences, label, thorough=True, scored=scored, progress=scoring
+        dataset,
+        sequences,
+        label,
+        thorough=True,
+        scored=scored,
+        flow_cache=where.cache,
+        progress=scoring,
     )
     result = Result(
         run=f"{recipe.name}-{BASELINE}",
@@ -351,9 +366,9 @@ def _baseline(
         scored_frames=sum(lengths.values()),
         validation=_validation_of_constant(dataset, label, scored),
         places=places_of(dataset, split),
-        command=command,
+        command=where.command,
     )
-    return save_result(out, result)
+    return save_result(where.out, result)
 
 
 def _validation_of_constant(

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from airseg.bench.metrics.pair_counts import pair_counts
+
 
 class ConfusionMatrix:
     """Counts how often each class was predicted where each class is.
@@ -45,7 +47,7 @@ class ConfusionMatrix:
         for prediction, label in zip(
             predictions.reshape(-1, height, width), labels.reshape(-1, height, width), strict=True
         ):
-            self._count_image(prediction.long(), label.long())
+            self._count_image(prediction, label)
 
     def merge(self, other: ConfusionMatrix) -> None:
         """Add another matrix's counts."""
@@ -83,19 +85,28 @@ class ConfusionMatrix:
 
     def _count_image(self, prediction: Tensor, label: Tensor) -> None:
         valid = label != self.ignore_index
-        label, prediction = label[valid], prediction[valid]
-        classes = self.num_classes
-        if label.numel() == 0:
+        if not valid.any():
             return
-        low = min(int(label.min()), int(prediction.min()))
-        high = max(int(label.max()), int(prediction.max()))
-        if low < 0 or high >= classes:
-            raise ValueError(f"values from {low} to {high} are not all classes 0 to {classes - 1}")
-        counts = torch.bincount(label * classes + prediction, minlength=classes * classes)
-        matrix = counts.reshape(classes, classes).cpu().numpy()
+        classes = self.num_classes
+        if prediction.dtype != torch.uint8 or label.dtype != torch.uint8:
+            chosen = torch.cat([label[valid], prediction[valid]])
+            low, high = int(chosen.min()), int(chosen.max())
+            if low < 0 or high >= classes:
+                raise _no_classes(low, high, classes)
+            label, prediction = label.to(torch.uint8), prediction.to(torch.uint8)
+        images = (label, prediction, valid)
+        matrix = pair_counts(*(image.cpu().numpy() for image in images), classes + 1)
+        if matrix[-1].any() or matrix[:, -1].any():
+            highest = max(int(label[valid].max()), int(prediction[valid].max()))
+            raise _no_classes(0, highest, classes)
+        matrix = matrix[:-1, :-1]
         self.counts += matrix
         right, total = int(np.trace(matrix)), int(matrix.sum())
         self._image_jaccards.append(right / (2 * total - right))
+
+
+def _no_classes(low: int, high: int, classes: int) -> ValueError:
+    return ValueError(f"values from {low} to {high} are not all classes 0 to {classes - 1}")
 
 
 def class_iou(matrix: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from airseg.bench.metrics.motion import (
     VISIBILITIES,
     Motion,
 )
+from airseg.bench.metrics.pair_counts import pair_counts
 from airseg.bench.metrics.steadiness import WINDOWS, Steadiness
 from airseg.bench.metrics.temporal_consistency import TemporalConsistency
 
@@ -164,9 +165,9 @@ class SequenceScorer:
             np.count_nonzero(usable),
         )
         # Predictions where labels count are classes, so those of both frames are.
-        self._warp_matrix += _matrix(predicted[usable], prediction[usable], self._classes)
+        self._warp_matrix += pair_counts(predicted, prediction, usable, self._classes)
         gone = motion.gone() & (earlier_label != self._ignore)
-        self._gone += _matrix(earlier_label[gone], earlier_prediction[gone], self._classes)
+        self._gone += pair_counts(earlier_label, earlier_prediction, gone, self._classes)
 
 
 def add_counts(many: Iterable[Counts]) -> dict[str, np.ndarray]:
@@ -176,12 +177,6 @@ def add_counts(many: Iterable[Counts]) -> dict[str, np.ndarray]:
         for name, values in counts.items():
             total[name] = total[name] + values if name in total else values.copy()
     return total
-
-
-def _matrix(rows: np.ndarray, columns: np.ndarray, classes: int) -> np.ndarray:
-    """Return (C, C) int64, how often each pair of classes occurs."""
-    cell = rows.astype(np.int64) * classes + columns
-    return np.bincount(cell, minlength=classes * classes).reshape(classes, classes)
 
 
 def _check(prediction: np.ndarray, label: np.ndarray, classes: int, ignore_index: int) -> None:

@@ -38,6 +38,7 @@ import numpy as np
 
 from airseg.bench.metrics.confusion import class_iou, mean_of_known
 from airseg.bench.metrics.motion import ENTERED, SEEN, UNCOVERED, Motion
+from airseg.bench.metrics.pair_counts import pair_counts
 
 VIEWS = ("all", "all_visible", "label", "label_visible", "estimated", "label_estimated")
 """Of predictions and of labels: along exact motion, of all pixels in view or of those seen before;
@@ -126,7 +127,8 @@ class TemporalConsistency:
     def _count_pair(
         self, name: str, image: np.ndarray, moved: np.ndarray, counted: np.ndarray
     ) -> None:
-        matrix = _matrix(moved[counted], image[counted], self._classes)
+        # Predictions may be anything where labels are ignored; the last row and column take those.
+        matrix = pair_counts(moved, image, counted, self._classes + 1)
         self._pooled[name] += matrix
         value = mean_of_known(class_iou(matrix))
         if not np.isnan(value):
@@ -149,10 +151,3 @@ class TemporalConsistency:
             chosen = known & (since > low) & (since <= high)
             self._lag[place] += (np.count_nonzero(chosen & right), np.count_nonzero(chosen))
             low = high
-
-
-def _matrix(rows: np.ndarray, columns: np.ndarray, classes: int) -> np.ndarray:
-    """Return (C + 1, C + 1) int64, how often each pair occurs; the last is no class."""
-    size = classes + 1
-    cell = np.minimum(rows, classes).astype(np.int64) * size + np.minimum(columns, classes)
-    return np.bincount(cell, minlength=size * size).reshape(size, size)

@@ -12,11 +12,11 @@ from airseg.bench.frames import resize_frame, to_model
 from airseg.bench.metrics import ConfusionMatrix
 from airseg.bench.metrics.sequence_scorer import SequenceScorer
 from airseg.bench.results.result import ScoreResult
+from airseg.bench.scoring.estimated_flow import FlowCache, estimated_motions
 from airseg.bench.scoring.scored_classes import ScoredClasses
 from airseg.bench.scoring.scoring import (
     describe_matrices,
     describe_scores,
-    estimated_motions,
     motion_source,
     motions,
 )
@@ -53,6 +53,7 @@ def score_split(
     frames: int | None = None,
     thorough: bool = False,
     scored: ScoredClasses | None = None,
+    flow_cache: FlowCache | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Scores:
     """Score a network on whole sequences; its memory starts anew with each.
@@ -66,6 +67,7 @@ def score_split(
         frames: only the first ones of each sequence, or None.
         thorough: count what the temporal and boundary metrics need, too.
         scored: which classes count, and as what; all as themselves if None.
+        flow_cache: keeps estimated motion, which is the same for every network.
         progress: told how many frames are scored.
     """
 
@@ -79,6 +81,7 @@ def score_split(
         frames=frames,
         thorough=thorough,
         scored=scored,
+        flow_cache=flow_cache,
         progress=progress,
     )
 
@@ -91,13 +94,14 @@ def score_predictions(
     frames: int | None = None,
     thorough: bool = True,
     scored: ScoredClasses | None = None,
+    flow_cache: FlowCache | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Scores:
     """Score predictions from anywhere.
 
     Args:
         predict: from a sequence to its predictions in order: first frame number, (T, H, W) uint8.
-        dataset, sequences, frames, thorough, scored, progress: see `score_split`.
+        dataset, sequences, frames, thorough, scored, flow_cache, progress: see `score_split`.
     """
     total = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)
     by_sequence, counts = {}, {}
@@ -106,7 +110,7 @@ def score_predictions(
         matrix = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)
         scorer = SequenceScorer(dataset.num_classes, dataset.ignore_index)
         moving = (
-            zip(motions(view, frames), estimated_motions(view, frames), strict=True)
+            zip(motions(view, frames), estimated_motions(view, frames, flow_cache), strict=True)
             if thorough
             else None
         )
@@ -178,6 +182,7 @@ def score_constant(
     *,
     thorough: bool = False,
     scored: ScoredClasses | None = None,
+    flow_cache: FlowCache | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Scores:
     """Score the prediction of one class everywhere: what any network must beat.
@@ -191,7 +196,13 @@ def score_constant(
             yield start, np.full((count, view.height, view.width), label, np.uint8)
 
     return score_predictions(
-        predict, dataset, sequences, thorough=thorough, scored=scored, progress=progress
+        predict,
+        dataset,
+        sequences,
+        thorough=thorough,
+        scored=scored,
+        flow_cache=flow_cache,
+        progress=progress,
     )
 
 

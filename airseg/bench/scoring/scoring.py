@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-import cv2
 import numpy as np
 
 from airseg.bench.metrics.confusion import ConfusionMatrix, class_iou, mean_iou
@@ -14,12 +13,10 @@ from airseg.bench.metrics.motion import (
     Motion,
     focal_length,
     motion_from_depth,
-    motion_from_flow,
 )
 from airseg.bench.metrics.sequence_scorer import AREAS, MOTIONS, Counts, add_counts
 from airseg.bench.results.result import ScoreResult, SequenceResult, StratumResult, number
 from airseg.dataset.reading import SequenceView
-from airseg.models.registration import classical_flow
 
 _CHUNK = 8
 
@@ -41,22 +38,6 @@ def motions(view: SequenceView, stop: int | None = None) -> Iterator[Motion | No
                 pose, earlier = view.poses[index], view.poses[index - 1]
                 yield motion_from_depth(depth, before, pose, earlier, focal)
             before = depth
-
-
-def estimated_motions(view: SequenceView, stop: int | None = None) -> Iterator[Motion | None]:
-    """Yield each frame's way back as dense inverse search tells it from the pictures alone."""
-    stop = view.length if stop is None else min(stop, view.length)
-    before: np.ndarray | None = None
-    for start in range(0, stop, _CHUNK):
-        for frame in view.rgb(start, min(start + _CHUNK, stop)):
-            grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-            # Flow in a recording's sense: what came from the left moved to the right.
-            yield (
-                None
-                if before is None
-                else motion_from_flow(-classical_flow(before, grey, grey.shape))
-            )
-            before = grey
 
 
 def motion_source(views: Iterable[SequenceView]) -> str | None:

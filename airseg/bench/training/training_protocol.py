@@ -20,6 +20,7 @@ from airseg.bench.frames import FrameSource, FrameStore, to_model
 from airseg.bench.metrics import ConfusionMatrix
 from airseg.bench.recipes.recipe import Recipe
 from airseg.bench.results.result import ValidationResult, number
+from airseg.bench.scoring.estimated_flow import FlowCache
 from airseg.bench.scoring.evaluate import Scores, score_split
 from airseg.bench.scoring.scored_classes import scored_classes
 from airseg.dataset.reading.clips import Clip, enumerate_clips
@@ -42,6 +43,7 @@ class Protocol(ABC):
         recipe: of one row.
         dataset: where frames come from.
         store: reads them at the recipe's size.
+        flow_cache: keeps estimated motion of the frames that are scored.
 
     Attributes:
         leaks: whether frames that are scored neighbour frames that were trained on.
@@ -50,8 +52,15 @@ class Protocol(ABC):
 
     leaks = False
 
-    def __init__(self, recipe: Recipe, dataset: Dataset, store: FrameStore) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        dataset: Dataset,
+        store: FrameStore,
+        flow_cache: FlowCache | None = None,
+    ) -> None:
         self.recipe, self.dataset, self._store = recipe, dataset, store
+        self._flow_cache = flow_cache
         self.source: FrameSource = store
 
     @abstractmethod
@@ -104,8 +113,14 @@ class Protocol(ABC):
 class FairProtocol(Protocol):
     """Split by sequence; the same supervised frames for every depth of memory."""
 
-    def __init__(self, recipe: Recipe, dataset: Dataset, store: FrameStore) -> None:
-        super().__init__(recipe, dataset, store)
+    def __init__(
+        self,
+        recipe: Recipe,
+        dataset: Dataset,
+        store: FrameStore,
+        flow_cache: FlowCache | None = None,
+    ) -> None:
+        super().__init__(recipe, dataset, store, flow_cache)
         names = dataset.split("train")
         if not names:
             raise RecipeError("the dataset has no sequence in its training split.")
@@ -160,7 +175,9 @@ class FairProtocol(Protocol):
 
     def score(self, model: VideoSegmenter, device: torch.device, progress: Told) -> Scores:
         names = self.dataset.split(self.recipe.evaluate.split)
-        return self._split(model, names, device, thorough=True, progress=progress)
+        return self._split(
+            model, names, device, thorough=True, flow_cache=self._flow_cache, progress=progress
+        )
 
     def _split(
         self, model: VideoSegmenter, names: list[str], device: torch.device, **how: Any
@@ -183,8 +200,14 @@ class PaperProtocol(Protocol):
 
     leaks = True
 
-    def __init__(self, recipe: Recipe, dataset: Dataset, store: FrameStore) -> None:
-        super().__init__(recipe, dataset, store)
+    def __init__(
+        self,
+        recipe: Recipe,
+        dataset: Dataset,
+        store: FrameStore,
+        flow_cache: FlowCache | None = None,
+    ) -> None:
+        super().__init__(recipe, dataset, store, flow_cache)
         self._lengths = {view.name: view.length for view in dataset}
         self._joined = JoinedFrames(store, self._lengths)
         self.source = self._joined
@@ -294,7 +317,9 @@ class JoinedFrames:
         return np.concatenate(rgb), np.concatenate(labels)
 
 
-def protocol_of(recipe: Recipe, dataset: Dataset, store: FrameStore) -> Protocol:
-    """Return the protocol a recipe asks for."""
+def protocol_of(
+    recipe: Recipe, dataset: Dataset, store: FrameStore, flow_cache: FlowCache | None = None
+) -> Protocol:
+    """Return the protocol a recipe asks for; see `Protocol` for the arguments."""
     kind = PaperProtocol if recipe.protocol == "paper" else FairProtocol
-    return kind(recipe, dataset, store)
+    return kind(recipe, dataset, store, flow_cache)

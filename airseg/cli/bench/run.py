@@ -51,6 +51,12 @@ if TYPE_CHECKING:
     help="Score on the test split only what validation chooses among the values of a sweep.",
 )
 @click.option(
+    "--flow-cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder that keeps the motion estimated for scoring, 2.5 MB a frame of 640x480: it is "
+    "the same for every row.",
+)
+@click.option(
     "--dry-run",
     is_flag=True,
     help="Say what each row would take, measured on a few steps; make nothing.",
@@ -69,6 +75,7 @@ def command(
     slurm_settings: tuple[str, ...],
     slurm_executor: str,
     select: Literal["val"] | None,
+    flow_cache: Path | None,
     dry_run: bool,
 ) -> None:
     """Train and score every row of RECIPES.
@@ -108,6 +115,7 @@ def command(
         changes = [f"--set={s}" for s in settings] + [f"--sweep={s}" for s in sweeps]
         changes += [f"--device={device}"] if device else []
         changes += ["--tensorboard"] if tensorboard else []
+        changes += [f"--flow-cache={flow_cache.resolve()}"] if flow_cache else []
         _run_on_cluster(
             list(zip(recipes, loaded, files, strict=True)), out, only, changes, cluster, slurm
         )
@@ -131,6 +139,7 @@ def command(
                     only=only,
                     tensorboard=tensorboard,
                     select=select,
+                    flow_cache=flow_cache,
                 )
             for result in made:
                 click.echo(f"wrote {result}")
