@@ -40,7 +40,7 @@ class FlowCache:
         """Yield (H, W, 2) float32 of each frame but the first, read or estimated."""
         path = self._path(view)
         shape = (view.length - 1, view.height, view.width, 2)
-        with suppress(OSError, ValueError):  # none yet, or cut off: it is made again
+        with suppress(OSError, ValueError, EOFError):  # none yet, or cut off: it is made again
             kept = np.load(path, mmap_mode="r", allow_pickle=False)
             if kept.shape == shape and kept.dtype == np.float32:
                 yield from kept
