@@ -77,12 +77,12 @@ study/dataset-5hz.h5: study/dataset.h5
 
 study: study/dataset.h5 study/dataset-5hz.h5
 	OMP_NUM_THREADS=1 nice $(AIRSEG) bench run $(STUDY)/main.yaml --dataset $< \
-	  --out $(STUDY_ROWS) --device cpu
+	  --out $(STUDY_ROWS) --device cpu --flow-cache study/flow
 	OMP_NUM_THREADS=1 nice $(AIRSEG) bench run $(STUDY)/main.yaml --dataset study/dataset-5hz.h5 \
-	  --out $(STUDY_ROWS)-5hz --device cpu --set 'seeds=[0, 1, 2]'
-	mkdir -p benchmark/results/tca-cpu benchmark/results/tca-cpu-5hz
-	cp $(STUDY_ROWS)/tca-main-*.json benchmark/results/tca-cpu/
-	cp $(STUDY_ROWS)-5hz/tca-main-*.json benchmark/results/tca-cpu-5hz/
+	  --out $(STUDY_ROWS)-5hz --device cpu --flow-cache study/flow --set 'seeds=[0, 1, 2]' \
+	  --only 'FANet-18 N=0' --only 'FANet-18 placebo' --only 'FANet-18 N=4'
+	$(BIN)/python benchmark/studies/keep_rows.py $(STUDY_ROWS) benchmark/results/tca-cpu
+	$(BIN)/python benchmark/studies/keep_rows.py $(STUDY_ROWS)-5hz benchmark/results/tca-cpu-5hz
 
 study-report: setup
 	$(BIN)/python benchmark/studies/tca/report.py

@@ -32,6 +32,12 @@ MEMORY, PLACEBO, ALONE, MEAN = (
     "FANet-18 N=4 mean",
 )
 CONTROL, CONTROL_ALONE = "ESPNet L1b tanh", "ESPNet"
+_ASKED = {
+    "tca-cpu": dict.fromkeys([ALONE, PLACEBO, MEMORY, CONTROL_ALONE, CONTROL, MEAN], 4),
+    "tca-cpu-5hz": dict.fromkeys([ALONE, PLACEBO, MEMORY], 3),
+}
+"""Arms of each condition, and how many seeds the protocol wants of them."""
+
 PLACES = {None: "all flights", "new street": "new streets", "new town": "new towns"}
 
 
@@ -46,7 +52,9 @@ def main() -> None:
     _splice(_REPORT, "verdict", verdict(first) + "\n")
     _splice(_REPORT, "scores", "\n\n".join(scores(n, rows) for n, rows in found.items()))
     _splice(_REPORT, "comparisons", _comparisons(found))
-    _splice(_README, "study", f"{verdict(first)}\n\n{scores('tca-cpu', first)}")
+    _splice(_REPORT, "missing", missing(found))
+    _splice(_README, "verdict", headline(first))
+    _splice(_README, "study", scores("tca-cpu", first))
     print(verdict(first))
 
 
@@ -91,6 +99,12 @@ def verdict(rows: dict[str, Result]) -> str:
     return f"{text} {_assay(rows)}"
 
 
+def headline(rows: dict[str, Result]) -> str:
+    """Return the verdict for people who read one sentence: that one in bold, then the rest."""
+    sentence, rest = verdict(rows).split(". ", 1)
+    return f"**{sentence}.** {rest} [The report](benchmark/studies/tca/REPORT.md)."
+
+
 def _assay(rows: dict[str, Result]) -> str:
     found = difference(rows, CONTROL, CONTROL_ALONE)
     if found is None or not found.is_testable:
@@ -99,6 +113,25 @@ def _assay(rows: dict[str, Result]) -> str:
     if found.low > 0:
         return f"The positive control shows a gain {told}, so a gain could have been seen."
     return f"The positive control shows no gain {told}, so this study could not have shown one."
+
+
+def missing(found: dict[str, dict[str, Result]]) -> str:
+    """Return what of the protocol has no row yet, as an item of a list in Markdown."""
+    lacking = []
+    for condition, arms in _ASKED.items():
+        rows = found.get(condition, {})
+        for label, seeds in arms.items():
+            there = {seed_of(m) for m in members(rows[label])} if label in rows else set()
+            left = [str(s) for s in range(seeds) if s not in there]
+            if left:
+                word = "seed" if len(left) == 1 else "seeds"
+                lacking.append(f"{label} at {CONDITIONS[condition]} ({word} {', '.join(left)})")
+    if not lacking:
+        return "- Nothing about dusk, which the protocol has for when time allows."
+    return (
+        f"- Nothing about what is not trained yet: {'; '.join(lacking)}; dusk. `make study` goes "
+        "on with them."
+    )
 
 
 def scores(condition: str, rows: dict[str, Result]) -> str:
