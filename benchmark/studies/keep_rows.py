@@ -1,4 +1,4 @@
-"""Copy the results of a study's rows to where they are committed: small, and without a machine's paths.
+"""Copy the results of a study to where they are committed: small, without a machine's paths.
 
 Curves keep about fifty points, and paths of the command are told from the folder that holds the
 study's folder.
