@@ -10,6 +10,7 @@ With `--orders`, what exactness costs: the recorder's order of calls beside the 
 pose and images without any check, in turns, on both clocks.
 
 Run it with: python benchmark/record_speed.py [--official .venv-airsim/bin/python] [--frames 60]
+    [--out record.json]
 or: python benchmark/record_speed.py --orders
 """
 
@@ -30,6 +31,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import torch
+
+from airseg.bench.speed.machine import describe_machine
 from airseg.flight.plan import FlightPlan, load_plan
 from airseg.recording.embedded_process import EmbeddedProcess
 from airseg.recording.flying.assignment import RecordOptions
@@ -75,6 +79,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--orders", action="store_true")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
     arguments = parser.parse_args()
     _, plan = load_plan(arguments.plan)
     print(
@@ -91,8 +96,14 @@ def main() -> None:
         tempfile.TemporaryDirectory() as work,
     ):
         palette = _measured_palette(process.port, plan, Path(work))
-        for has_depth in (True, False):
-            _compare(process.port, plan, palette, Path(work), arguments, has_depth)
+        rows = [
+            row
+            for has_depth in (True, False)
+            for row in _compare(process.port, plan, palette, Path(work), arguments, has_depth)
+        ]
+    if arguments.out:
+        content = {"machine": describe_machine(torch.device("cpu")), "rows": rows}
+        arguments.out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _compare_orders(clock: str, plan: FlightPlan, arguments: argparse.Namespace) -> None:
@@ -157,7 +168,8 @@ def _compare(
     work: Path,
     arguments: argparse.Namespace,
     has_depth: bool,
-) -> None:
+) -> list[dict[str, Any]]:
+    """Print and return frames a second of the recorder and of both loops, which take turns."""
     wanted = plan.model_copy(update={"depth": has_depth})
     loops: dict[str, list[float]] = {"still": [], "moving": []}
     records, spent = [], Counter()
@@ -171,12 +183,17 @@ def _compare(
     ours = statistics.median(records)
     print(f"\n{images}:")
     print(f"  airseg record, PNG on disk              {ours:6.1f} frames/s")
+    rows = [{"images": images, "way": "airseg record", "frames_per_second": ours}]
     for world, found in loops.items():
         rate = statistics.median(found)
+        way = f"official client, none kept, {world}"
+        rows.append({"images": images, "way": way, "frames_per_second": rate})
+        rows[-1]["record_to_it"] = ours / rate
         print(f"  official client, none kept, {world:6} {rate:9.1f} frames/s: {ours / rate:.2f}")
     total = arguments.repeats * arguments.frames
     parts = "  ".join(f"{name} {1000 * s / total:.1f}" for name, s in spent.most_common(6))
     print(f"  ms a frame, beside each other:  {parts}")
+    return rows
 
 
 def _bare_loop(python: Path, port: int, frames: int, has_depth: bool, world: str) -> float:

@@ -5,8 +5,12 @@ are uncompressed and depth is 32-bit floats; they are received and decoded by ai
 Where the time goes is measured in other instants, with server and client in one process: there each
 part is timed within the very instants that the total is of, so that the parts add up.
 
+`--before` names a checkout of an earlier commit: its simulator takes turns with this one's, and a
+column says how many times as fast this one is, in the same run.
+
     python benchmark/simulator_speed.py
     python benchmark/simulator_speed.py --world harbor_town --instants 100 --out speed.json
+    git worktree add ../before b6c82b7 && python benchmark/simulator_speed.py --before ../before
 """
 
 from __future__ import annotations
@@ -30,7 +34,7 @@ from typing import Any
 import torch
 
 from airseg.bench.speed.machine import describe_machine
-from airseg.simulators import client as client_module
+from airseg.simulators import wire
 from airseg.simulators.client import SimulatorClient
 from airseg.simulators.embedded.rendering.renderer import Renderer
 from airseg.simulators.embedded.rpc import image_answers, rpc_server
@@ -58,6 +62,8 @@ KINDS = {
 }
 SIZES = [(320, 240), (640, 480), (1280, 960)]
 ALL = "RGB + segmentation + depth"
+COMPARED = ("RGB + segmentation", ALL)
+REPEATS = 5
 
 
 def main() -> None:
@@ -65,25 +71,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--world", default="neighborhood")
     parser.add_argument("--instants", type=int, default=100, help="of each row")
+    parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="to compare with")
     parser.add_argument("--out", type=Path, help="also write the figures as JSON")
     options = parser.parse_args()
-    rows = []
+    rows: list[dict[str, Any]] = []
     with _Server(options.world) as server:
         for name, kinds in KINDS.items():
-            rows.append([name, "640x480", server.rate(kinds, options.instants)])
+            rows.append(_row(name, (640, 480), server.rate(kinds, options.instants)))
         for size in SIZES:
             if size != (640, 480):
                 with _Server(options.world, size) as other:
                     rate = other.rate(KINDS[ALL], options.instants // 2)
-                rows.append([ALL, f"{size[0]}x{size[1]}", rate])
+                rows.append(_row(ALL, size, rate))
+        if options.before:
+            with _Server(options.world, checkout=options.before) as old:
+                rows = [_compared(row, server, old, options.instants) for row in rows]
         alone = server.rate(KINDS[ALL], options.instants)
         parts = _parts(options.world, options.instants)
         with _Server(options.world) as second:
             together = _side_by_side([server, second], options.instants)
     machine = describe_machine(torch.device("cpu"))
     print(f"{machine}, Python {platform.python_version()}, world {options.world}\n")
-    for name, size, rate in rows:
-        print(f"{name:28} {size:>9} {rate:6.1f} instants/s")
+    for row in rows:
+        told = f"{row['images']:28} {row['size']:>9} {row['instants_per_second']:6.1f} instants/s"
+        if "before" in row:
+            told += f"; before {row['before']:.1f}, so {row['times']:.2f} times"
+        print(told)
     print(f"\n{ALL}, 640x480, in one process: {sum(parts.values()):.1f} ms an instant, of which")
     for name, ms in parts.items():
         print(f"  {name:26} {ms:6.1f} ms")
@@ -94,10 +107,28 @@ def main() -> None:
         options.out.write_text(json.dumps(figures, indent=1) + "\n")
 
 
-class _Server:
-    """A simulator in a process of its own, and a client."""
+def _row(images: str, size: tuple[int, int], rate: float) -> dict[str, Any]:
+    return {"images": images, "size": f"{size[0]}x{size[1]}", "instants_per_second": rate}
 
-    def __init__(self, world: str, size: tuple[int, int] = (640, 480)) -> None:
+
+def _compared(row: dict[str, Any], now: _Server, old: _Server, instants: int) -> dict[str, Any]:
+    """Return a row with medians of both simulators, which took turns."""
+    if row["images"] not in COMPARED or row["size"] != "640x480":
+        return row
+    rates: list[list[float]] = [[], []]
+    for _ in range(REPEATS):
+        for server, found in zip((now, old), rates, strict=True):
+            found.append(server.rate(KINDS[row["images"]], instants // 2, repeats=1))
+    here, before = (statistics.median(found) for found in rates)
+    return {**row, "instants_per_second": here, "before": before, "times": here / before}
+
+
+class _Server:
+    """A simulator in a process of its own, of this checkout or another, and a client."""
+
+    def __init__(
+        self, world: str, size: tuple[int, int] = (640, 480), checkout: Path | None = None
+    ) -> None:
         captures = [
             {"ImageType": int(kind), "Width": size[0], "Height": size[1]} for kind in ImageType
         ]
@@ -112,6 +143,7 @@ class _Server:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            cwd=checkout,  # where Python looks for modules first
         )
         ready = self._process.stdout.readline()  # type: ignore[union-attr]
         port = int(re.search(r":(\d+)", ready).group(1))  # type: ignore[union-attr]
@@ -128,11 +160,11 @@ class _Server:
         self._process.wait(30)
         self._folder.cleanup()
 
-    def rate(self, kinds: list[tuple[ImageType, bool]], instants: int) -> float:
-        """Return instants a second: the median of three runs."""
+    def rate(self, kinds: list[tuple[ImageType, bool]], instants: int, repeats: int = 3) -> float:
+        """Return instants a second: the median of some runs."""
         requests = _requests(kinds)
         rates = []
-        for _ in range(3):
+        for _ in range(repeats):
             self._client.reset()
             _take(self._client, requests, 3)
             began = time.perf_counter()
@@ -160,7 +192,7 @@ def _parts(world: str, instants: int) -> dict[str, float]:
         (Renderer, "render", "rendering"),
         (image_answers, "fill_response", "images of what was rendered"),
         (rpc_server, "encode", "packing answers"),
-        (client_module, "decode_message", "reading answers"),
+        (wire, "decode_message", "reading answers"),
     ]
     options = EmbeddedOptions(world, port=0, sim_mode="ComputerVision")
     with ExitStack() as stack:

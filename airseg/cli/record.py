@@ -211,6 +211,9 @@ def _tell(name: str, done: Any) -> None:
     late, dropped = done.notes.get("late_count", 0), done.notes.get("dropped", 0)
     off = f"; {late} frames late, {dropped} dropped" if "dropped" in done.notes else ""
     click.echo(f"{name}: {done.frames} frames ({done.new_frames} new) in {done.folder}{off}")
+    if done.remedy:
+        drift_ms = done.notes["largest_drift_ns"] / 1e6
+        click.echo(f"{name}: times were {drift_ms:.1f} ms off at most. {done.remedy}", err=True)
 
 
 def _refuse_double_names(names: list[str]) -> None:

@@ -196,7 +196,7 @@ def _stepping(patient: _Patient) -> _Outcome:
         f"{done.drift_ns / 1e6:.3f} ms at most"
     )
     if done.drift_ns <= done.step_ns // 2:
-        return PASS, found, ""
+        return PASS, found, done.remedy
     return (
         FAIL,
         found,

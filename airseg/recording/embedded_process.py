@@ -23,7 +23,7 @@ _START_TIMEOUT_S = 300
 
 def simulator_key(plan: FlightPlan) -> str:
     """Return what a simulator must be set up for; plans of one key can share one."""
-    return settings_text([("plan", plan)])
+    return settings_text([("plan", plan)], clock_is_exact=True)
 
 
 class EmbeddedProcess:
@@ -55,7 +55,9 @@ class EmbeddedProcess:
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="airseg-")
         settings = Path(self._folder.name) / "settings.json"
-        settings.write_text(settings_text([("plan", self._plan)]), encoding="ascii")
+        is_exact = self._clock == "simulated"
+        text = settings_text([("plan", self._plan)], clock_is_exact=is_exact)
+        settings.write_text(text, encoding="ascii")
         command = [sys.executable, "-m", "airseg", "sim", "--port", "0", "--exit-with-stdin"]
         command += ["--host", DEFAULT_HOST, "--world", self._world, "--seed", str(self._seed)]
         command += ["--settings", str(settings), "--clock", self._clock]

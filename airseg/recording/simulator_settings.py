@@ -7,6 +7,7 @@ from typing import Any
 
 from airseg.errors import PlanError
 from airseg.flight.plan import FlightPlan, PlanCamera
+from airseg.recording.flying.stepping import CAR_CLOCK_SPEED
 from airseg.recording.flying.views import FIRST_CAMERA
 from airseg.simulators.protocol import ImageType
 
@@ -20,11 +21,14 @@ _APART_M = 6.0
 _FIRST_VEHICLE = {"Multirotor": "SimpleFlight", "Car": "PhysXCar", "ComputerVision": "CV"}
 
 
-def simulator_settings(named: list[tuple[str, FlightPlan]]) -> dict[str, Any]:
+def simulator_settings(
+    named: list[tuple[str, FlightPlan]], *, clock_is_exact: bool = False
+) -> dict[str, Any]:
     """Return settings with which one start of a simulator serves all of some plans.
 
     Args:
         named: names and plans.
+        clock_is_exact: whether steps are as long as they are told to be, at any ClockSpeed.
 
     Raises:
         PlanError: two plans need different settings; the message names both and the difference.
@@ -51,6 +55,8 @@ def simulator_settings(named: list[tuple[str, FlightPlan]]) -> dict[str, Any]:
     }
     if mode != "ComputerVision":  # there, a clock that is stepped never moves
         settings["ClockType"] = "SteppableClock"
+    if not clock_is_exact and first["ClockSpeed"] != 1:
+        settings["ClockSpeed"] = first["ClockSpeed"]
     cameras = {key: _camera(camera, plan) for key, camera in plan.cameras.items()}
     if cameras or plan.companions:
         # AirSim keeps vehicles by name; without a mark, the first in the alphabet is its default.
@@ -63,14 +69,15 @@ def simulator_settings(named: list[tuple[str, FlightPlan]]) -> dict[str, Any]:
     return settings
 
 
-def settings_text(named: list[tuple[str, FlightPlan]]) -> str:
+def settings_text(named: list[tuple[str, FlightPlan]], *, clock_is_exact: bool = False) -> str:
     """Return the file's text; see `simulator_settings`."""
-    return json.dumps(simulator_settings(named), indent=2) + "\n"
+    return json.dumps(simulator_settings(named, clock_is_exact=clock_is_exact), indent=2) + "\n"
 
 
 def _needs(plan: FlightPlan) -> dict[str, Any]:
     return {
         "SimMode": _MODES[plan.vehicle],
+        "ClockSpeed": _clock_speed(plan),
         "the image size": f"{plan.camera.width}x{plan.camera.height}",
         "optical flow": plan.flow,
         "cameras": {k: f"{c.width}x{c.height}" for k, c in plan.cameras.items()},
@@ -79,6 +86,11 @@ def _needs(plan: FlightPlan) -> dict[str, Any]:
             for k, c in plan.companions.items()
         },
     }
+
+
+def _clock_speed(plan: FlightPlan) -> float:
+    """Return the speed at which each step can be near its place; in real time, life's own."""
+    return CAR_CLOCK_SPEED if plan.vehicle == "car" and plan.mode != "realtime" else 1
 
 
 def _captures(camera: PlanCamera, plan: FlightPlan) -> list[dict[str, Any]]:

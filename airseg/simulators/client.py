@@ -32,7 +32,7 @@ from airseg.simulators.protocol import (
     Vector3r,
     YawMode,
 )
-from airseg.simulators.wire import Incomplete, Malformed, decode_message, plain
+from airseg.simulators.wire import Inbox, Malformed, plain
 
 _FOREVER = 3.0e38
 NOBODY_ANSWERS = "no simulator answers at"
@@ -132,22 +132,11 @@ class SimulatorClient:
         return future
 
     def _read(self) -> None:
-        buffer, wanted = bytearray(), 1
+        inbox = Inbox()
         try:
-            while chunk := self._socket.recv(1 << 20):
-                buffer += chunk
-                if len(buffer) < wanted:
-                    continue  # an image arrives in many pieces; reading it again each time is slow
-                at, wanted = 0, 1
-                while at < len(buffer):
-                    try:
-                        message, at = decode_message(buffer, at)
-                    except Incomplete as cause:
-                        wanted = cause.end - at
-                        break
+            while count := self._socket.recv_into(inbox.room()):
+                for message in inbox.take(count):
                     self._settle(message)
-                if at:
-                    buffer = buffer[at:]
             self._fail("it closed the connection")
         except OSError as cause:
             self._fail(f"the connection broke ({cause.strerror or cause})")

@@ -1,12 +1,14 @@
 """Decode the simulator's answers, and make parameters what msgpack takes.
 
 A depth image arrives as 307,200 tagged floats; a general msgpack decoder makes a Python object of
-each. This one reads such a run as one array and everything else as usual.
+each. This one reads such a run as one array and everything else as usual. What is received lies in
+memory once: images are looked at where they arrived.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,8 @@ _SIZED = {
     0xDB: (4, str),
 }
 _LONG_ARRAY = 64
+_LONG_DATA = 1 << 16
+_PIECE = 1 << 16
 _MAX_DEPTH = 32
 
 
@@ -53,6 +57,57 @@ class Malformed(ValueError):
     """The bytes are not what a simulator sends."""
 
 
+class Inbox:
+    """Takes bytes as they arrive in pieces, and gives messages as they are whole."""
+
+    def __init__(self) -> None:
+        self._data, self._filled = bytearray(_PIECE), 0
+        self._wanted = self._longest = 1
+
+    def room(self) -> memoryview:
+        """Return where the next bytes go."""
+        return memoryview(self._data)[self._filled :]
+
+    def take(self, count: int) -> Iterator[Any]:
+        """Take note of bytes that came into the room, and yield the messages that are whole.
+
+        Raises:
+            Malformed: the bytes are not msgpack.
+        """
+        self._filled += count
+        if self._filled < self._wanted:
+            self._make_room()
+            return  # an image arrives in many pieces; reading it again each time is slow
+        view, at, self._wanted = memoryview(self._data)[: self._filled], 0, 1
+        while at < self._filled:
+            try:
+                message, end = decode_message(view, at)
+            except Incomplete as cause:
+                self._wanted = cause.end - at
+                break
+            self._longest = max(self._longest, end - at)
+            at = end
+            yield message
+        self._begin_after(at)
+
+    def _begin_after(self, at: int) -> None:
+        """Leave messages to those who have them: what comes next goes elsewhere."""
+        if at:
+            rest = self._data[at : self._filled]
+            self._data = bytearray(max(_PIECE, self._wanted, self._longest if rest else 0))
+            self._data[: len(rest)] = rest
+            self._filled = len(rest)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Grow, where the message under way needs more room than there is."""
+        if self._filled < len(self._data) >= self._wanted:
+            return
+        grown = bytearray(max(self._wanted, self._longest, self._filled + _PIECE))
+        grown[: self._filled] = memoryview(self._data)[: self._filled]
+        self._data = grown
+
+
 def decode_message(data: bytes | bytearray | memoryview, start: int = 0) -> tuple[Any, int]:
     """Decode one msgpack value.
 
@@ -61,8 +116,8 @@ def decode_message(data: bytes | bytearray | memoryview, start: int = 0) -> tupl
         start: where the value begins.
 
     Returns:
-        The value and where it ends. Text is `str`, binary data `bytes`, and a long run of float32
-        a (N,) float32 array.
+        The value and where it ends. Text is `str`, binary data `bytes`, from 64 KiB on a read-only
+        `memoryview` of `data`, and a long run of float32 a (N,) float32 array.
 
     Raises:
         Incomplete: the value is not there as a whole.
@@ -99,7 +154,8 @@ def _decode(view: memoryview, at: int, depth: int) -> tuple[Any, int]:
         if kind is str:
             return _text(view, at, size)
         _need(view, at, size)
-        return bytes(view[at : at + size]), at + size
+        piece = view[at : at + size]
+        return (piece.toreadonly() if size >= _LONG_DATA else bytes(piece)), at + size
     if tag in (0xDC, 0xDD):
         size, at = _length(view, at, 2 if tag == 0xDC else 4)
         return _array(view, at, size, depth)

@@ -6,6 +6,7 @@ import cv2
 import pytest
 from command_line import run, said
 
+from airseg.errors import PlanError
 from airseg.flight.plan import FlightPlan, load_plan
 from airseg.recording.simulator_settings import settings_text
 from airseg.simulators.embedded.settings import read_settings
@@ -110,6 +111,24 @@ def test_settings_give_every_image_type_the_plan_s_size(tmp_path, capsys):
         5: (640, 480),
     }
     assert read_settings(path).sim_mode == "Multirotor"
+
+
+def test_settings_slow_the_clock_down_for_cars_alone(tmp_path, capsys):
+    """A car's time moves by frames of 1/60 s: half of one is 1.7 ms at a fifth of life's speed."""
+    plan = load_plan("car_drive")[1]
+    in_real_time = plan.model_copy(update={"mode": "realtime"})
+    speeds = {
+        name: json.loads(settings_text([(name, each)], **exact)).get("ClockSpeed")
+        for name, each, exact in (
+            ("drive", plan, {}),
+            ("in real time", in_real_time, {}),
+            ("embedded", plan, {"clock_is_exact": True}),
+            ("walk", load_plan("loop_walk")[1], {}),
+        )
+    }
+    assert speeds == {"drive": 0.2, "in real time": None, "embedded": None, "walk": None}
+    with pytest.raises(PlanError, match=r"settings: ClockSpeed is 0\.2 and 1\."):
+        settings_text([("drive", plan), ("again", in_real_time)])
 
 
 def test_settings_name_cameras_and_companions(tmp_path):

@@ -95,8 +95,8 @@ def stereo(client):
     wanted = [airsim.ImageRequest(str(k), TYPES.Scene, False, False) for k in (1, 2)]
     right, left = client.simGetImages(wanted)
     apart = vector(right.camera_position) - vector(left.camera_position)
-    # Where a multirotor's eyes sit is in a binary blueprint of AirSim's: not known exactly.
-    check("the right eye is right of the left", 0.2 < apart[1] < 0.6, apart)
+    # "The distance between left and right is fixed at 25 cm": AirSim's image_apis.md.
+    check("two eyes stand a quarter of a metre apart", abs(apart[1] - 0.25) < 0.01, apart)
     check("and see different things", (pixels(right) != pixels(left)).any())
     check("at one moment", right.time_stamp == left.time_stamp)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from airseg.errors import RpcError, SimulatorError
 from airseg.simulators.client import SimulatorClient
 from airseg.simulators.protocol import ImageRequest, ImageType, Pose, Vector3r
-from airseg.simulators.wire import Incomplete, Malformed, decode_message
+from airseg.simulators.wire import Inbox, Incomplete, Malformed, decode_message
 
 values = st.recursive(
     st.none()
@@ -59,6 +59,32 @@ def test_a_run_that_is_not_all_floats_stays_a_list():
 def test_bytes_that_are_no_message_are_malformed(data):
     with pytest.raises(Malformed):
         decode_message(data)
+
+
+@given(st.lists(values, min_size=1, max_size=4), st.integers(1, 40), st.integers(0, 3))
+def test_messages_that_come_in_pieces_are_the_same(messages, size, images):
+    large = [bytes([k]) * 70_000 for k in range(images)]
+    stream = b"".join(msgpack.packb(message) for message in [*messages, large, *messages])
+    steps = [size] * 200 + [50_000] * 20
+    inbox, taken = Inbox(), []
+    while stream:
+        room = inbox.room()
+        count = min(len(room), len(stream), steps.pop() if steps else 1 << 20)
+        room[:count], stream = stream[:count], stream[count:]
+        taken += inbox.take(count)
+    assert taken == [*messages, large, *messages]
+
+
+def test_images_are_looked_at_where_they_arrived():
+    inbox, stream = Inbox(), b"".join(msgpack.packb(bytes([k]) * 100_000) for k in range(5))
+    images = []
+    while stream:
+        room = inbox.room()
+        count = min(len(room), len(stream), 60_000)
+        room[:count], stream = stream[:count], stream[count:]
+        images += inbox.take(count)
+    assert [bytes(image) for image in images] == [bytes([k]) * 100_000 for k in range(5)]
+    assert all(isinstance(image, memoryview) and image.readonly for image in images)
 
 
 def test_numpy_numbers_can_be_arguments(client):

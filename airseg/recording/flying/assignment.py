@@ -69,12 +69,17 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a recording came to: its folder, its frames, how many of them are new."""
+    """What a recording came to: its folder, its frames, how many of them are new.
+
+    Attributes:
+        notes: of the recording; remedy: what would make it more exact, or an empty text.
+    """
 
     folder: Path
     frames: int
     new_frames: int
     notes: dict[str, Any] = field(default_factory=dict)
+    remedy: str = ""
 
 
 def finished_recording(

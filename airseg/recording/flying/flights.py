@@ -141,7 +141,10 @@ class PoseFlight:
 
 
 class RealtimeFlight(PoseFlight):
-    """Sets poses while the simulator's clock runs; slots whose time has passed are left out."""
+    """Sets poses while the simulator's clock runs; slots whose time has passed are left out.
+
+    Slots are the simulator's time: at a ClockSpeed of 0.5 they last twice as long.
+    """
 
     def begin(self) -> None:
         super().begin()
@@ -151,10 +154,10 @@ class RealtimeFlight(PoseFlight):
 
     def skip_to(self, frame: int, slot: int) -> None:
         self._slot = slot
-        self._began_s = time.monotonic() - slot * self._plan.step_ns / 1e9
+        self._began_s = time.monotonic() - slot * self._step_s
 
     def advance(self, frame: int) -> bool:
-        step_s = self._plan.step_ns / 1e9
+        step_s = self._step_s
         now = (time.monotonic() - self._began_s) / step_s
         self._slot = max(self._slot + 1, int(np.floor(now)))
         if self._slot >= len(self._first):
@@ -165,6 +168,11 @@ class RealtimeFlight(PoseFlight):
 
     def poses(self, frame: int) -> Poses | None:
         return self._poses_of(self._slot)
+
+    @property
+    def _step_s(self) -> float:
+        """Seconds of the wall's time that a slot lasts."""
+        return self._plan.step_ns / 1e9 / self.stepper.speed
 
     def place_again(self, frame: int) -> None:
         """Leave it: time has gone on."""
@@ -223,8 +231,7 @@ class _DynamicFlight(ABC):
             return False
         self._steer()
         self.stepper.advance_to(frame)
-        if not self.stepper.is_exact:
-            self.stepper.tick()  # what is seen catches up with the last steps
+        self._show()
         return True
 
     def poses(self, frame: int) -> Poses | None:
@@ -256,6 +263,10 @@ class _DynamicFlight(ABC):
         """Give the orders of the next step."""
 
     @abstractmethod
+    def _show(self) -> None:
+        """Let what is seen catch up with the vehicle."""
+
+    @abstractmethod
     def _has_arrived(self) -> bool:
         """Tell whether the flight is over."""
 
@@ -282,6 +293,11 @@ class MultirotorFlight(_DynamicFlight):
 
     def _steer(self) -> None:
         """Leave the simulator to follow the path it was given."""
+
+    def _show(self) -> None:
+        """Let the game tick, unless the clock is exact: its steps end with a tick."""
+        if not self.stepper.is_exact:
+            self.stepper.tick()
 
     def _has_arrived(self) -> bool:
         move = self._move
@@ -340,6 +356,9 @@ class CarFlight(_DynamicFlight):
             CarControls(throttle=max(push, 0.0), steering=steering, brake=max(-push, 0.0)),
             *self._named,
         )
+
+    def _show(self) -> None:
+        """Leave it: a car moves at ticks alone, and one more would take a frame's time."""
 
     def _has_arrived(self) -> bool:
         left = np.linalg.norm(self._path.position[-1, :2] - self._path.position[self._reached, :2])

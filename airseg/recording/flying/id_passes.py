@@ -11,7 +11,7 @@ import numpy as np
 
 from airseg.errors import SimulatorError
 from airseg.labels.instances import contradiction
-from airseg.recording.flying.instant import Capturer, Instant
+from airseg.recording.flying.instant import Capturer, Seen
 from airseg.recording.flying.mesh_ids import IdDecoder, Palette, family_pattern
 from airseg.recording.stored.storage import ObjectGroup
 
@@ -71,17 +71,10 @@ class IdPasses:
         self._set_back(several, frame_images, own)
         return [self._number(ids, place) for ids, place in zip(own, places, strict=True)]
 
-    def numbers(
-        self,
-        frame: int,
-        instant: Instant,
-        drawn: np.ndarray,
-        raw_ids: np.ndarray,
-        looked: np.ndarray | None,
-    ) -> np.ndarray:
-        numbers = np.asarray(looked)
-        if told := contradiction(numbers, raw_ids, self._table):
-            raise SimulatorError(f"frame {frame}: {told} Does another program set ids?")
+    def numbers(self, seen: Seen) -> np.ndarray:
+        numbers = np.asarray(seen.looked)
+        if told := contradiction(numbers, seen.raw_ids, self._table):
+            raise SimulatorError(f"frame {seen.frame}: {told} Does another program set ids?")
         return numbers
 
     def _looks(self, families: Sequence[int] | np.ndarray) -> int:

@@ -41,6 +41,24 @@ class Instant:
     numbers: np.ndarray | None = None
 
 
+@dataclass(frozen=True)
+class Seen:
+    """One view of an instant with what tells its objects apart.
+
+    Attributes:
+        frame: its number, for messages.
+        instant: what the simulator delivered.
+        drawn: (H, W) unsigned, see `SceneIds.decode`; raw_ids: (H, W) uint8.
+        looked: what a numbering took of the view beside the frame, see `numbering`, or None.
+    """
+
+    frame: int
+    instant: Instant
+    drawn: np.ndarray
+    raw_ids: np.ndarray
+    looked: np.ndarray | None
+
+
 class Capturer:
     """Takes instants of all views of a plan.
 
@@ -203,7 +221,7 @@ class Capturer:
 
     def _pixels(self, response: Any, camera: PlanCamera | None) -> np.ndarray:
         data = response.image_data_uint8
-        data = data.encode("latin-1") if isinstance(data, str) else bytes(data)
+        data = data.encode("latin-1") if isinstance(data, str) else data
         _check(response, len(data), 3, camera)
         image = np.frombuffer(data, np.uint8).reshape(response.height, response.width, 3)
         return image if self._is_rgb else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
@@ -267,7 +285,11 @@ def _refuse_twins(frame: int, views: list[View], instants: list[Instant]) -> Non
 def _refuse_repeats(frame: int, instant: Instant, before: Instant | None) -> None:
     if before is None or np.abs(instant.pose[:3] - before.pose[:3]).max() < 0.01:
         return
-    if np.array_equal(instant.rgb, before.rgb):
+    # A row tells nearly always, at once.
+    same_row = instant.rgb.shape == before.rgb.shape and np.array_equal(
+        instant.rgb[0], before.rgb[0]
+    )
+    if same_row and np.array_equal(instant.rgb, before.rgb):
         raise SimulatorError(
             f"frame {frame}: the camera moved but the picture is the one before. The simulator "
             "repeats frames; lower its load, or restart it."

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from airseg.errors import SimulatorError
+from airseg.kernels import njit
 from airseg.recording.stored.storage import ObjectGroup
 from airseg.text_files import decode_text
 
@@ -241,17 +242,33 @@ class IdDecoder:
         Raises:
             SimulatorError: a colour belongs to no id; the message names frame, colour and pixels.
         """
-        packed = _packed(rgb)
-        ids = self._table[packed]
-        if (ids < 0).any():
-            strange, counts = np.unique(packed[ids < 0], return_counts=True)
+        ids = np.empty(rgb.shape[:2], self._dtype)
+        if not _ids_of_colors(np.ascontiguousarray(rgb), self._table, ids):
+            packed = _packed(rgb)
+            strange, counts = np.unique(packed[self._table[packed] < 0], return_counts=True)
             color = _unpacked(strange[np.argmax(counts)])
             raise SimulatorError(
                 f"frame {frame}: {int(counts.sum())} pixels of the segmentation image have "
                 f"colours that belong to no id, most of them {color}. Were ids changed, or an "
                 "object spawned, during the recording?"
             )
-        return ids.astype(self._dtype)
+        return ids
+
+
+@njit(cache=True, nogil=True)
+def _ids_of_colors(rgb: np.ndarray, table: np.ndarray, ids: np.ndarray) -> bool:
+    """Look each pixel's colour up, once in a run of one; False at the first that has no id."""
+    before, number = -1, -1
+    for row in range(rgb.shape[0]):
+        for column in range(rgb.shape[1]):
+            red, green = np.int64(rgb[row, column, 0]), np.int64(rgb[row, column, 1])
+            color = (red << 16) | (green << 8) | np.int64(rgb[row, column, 2])
+            if color != before:
+                before, number = color, table[color]
+                if number < 0:
+                    return False
+            ids[row, column] = number
+    return True
 
 
 def strayed_groups(

@@ -20,7 +20,7 @@ import numpy as np
 from airseg.errors import SimulatorError
 from airseg.labels.instances import contradiction, names_of_instances, raw_ids_of_instances
 from airseg.recording.flying.id_passes import IdPasses
-from airseg.recording.flying.instant import Capturer, Instant
+from airseg.recording.flying.instant import Capturer, Seen
 from airseg.recording.flying.mesh_ids import Palette, group_meshes
 from airseg.recording.flying.scene import SceneIds
 from airseg.recording.stored.storage import ObjectGroup
@@ -47,21 +47,8 @@ class Numbering(Protocol):
             answers: what was fetched of it.
         """
 
-    def numbers(
-        self,
-        frame: int,
-        instant: Instant,
-        drawn: np.ndarray,
-        raw_ids: np.ndarray,
-        looked: np.ndarray | None,
-    ) -> np.ndarray:
+    def numbers(self, seen: Seen) -> np.ndarray:
         """Return (H, W) uint32, the number of the object in each pixel of a view; 0 is none.
-
-        Args:
-            frame: for messages.
-            instant: what the simulator delivered for the view.
-            drawn: (H, W) unsigned, see `SceneIds.decode`; raw_ids: (H, W) uint8.
-            looked: what `look` took of the view.
 
         Raises:
             SimulatorError: a pixel's object cannot be told, or is not of its family.
@@ -148,23 +135,16 @@ class ToldNumbers:
     def look(self, answers: list[Any]) -> list[np.ndarray] | None:
         """Everything comes with the frame."""
 
-    def numbers(
-        self,
-        frame: int,
-        instant: Instant,
-        drawn: np.ndarray,
-        raw_ids: np.ndarray,
-        looked: np.ndarray | None,
-    ) -> np.ndarray:
-        places = instant.numbers
+    def numbers(self, seen: Seen) -> np.ndarray:
+        places = seen.instant.numbers
         if places is None or not self._are_places(places):
             raise SimulatorError(
-                f"frame {frame}: the simulator tells of objects that it does not list. Was one "
-                "spawned during the recording?"
+                f"frame {seen.frame}: the simulator tells of objects that it does not list. Was "
+                "one spawned during the recording?"
             )
         numbers = self._number[places.astype(np.int64)]
-        if told := contradiction(numbers, raw_ids, self._table):
-            raise SimulatorError(f"frame {frame}: {told} Were objects spawned or destroyed?")
+        if told := contradiction(numbers, seen.raw_ids, self._table):
+            raise SimulatorError(f"frame {seen.frame}: {told} Were objects spawned or destroyed?")
         return numbers
 
     def fits(self, places: np.ndarray, raw_ids: np.ndarray) -> bool:
@@ -189,15 +169,8 @@ class DrawnNumbers:
     def look(self, answers: list[Any]) -> list[np.ndarray] | None:
         """Everything comes with the frame."""
 
-    def numbers(
-        self,
-        frame: int,
-        instant: Instant,
-        drawn: np.ndarray,
-        raw_ids: np.ndarray,
-        looked: np.ndarray | None,
-    ) -> np.ndarray:
-        return drawn.astype(np.uint32, copy=False)
+    def numbers(self, seen: Seen) -> np.ndarray:
+        return seen.drawn.astype(np.uint32, copy=False)
 
 
 class ObjectIds(SceneIds):

@@ -13,12 +13,11 @@ import numpy as np
 
 from airseg.errors import AirsegError, LostSimulatorError, SimulatorError
 from airseg.flight import FlightPlan, Trajectory, plan_trajectory
-from airseg.labels.relabel import count_ids
 from airseg.recording.flying.assignment import Assignment, Progress, Recorded, RecordOptions
 from airseg.recording.flying.clocks import LatenessCheck, StepCheck
 from airseg.recording.flying.flight_folders import locked_folders, open_together
 from airseg.recording.flying.flights import Flight, PoseFlight, begin_flight, sim_mode
-from airseg.recording.flying.instant import Capturer, Instant
+from airseg.recording.flying.instant import Capturer, Instant, Seen
 from airseg.recording.flying.numbering import Numbering, choose_numbering, scene_ids
 from airseg.recording.flying.pipeline import Fetched, fetch_ahead
 from airseg.recording.flying.pose_check import PoseCheck
@@ -110,7 +109,9 @@ class Recorder:
             run.numbering = numbering
             way = begin_flight(self._client, plan, paths, views, mode)
             self._fly_and_tell(run, way, flight, mode)
-            return Recorded(folders[0], writers[0].count, writers[0].count - before, run.notes())
+            notes, new = run.notes(), writers[0].count - before
+            remedy = way.stepper.remedy(int(notes.get("largest_drift_ns", 0)))
+            return Recorded(folders[0], writers[0].count, new, notes, remedy)
 
     def _prepare_ids(self, capturer: Capturer, start: PoseFlight, mode: str) -> Numbering | None:
         """Set ids and learn their colours; return how to tell objects apart, if that is asked."""
@@ -260,7 +261,7 @@ class _Run:
         self._client.simPause(True)
         # What compiles or loads does so now, not while a clock runs.
         self._capturer.warm_up()
-        count_ids(np.zeros((8, 8), np.uint8))
+        self._ids.warm_up()
         self._capturer.time_runs |= mode == "realtime"
         # A known start makes the same flight give the same frames, whatever came before.
         self._client.reset()
@@ -331,7 +332,7 @@ class _Run:
         self._seen += self._ids.count(drawn)
         if self.numbering is None:
             return ids, None
-        return ids, self.numbering.numbers(frame, instant, drawn, ids, looked)
+        return ids, self.numbering.numbers(Seen(frame, instant, drawn, ids, looked))
 
     def _recheck(self, frame: int) -> None:
         """Look whether ids and colours are still those of the start."""

@@ -31,6 +31,7 @@ class Rehearsal:
         drift_ns: the largest between a frame's time and its place, counted from the first.
         spread_ns: the largest between time stamps of the images of one frame.
         is_steppable: whether time can be stepped; time_runs: whether it runs while paused.
+        remedy: what would bring times nearer to their places, or an empty text.
     """
 
     placement: str
@@ -42,6 +43,7 @@ class Rehearsal:
     spread_ns: int
     is_steppable: bool
     time_runs: bool
+    remedy: str
 
 
 def rehearse(client: Any, steps: int) -> Rehearsal:
@@ -83,16 +85,18 @@ def rehearse(client: Any, steps: int) -> Rehearsal:
         check.check(frame, flight.poses(frame), capturer.poses(answers) or [])  # type: ignore[arg-type]
     places = times[0] + plan.step_ns * np.arange(steps + 1)
     notes = check.notes()
+    drift_ns = int(np.abs(np.array(times) - places).max())
     return Rehearsal(
         flight.placement.name,
         steps,
         plan.step_ns,
         notes["largest_pose_error_mm"],
         notes["largest_pose_error_deg"],
-        int(np.abs(np.array(times) - places).max()),
+        drift_ns,
         spread,
         flight.stepper.is_steppable,
         capturer.time_runs,
+        flight.stepper.remedy(drift_ns),
     )
 
 

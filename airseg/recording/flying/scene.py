@@ -97,6 +97,11 @@ class SceneIds:
         """Return the table that goes into the recording."""
         return object_table(self._groups, self._ids, self.palette)
 
+    def warm_up(self) -> None:
+        """Do once what takes long the first time: building tables, compiling."""
+        known = np.array([[next(iter(self.palette.colors.values()))]], np.uint8)
+        self.count(self.decode(known, 0))
+
     def decode(self, colors: np.ndarray, frame: int) -> np.ndarray:
         """Return (H, W) unsigned: what is drawn in each pixel of an (H, W, 3) uint8 RGB image.
 

@@ -14,6 +14,11 @@ from typing import Any
 
 from airseg.errors import RpcError, SimulatorError
 
+CAR_CLOCK_SPEED = 0.2
+"""ClockSpeed at which half a frame of the game, as near as a car's time comes, is below 2 ms."""
+NEAR_NS = 2_001_000
+"""How near to their places AirSim's times are at best: 14 steps of 3,000,064 ns are 42.0009 ms."""
+
 _GRAIN_NS = 3_000_000
 _FRAME_NS = 1_000_000_000 // 60
 _MOST_STEPS = 12
@@ -53,6 +58,11 @@ class Stepper:
         self._exact = 0
         self._is_coarse: bool | None = None
         self._speed = 1.0
+
+    @property
+    def speed(self) -> float:
+        """Seconds of the simulator in a second of the wall's, by its settings."""
+        return self._speed
 
     @property
     def is_exact(self) -> bool:
@@ -127,6 +137,21 @@ class Stepper:
             if part == _SLICE_NS and time.monotonic() - began > 0.9 * part / 1e9:
                 return
             span_ns -= part
+
+    def remedy(self, drift_ns: int) -> str:
+        """Return what to write into settings.json where times were further off than need be.
+
+        Args:
+            drift_ns: the furthest that a frame's time was from its place.
+        """
+        is_fine = self._slowness <= CAR_CLOCK_SPEED
+        if drift_ns <= NEAR_NS or is_fine or not (self._drives and self.is_steppable):
+            return ""
+        return (
+            f'For times within 2 ms of their places, write "ClockSpeed": {CAR_CLOCK_SPEED} into '
+            f"settings.json; {self._step_ns / 1e6:g} ms then take "
+            f"{self._step_ns / 1e6 / CAR_CLOCK_SPEED:g}."
+        )
 
     @property
     def _drives(self) -> bool:

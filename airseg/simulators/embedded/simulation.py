@@ -118,6 +118,7 @@ class Simulation:
             for setting in settings.annotations
         }
         self._object_index: dict[str, int] = {}
+        self._index_of_lower: dict[str, int] = {}
         self._indexed = (-1, -1)
         self.vehicles: dict[str, Vehicle] = {}
         self.cameras: dict[str, dict[str, Camera]] = {}
@@ -260,15 +261,21 @@ class Simulation:
         meshes = ["" if stage.is_hidden(i) else o.name for i, o in enumerate(stage.objects)]
         return [*meshes, *ENGINE_ACTORS]
 
-    def object_index(self, name: str) -> int | None:
-        """Return the index of a mesh, or None."""
+    def object_index(self, name: str, *, any_case: bool = False) -> int | None:
+        """Return the index of a mesh, or None.
+
+        Args:
+            name: of the mesh.
+            any_case: AirSim keeps the objects that have a pose in a map of Unreal's, whose keys
+                heed no case; those that are painted or destroyed are looked for letter by letter.
+        """
         stage = self.renderer.stage
         if self._indexed != (len(stage.objects), stage.version):
             self._indexed = (len(stage.objects), stage.version)
-            self._object_index = {
-                o.name: i for i, o in enumerate(stage.objects) if not stage.is_hidden(i)
-            }
-        return self._object_index.get(name)
+            names = {o.name: i for i, o in enumerate(stage.objects) if not stage.is_hidden(i)}
+            self._object_index = names
+            self._index_of_lower = {known.lower(): i for known, i in names.items()}
+        return self._index_of_lower.get(name.lower()) if any_case else self._object_index.get(name)
 
     def reset(self) -> None:
         """Bring the vehicles back to their start; the rest of the world stays as it is.

@@ -13,6 +13,7 @@ from test_recorder import DOCUMENTED
 
 from airseg.errors import SimulatorError
 from airseg.flight.trajectory import plan_trajectory
+from airseg.recording.conformance import examine
 from airseg.recording.flying.assignment import RecordOptions
 from airseg.recording.flying.flights import PoseFlight
 from airseg.recording.flying.mounting import as_pose
@@ -137,16 +138,16 @@ def test_a_free_camera_is_recorded_though_each_image_has_a_time_of_its_own(
 @pytest.mark.parametrize(
     ("clock", "speed", "near_ns"),
     [
-        ("simulated", 1.0, 0),
-        ("simulated", 0.1, 0),
+        ("simulated", {"ClockSpeed": 1.0}, 0),
+        ("simulated", {}, 0),
         # A car's time moves with the frames of the game, 60 a second: half of one to either side.
-        ("airsim", 1.0, 8_334_000),
-        ("airsim", 0.1, 2_001_000),
+        ("airsim", {"ClockSpeed": 1.0}, 8_334_000),
+        ("airsim", {}, 2_001_000),  # as `airseg settings` writes them
     ],
 )
 def test_a_car_is_put_where_the_plan_wants_it(simulators, tmp_path, clock, speed, near_ns):
     plan = small_plan(**CAR, camera={**SMALL, "position_m": (1, 0.2, -1.5)})
-    settings = {**json.loads(settings_text([("plan", plan)])), "ClockSpeed": speed}
+    settings = {**json.loads(settings_text([("plan", plan)])), **speed}
     client = simulators.connect(clock, json.dumps(settings))
     recording = record(client, plan, tmp_path / "drive")
     assert off_the_path_m(recording, plan).max() < 1e-3
@@ -155,6 +156,30 @@ def test_a_car_is_put_where_the_plan_wants_it(simulators, tmp_path, clock, speed
     assert np.abs(places[0] - [1, 0.2, -1.5]).max() < 1e-3
     assert drift_ns(recording).max() <= near_ns
     assert verify_recording(recording.path).is_sound
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_a_car_that_drives_itself_is_stepped_to_each_frame(simulators, tmp_path, clock):
+    plan = small_plan(**CAR, mode="step", speed_mps=5)
+    client = simulators.connect(clock, settings_text([("plan", plan)]))
+    recording = record(client, plan, tmp_path / "drive")
+    assert drift_ns(recording).max() <= AS_NEAR_AS[clock]
+    assert recording.frames["vel_x"].iloc[-1] > 0.1
+    assert verify_recording(recording.path).is_sound
+
+
+def test_who_drives_at_full_speed_is_told_what_brings_times_nearer(simulators, tmp_path):
+    plan = small_plan(**CAR)
+    settings = {**json.loads(settings_text([("plan", plan)])), "ClockSpeed": 1}
+    client = simulators.connect("airsim", json.dumps(settings))
+    options = RecordOptions(palette=DOCUMENTED, max_frames=4)
+    done = Recorder(client, options, lambda *told: None).record("drive", plan, tmp_path / "drive")
+    stepping = next(check for check in examine(client) if check.name == "stepping")
+    for remedy in (done.remedy, stepping.remedy):
+        assert remedy == (
+            'For times within 2 ms of their places, write "ClockSpeed": 0.2 into settings.json; '
+            "40 ms then take 200."
+        )
 
 
 @pytest.mark.parametrize("speed", [0.5, 3.0])
@@ -213,6 +238,17 @@ def test_every_slot_of_real_time_is_counted_from_the_first_to_the_last(simulator
     assert len(recording) + notes["dropped"] == len(plan_trajectory(plan))
     assert recording.info.mode == "realtime"
     assert verify_recording(recording.path).is_sound
+
+
+def test_slots_of_real_time_are_the_simulators(simulators, tmp_path):
+    """At a ClockSpeed of 0.25 the vehicle is where it would be in life, four times as slowly."""
+    plan = small_plan(rate_hz=20, waypoints=[{"position": (1, 0, -3)}])
+    settings = {**json.loads(settings_text([("plan", plan)])), "ClockSpeed": 0.25}
+    client = simulators.connect("simulated", json.dumps(settings))
+    recording = record(client, plan, tmp_path / "walk", mode="realtime", max_frames=None)
+    times = recording.frames[["timestamp_ns", "plan_time_ns"]].to_numpy()
+    taken, planned = (times[-1] - times[0]).tolist()
+    assert taken == pytest.approx(planned, rel=0.1, abs=40_000_000)
 
 
 def test_the_old_order_of_calls_is_refused(simulators, tmp_path, monkeypatch):

@@ -119,6 +119,33 @@ def test_each_kind_of_vehicle_has_its_own_camera_names_and_mounts(serve):
     assert down["y_val"] == pytest.approx(-math.sqrt(0.5), abs=1e-6)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_two_eyes_are_a_quarter_of_a_metre_apart(serve, mode):
+    """Its `image_apis.md`: the distance between left and right is fixed at 25 cm."""
+    client = serve(mode)
+    right, left = (
+        client.call("simGetCameraInfo", name, "", False)["pose"]["position"] for name in "12"
+    )
+    apart = [right[axis] - left[axis] for axis in ("x_val", "y_val", "z_val")]
+    assert apart == pytest.approx([0, 0.25, 0], abs=1e-6)
+
+
+def test_where_unreal_compares_names_it_heeds_no_case(drones):
+    """Its maps and wildcards (`FString`) do not; expressions of lists and plain ids do."""
+    car = drones.call("simListSceneObjects", "Car_.*")[0]
+    assert drones.call("simSetObjectPose", car.upper(), pose(12, 0, -0.8), True) is True
+    assert drones.call("simGetObjectPose", car.lower())["position"]["x_val"] == 12
+    assert drones.call("simGetObjectScale", car.swapcase())["x_val"] == 1
+    drones.put(pose(0, 0, -2))
+    drones.call("simContinueForTime", 0.0)
+    drones.call("simAddDetectionFilterMeshName", "0", 0, "cAr_*", "", False)
+    drones.call("simSetDetectionFilterRadius", "0", 0, 2000.0, "", False)
+    assert car in [d["name"] for d in drones.call("simGetDetections", "0", 0, "", False)]
+    assert drones.call("simListSceneObjects", car.upper()) == []
+    assert drones.call("simSetSegmentationObjectID", car.upper(), 7, False) is False
+    assert drones.call("simDestroyObject", car.upper()) is False
+
+
 def test_a_camera_of_the_settings_takes_the_place_of_one_name_alone(serve):
     own = {"0": {"X": 1, "Y": 2, "Z": 3, "CaptureSettings": [{"ImageType": 5, "Width": 50}]}}
     client = serve(Vehicles={"Drone": {**DRONE, "Cameras": own}})

@@ -12,13 +12,14 @@ move, returns a `Deferred` at once, so that other calls go on meanwhile.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import socket
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -32,6 +33,10 @@ from airseg.simulators.protocol import WireStruct
 
 _LOG = logging.getLogger(__name__)
 _SEND_TIMEOUT_S = 20
+_LONG_DATA = 1 << 14
+
+Piece = bytes | memoryview
+"""A part of an answer."""
 
 
 YES, PARTLY, NO = "yes", "partly", "no"
@@ -131,14 +136,18 @@ def _struct(kind: type[WireStruct], value: dict[Any, Any]) -> WireStruct:
     return built
 
 
-def encode(value: Any) -> bytes:
-    """Pack an answer: floats as float32, `Double` as float64, number arrays in one piece."""
-    pieces: list[bytes] = []
+def encode(value: Any) -> list[Piece]:
+    """Pack an answer: floats as float32, `Double` as float64, number arrays in one piece.
+
+    Returns:
+        Pieces to be sent one after the other; images are not copied into one.
+    """
+    pieces: list[Piece] = []
     _encode_into(pieces, value)
-    return b"".join(pieces)
+    return pieces
 
 
-def _encode_into(pieces: list[bytes], value: Any) -> None:
+def _encode_into(pieces: list[Piece], value: Any) -> None:
     if isinstance(value, WireStruct):
         value = {k: getattr(value, k) for k in value.__dataclass_fields__}  # type: ignore[attr-defined]
     if isinstance(value, Double):
@@ -149,7 +158,9 @@ def _encode_into(pieces: list[bytes], value: Any) -> None:
             _encode_into(pieces, key)
             _encode_into(pieces, item)
     elif isinstance(value, np.ndarray) and value.dtype in _TAGS:
-        pieces.append(_number_array(value))
+        pieces += _number_array(value)
+    elif isinstance(value, bytes) and len(value) >= _LONG_DATA:
+        pieces += [b"\xc6" + struct.pack(">I", len(value)), value]
     elif isinstance(value, list | tuple):
         pieces.append(_HEADERS.array(len(value)))
         for item in value:
@@ -180,13 +191,13 @@ _HEADERS = _Headers()
 _TAGS = {np.dtype(np.float32): (0xCA, ">f4"), np.dtype(np.uint32): (0xCE, ">u4")}
 
 
-def _number_array(values: np.ndarray) -> bytes:
+def _number_array(values: np.ndarray) -> tuple[Piece, Piece]:
     """Pack float32 or uint32 values as a msgpack array without a Python object for each."""
     tag, form = _TAGS[values.dtype]
     packed = np.empty(values.size, np.dtype([("tag", "u1"), ("value", form)]))
     packed["tag"] = tag
     packed["value"] = values.ravel()
-    return _HEADERS.array(values.size) + packed.tobytes()
+    return _HEADERS.array(values.size), memoryview(packed.view(np.uint8))
 
 
 class RpcServer:
@@ -309,7 +320,7 @@ class _Peer:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._lock = threading.Lock()
-        self._late: deque[bytes] = deque()
+        self._late: deque[list[Piece]] = deque()
 
     def answer(self, number: int, error: str | None, result: Any) -> None:
         """Send one answer; a peer that is gone or does not read is cut off."""
@@ -336,15 +347,25 @@ class _Peer:
         while self._late:
             self._send(self._late.popleft())
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, pieces: list[Piece]) -> None:
         try:
-            self._connection.sendall(data)
+            for data in _joined(pieces):
+                self._connection.sendall(data)
         except OSError:
             _close(self._connection)
 
 
-def _packed_answer(number: int, error: str | None, result: Any) -> bytes:
-    return b"\x94\x01" + msgpack.packb(number) + msgpack.packb(error) + encode(result)
+def _packed_answer(number: int, error: str | None, result: Any) -> list[Piece]:
+    return [b"\x94\x01", msgpack.packb(number), msgpack.packb(error), *encode(result)]
+
+
+def _joined(pieces: list[Piece]) -> Iterator[Piece]:
+    """Yield pieces with those that are short put together, so that each is worth sending."""
+    for is_long, some in itertools.groupby(pieces, lambda piece: len(piece) >= _LONG_DATA):
+        if is_long:
+            yield from some
+        else:
+            yield b"".join(some)
 
 
 def _limit_sending(connection: socket.socket) -> None:

@@ -44,8 +44,8 @@ _CAR_NAMES = {**_NUMBERED, "3": "fpv"}
 # Offsets from the body's middle, metres, and pitch and yaw, degrees.
 _DRONE_MOUNTS = {
     "front_center": ((0.5, 0.0, -0.1), 0, 0),
-    "front_right": ((0.5, 0.25, -0.1), 0, 0),
-    "front_left": ((0.5, -0.25, -0.1), 0, 0),
+    "front_right": ((0.5, 0.125, -0.1), 0, 0),
+    "front_left": ((0.5, -0.125, -0.1), 0, 0),
     "bottom_center": ((0.0, 0.0, 0.1), -90, 0),
     "back_center": ((-0.5, 0.0, -0.1), 0, 180),
 }

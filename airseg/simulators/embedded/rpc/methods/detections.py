@@ -38,7 +38,7 @@ class DetectionApi:
     def add_name(
         self, camera: str, image_type: int, mesh: str, vehicle: str, external: bool
     ) -> None:
-        """Look for meshes whose name fits, with ``*`` and ``?`` as wildcards."""
+        """Look for meshes whose name fits, in any case, with ``*`` and ``?`` as wildcards."""
         names = self._filter(camera, image_type, vehicle, external).names
         if len(mesh) > _LONGEST or len(names) >= _MOST_NAMES:
             raise ValueError(
@@ -119,6 +119,9 @@ class DetectionApi:
 
 
 def _fits(name: str, wildcards: str) -> bool:
-    """Tell whether a name fits one with ``*`` and ``?``, which are all that Unreal knows."""
+    """Tell whether a name fits one with ``*`` and ``?``, which are all that Unreal knows.
+
+    AirSim asks `FString::MatchesWildcard`, which heeds no case unless it is told to.
+    """
     # Python's own matcher of wildcards never goes back, however many stars there are.
-    return fnmatch.fnmatchcase(name, wildcards.replace("[", "[[]"))
+    return fnmatch.fnmatchcase(name.lower(), wildcards.lower().replace("[", "[[]"))

@@ -46,7 +46,7 @@ class ObjectApi:
     def pose(self, name: str) -> Pose:
         """Return where an object is; all NaN if there is none of that name."""
         simulation = self._simulation
-        index = simulation.object_index(name)
+        index = simulation.object_index(name, any_case=True)
         if index is None:
             nan = math.nan
             return Pose(Vector3r(nan, nan, nan), Quaternionr(nan, nan, nan, nan))
@@ -74,7 +74,7 @@ class ObjectApi:
     @rpc("simGetObjectScale", str)
     def scale(self, name: str) -> Vector3r:
         """Return an object's scale along its axes; all 0 if there is none of that name."""
-        index = self._simulation.object_index(name)
+        index = self._simulation.object_index(name, any_case=True)
         if index is None:
             return Vector3r(0.0, 0.0, 0.0)
         return Vector3r.from_array(self._simulation.renderer.object_scale(index))
@@ -133,7 +133,7 @@ class ObjectApi:
 
     def _movable(self, name: str) -> int | None:
         """Return the index of an object that can be moved, or None."""
-        index = self._simulation.object_index(name)
+        index = self._simulation.object_index(name, any_case=True)
         if index is None or not self._simulation.renderer.stage.objects[index].movable:
             return None
         return index
