@@ -23,7 +23,7 @@ _GRAIN_NS = 3_000_000
 _FRAME_NS = 1_000_000_000 // 60
 _MOST_STEPS = 12
 _PROVEN = 5
-_SETTLE_POLLS = 400
+_SETTLE_S, _POLL_S = 2.0, 0.005
 _SLICE_NS = 1_000_000_000
 _MISSING = ("not implemented", "could not find", "not available", "has no attribute")
 
@@ -199,11 +199,11 @@ class Stepper:
         # not, and the next image's own time would tell.
         if self.is_exact:
             return
-        for _ in range(_SETTLE_POLLS):
-            if self._client.simIsPause():
-                return
-            time.sleep(0.005)
-        raise SimulatorError("the simulator did not pause again after a time step.")
+        latest = time.monotonic() + _SETTLE_S + 2 * span_ns / 1e9
+        while not self._client.simIsPause():
+            if time.monotonic() > latest:
+                raise SimulatorError("the simulator did not pause again after a time step.")
+            time.sleep(_POLL_S)
 
 
 def _clock_speed(client: Any) -> float:

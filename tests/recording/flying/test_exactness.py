@@ -5,6 +5,7 @@ follows at ticks only. Bounds: poses 1 mm and steps 2 ms off their place, as mea
 """
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from test_recorder import DOCUMENTED
 from airseg.errors import SimulatorError
 from airseg.flight.trajectory import plan_trajectory
 from airseg.recording.conformance import examine
+from airseg.recording.flying import stepping
 from airseg.recording.flying.assignment import RecordOptions
 from airseg.recording.flying.flights import PoseFlight
 from airseg.recording.flying.mounting import as_pose
@@ -332,6 +334,35 @@ def test_the_rest_of_a_short_step_is_stepped_again(errors, calls):
     stepper.begin(0)
     stepper.advance_to(1)
     assert clock.calls == calls
+
+
+def test_a_step_is_waited_for_as_long_as_it_lasts(monkeypatch):
+    """A continue call counts wall time: at a ClockSpeed of 0.2, a second takes five."""
+
+    class SlowCar(Scripted):
+        wall_s = until_s = 0.0
+
+        def getSettingsString(self):
+            return '{"SimMode": "Car", "ClockSpeed": 0.2}'
+
+        def simContinueForTime(self, seconds):
+            self.now_ns += round(seconds * 0.2e9)
+            self.until_s = self.wall_s + seconds
+
+        def simIsPause(self):
+            return self.wall_s >= self.until_s
+
+        def sleep(self, seconds):
+            self.wall_s += seconds
+
+    clock = SlowCar()
+    fake = SimpleNamespace(monotonic=lambda: clock.wall_s, sleep=clock.sleep)
+    monkeypatch.setattr(stepping, "time", fake)
+    stepper = Stepper(clock, "", 10**9)
+    stepper.begin(0)
+    stepper.advance_to(1)
+    assert clock.wall_s == pytest.approx(5, abs=0.1)
+    assert clock.now_ns - 10**18 == pytest.approx(10**9, abs=2_000_000)
 
 
 def test_a_clock_that_never_moves_is_not_waited_for():
