@@ -1,5 +1,8 @@
 """A network that breaks a promise is found out, whoever made it."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -118,3 +121,10 @@ def test_the_number_of_classes_is_looked_at():
 @pytest.mark.slow
 def test_registered_networks_go_by_name():
     check_model("fanet18", num_classes=CLASSES, times=4, tca_depth=1)
+
+
+@pytest.mark.slow
+def test_networks_are_checked_where_no_film_can_be_read():
+    """A machine that is lent for its GPU has no PyAV, 35 MB that only films need."""
+    script = "import sys; sys.modules['av'] = None; import airseg.testing"
+    subprocess.run([sys.executable, "-c", script], check=True)

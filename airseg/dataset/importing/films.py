@@ -7,13 +7,16 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import av
 import cv2
 import numpy as np
 
 from airseg.dataset.format.label_images import read_color
 from airseg.errors import DatasetError
+
+if TYPE_CHECKING:
+    import av
 
 _KEPT_FRAMES = 24
 _THUMBNAIL = (40, 30)
@@ -143,6 +146,8 @@ def align(path: Path, stills: Mapping[int, Path]) -> Alignment:
 
 def _decode(path: Path) -> Iterator[tuple[int, av.VideoFrame]]:
     """Yield frames with their numbers; making pixels of them takes longer than decoding them."""
+    import av  # 35 MB, which machines that read no films may be spared
+
     try:
         with av.open(str(path)) as container:
             container.streams.video[0].thread_type = "AUTO"
