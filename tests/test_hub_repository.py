@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import subprocess
 import sys
 
 import av
@@ -156,6 +157,39 @@ def test_a_network_comes_back_with_the_weights_that_were_scored(
     with safetensors.safe_open(tmp_path / "n" / "model.safetensors", "pt") as file:
         assert set(file.keys()) == set(model.state_dict())
         assert file.metadata() == {"format": "pt"}
+
+
+def test_a_release_of_halves_scores_as_the_whole_does_and_its_sums_are_right(
+    trained, tmp_path, capsys
+):
+    row, model = trained
+    code, told, err = run(capsys, "bench", "publish", row, "--out", tmp_path / "r")
+    assert code == 0, err
+    assert f"wrote {tmp_path / 'r' / 'one'}" in told
+    subprocess.run(
+        ["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=tmp_path / "r", check=True
+    )
+    frames = torch.rand(1, 2, 3, 64, 96, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        whole = model(frames)[0]
+        half = load_model(tmp_path / "r" / "one")(frames)[0]
+    assert half.dtype == torch.float32
+    assert not torch.equal(half, whole)
+    assert (half.argmax(2) == whole.argmax(2)).float().mean() > 0.99
+    code, _, err = run(capsys, "bench", "publish", row, "--out", tmp_path / "f", "--full")
+    assert code == 0, err
+    sizes = [(tmp_path / n / "one" / "model.safetensors").stat().st_size for n in "rf"]
+    assert sizes[0] < 0.51 * sizes[1]
+
+
+def test_what_a_half_cannot_hold_stays_whole():
+    from airseg.bench.hub_model import _as_half
+
+    fine = torch.tensor([0.0, 1.5, -60000.0, 1e-6])
+    for kept in (torch.tensor([1.0, 7e4]), torch.tensor([70_000])):
+        assert torch.equal(_as_half(kept), kept)
+        assert _as_half(kept).dtype == kept.dtype
+    assert _as_half(fine).dtype == torch.float16
 
 
 def test_mistakes_are_one_line(trained, tmp_path, capsys, monkeypatch):

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError
+from torch import Tensor
 
 from airseg.bench.aside import write_aside
 from airseg.bench.results.result import Result, load_result
@@ -93,16 +94,24 @@ class PublishedConfig(StrictModel):
 
 
 def write_model_folder(
-    row: Path, folder: Path, repository: str, *, licence: str = "", dataset: str = ""
+    row: Path,
+    folder: Path,
+    repository: str,
+    *,
+    licence: str = "",
+    dataset: str = "",
+    half: bool = False,
 ) -> None:
     """Write a trained row as a repository: ``model.safetensors``, ``config.json``, a model card.
 
     Args:
         row: its result; the checkpoint lies in the folder of the same name beside it.
         folder: where to write, made where it is missing; files of the same names are replaced.
-        repository: ``user/name``, for the card.
+        repository: ``user/name``, or the folder to load it from, for the card.
         licence: of the weights.
         dataset: repository of what it was trained on, for the card.
+        half: keep weights as float16, those that it cannot hold apart; networks are built in
+            float32 again, and differ by its rounding.
 
     Raises:
         RecipeError: the row has no network, no checkpoint, or safetensors is not installed.
@@ -127,12 +136,25 @@ def write_model_folder(
     except OSError as cause:
         raise RecipeError(f"{folder}: cannot be made ({cause.strerror}).") from None
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+    if half:
+        tensors = {name: _as_half(tensor) for name, tensor in tensors.items()}
     write_aside(folder / _WEIGHTS, save(tensors, {"format": "pt"}))
     for name, content in ((_CONFIG, config), ("result.json", result)):
         write_aside(
             folder / name, (json.dumps(content.model_dump(mode="json"), indent=1) + "\n").encode()
         )
     write_aside(folder / "README.md", _card(result, config, repository, licence, dataset).encode())
+
+
+def _as_half(tensor: Tensor) -> Tensor:
+    """Return a tensor of floats as float16, or as it is where one is too large for that.
+
+    Variances may be. What is too small becomes nothing, beside a normalisation's epsilon of 1e-5.
+    """
+    if not tensor.is_floating_point():
+        return tensor
+    small = tensor.half()
+    return small if bool(small.isfinite().all()) else tensor
 
 
 def is_published(source: str | Path) -> bool:
@@ -182,7 +204,7 @@ def _read_config(path: Path) -> PublishedConfig:
         first = cause.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "content"
         raise RecipeError(
-            f"{path}: {field}: {first['msg']}. Expected what `airseg bench push` writes."
+            f"{path}: {field}: {first['msg']}. Expected what `bench push` or `publish` writes."
         ) from None
 
 

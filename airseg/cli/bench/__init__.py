@@ -10,6 +10,7 @@ _COMMANDS = {
     "run": ("airseg.cli.bench.run", "Train and score every row of recipes."),
     "leaderboard": ("airseg.cli.bench.leaderboard", "Turn results into tables and one page."),
     "models": ("airseg.cli.bench.models", "List networks, and what they cost."),
+    "publish": ("airseg.cli.bench.publish", "Write networks as files of a release."),
     "push": ("airseg.cli.bench.push", "Upload a network to the Hugging Face Hub."),
     "export": ("airseg.cli.bench.export", "Write a network for other programs: ONNX."),
     "distances": ("airseg.cli.bench.distances", "Score Deep Feature Flow by distance."),
