@@ -9,9 +9,11 @@ truth in no other form, and pycocotools packs them where that is wished.
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +29,11 @@ from airseg.dataset.exporting.common import (
     each_frame,
     encode_color,
 )
+from airseg.dataset.exporting.step_numbers import step_numbers
 from airseg.dataset.reading.reader import Dataset, SequenceView
 from airseg.errors import DatasetError, did_you_mean
 from airseg.labels.instances import names_of_instances
 from airseg.labels.label_map import SPLITS
-
-_MOST_STEP_OBJECTS = 65_535
 
 
 @dataclass(frozen=True)
@@ -58,16 +59,25 @@ def export_kittistep(
     """Write ``panoptic_maps/<split>/<0000>/<000000>.png`` and ``images``, as KITTI-STEP has them.
 
     Red is the class, or 255; 256 green + blue is the number of the object, 0 for what is no thing
-    (google-research/deeplab2, g3doc/setup/kitti_step.md). ``sequences.json`` says which sequence
-    each folder shows. Frames without labels have a picture only.
+    (google-research/deeplab2, g3doc/setup/kitti_step.md). Folders are numbered through all splits,
+    as the published ones are, which keep their numbers; ``sequences.json`` says which sequence
+    each of them shows. Frames without labels have a picture only. Numbers beyond 65,535, those of
+    imported datasets, become smaller ones: see `step_numbers`.
 
     Raises:
-        DatasetError: a sequence has no objects, or larger numbers than the pictures can hold.
+        DatasetError: a sequence has no objects, or more of a class than the pictures can hold.
     """
     things = _things(dataset, facts, options)
-    folders: dict[str, str] = {}
-    for split in SPLITS:
-        folders |= {name: f"{split}/{n:04d}" for n, name in enumerate(dataset.split(split))}
+    names = [name for split in SPLITS for name in dataset.split(split)]
+    is_published = all(re.fullmatch("[0-9]{4}", name) for name in names)
+    numbers = names if is_published else [f"{n:04d}" for n in range(len(names))]
+    folders = {
+        name: f"{dataset.sequence(name).split}/{number}"
+        for name, number in zip(names, numbers, strict=True)
+    }
+    renumber = {
+        view.name: step_numbers(view, partial(_things_of, view, things=things)) for view in dataset
+    }
 
     def write(view: SequenceView, index: int) -> None:
         place = f"{folders[view.name]}/{index:06d}"
@@ -75,11 +85,7 @@ def export_kittistep(
         if not view.labelled[index]:
             return
         label, numbers = _things_of(view, index, things)
-        if numbers.max() > _MOST_STEP_OBJECTS:
-            raise DatasetError(
-                f"{dataset.path}: {view.name}: frame {index} shows object {numbers.max()}; "
-                f"KITTI-STEP's pictures hold numbers to {_MOST_STEP_OBJECTS}. Export coco."
-            )
+        numbers = renumber[view.name](label, numbers)
         target = folder / "panoptic_maps" / f"{place}.png"
         target.parent.mkdir(parents=True, exist_ok=True)
         blue_first = np.dstack([numbers & 255, numbers >> 8, label]).astype(np.uint8)

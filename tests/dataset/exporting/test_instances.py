@@ -34,16 +34,16 @@ def test_kitti_step_pictures_hold_class_and_object(objects, tmp_path):
     for index in range(5):
         # As deeplab2 reads them: red is the class, 256 green + blue the instance.
         red, green, blue = np.moveaxis(
-            np.array(Image.open(folder / f"panoptic_maps/test/0000/{index:06d}.png")), -1, 0
+            np.array(Image.open(folder / f"panoptic_maps/test/0001/{index:06d}.png")), -1, 0
         )
         truth = numbers(1, index)
         assert np.array_equal(red, labels[index])
         wanted = np.where(np.isin(truth, TREES_AND_CARS), truth, 0)
         assert np.array_equal(256 * green.astype(int) + blue, wanted)
-        picture = np.array(Image.open(folder / f"images/test/0000/{index:06d}.png"))
+        picture = np.array(Image.open(folder / f"images/test/0001/{index:06d}.png"))
         assert np.array_equal(picture, colors[index])
     told = json.loads((folder / "sequences.json").read_text())
-    assert told == {"train/0000": "east", "test/0000": "west"}
+    assert told == {"train/0000": "east", "test/0001": "west"}
     classes = json.loads((folder / "classes.json").read_text())["classes"]
     assert {row["name"] for row in classes if row["isthing"]} == {
         *("vehicle", "tree", "traffic_fixture")
