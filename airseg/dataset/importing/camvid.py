@@ -15,10 +15,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from airseg.dataset.format.label_images import read_color
-from airseg.dataset.importing.films import Film, FilmFrame, align
+from airseg.dataset.importing.films import NumberedFilm, number_film
 from airseg.dataset.importing.found import (
     Found,
     ImportOptions,
@@ -27,6 +24,7 @@ from airseg.dataset.importing.found import (
     counted,
     runs,
 )
+from airseg.dataset.importing.numbered import times_of
 from airseg.dataset.packing.folder_sources import (
     FolderFacts,
     FolderSource,
@@ -174,14 +172,9 @@ def _sources(
         if path is None:
             sources += _without_film(film, members, palette)
             continue
-        alignment = align(path, {still.number: still.picture for still in members})
-        notes.append(
-            f"{film}: still n is frame n{alignment.offset:+d} of {path.name} "
-            f"({alignment.difference:.1f} grey levels apart)"
-        )
-        numbers = range(-alignment.offset, alignment.frames - alignment.offset)
-        reader = Film(path, read_color(members[0].picture).shape[:2])
-        sources += _with_film(members, palette, options, numbers, reader)
+        shown = number_film(path, {still.number: still.picture for still in members}, film)
+        notes.append(shown.note)
+        sources += _with_film(members, palette, options, shown)
     missing = sorted(f for f in by_film if _film_file(root, f) is None)
     if missing and (options.before or options.after):
         notes.append(
@@ -195,18 +188,17 @@ def _with_film(
     stills: list[_Still],
     palette: LabelPalette | None,
     options: ImportOptions,
-    numbers: range,
-    film: Film,
+    film: NumberedFilm,
 ) -> list[FolderSource]:
     sources = []
     for split in SPLITS:
         own = {still.number: still for still in stills if still.split == split}
         others = [still.number for still in stills if still.split != split]
-        for run in runs(own, set(numbers), options.before, options.after, others):
+        for run in runs(own, set(film.numbers), options.before, options.after, others):
             frames = [
                 FrameFiles(own[number].picture, own[number].labels)
                 if number in own
-                else FrameFiles(FilmFrame(film, number - numbers.start), None)
+                else FrameFiles(film.frame(number), None)
                 for number in run
             ]
             name = f"{stills[0].film}-{run[0]:06d}"
@@ -235,14 +227,13 @@ def _source(
     frames: list[FrameFiles],
     palette: LabelPalette | None,
 ) -> FolderSource:
-    steps = set(np.diff(numbers).tolist())
-    rate = {"rate_hz": _RATE_HZ / steps.pop()} if len(steps) == 1 else {}
+    times_ns, details = times_of(numbers, _RATE_HZ)
     facts = FolderFacts(
         name,
         str(frames[0].labels or frames[-1].labels or name),
         film,
-        timestamps_ns=np.array([round(n * 1e9 / _RATE_HZ) for n in numbers], np.int64),
-        details={**rate, "origin": PUBLICATION.origin("camvid", first_frame=numbers[0])},
+        timestamps_ns=times_ns,
+        details={**details, "origin": PUBLICATION.origin("camvid", first_frame=numbers[0])},
         split=split,
     )
     return FolderSource(facts, frames, palette)

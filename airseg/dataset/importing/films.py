@@ -144,6 +144,46 @@ def align(path: Path, stills: Mapping[int, Path]) -> Alignment:
     return Alignment(offset, len(film), differences[offset])
 
 
+@dataclass(frozen=True)
+class NumberedFilm:
+    """A film whose frames go by the numbers of the stills that were taken from it.
+
+    Attributes:
+        film: the film.
+        numbers: of all its frames.
+        note: what a person should know of how they were found.
+    """
+
+    film: Film
+    numbers: range
+    note: str
+
+    def frame(self, number: int) -> FilmFrame:
+        """Return the frame that a still of a number would show."""
+        return FilmFrame(self.film, number - self.numbers.start)
+
+
+def number_film(path: Path, stills: Mapping[int, Path], name: str) -> NumberedFilm:
+    """Return a film by the numbers of its stills, brought to their size.
+
+    Args:
+        path: the film.
+        stills: pictures by their numbers; they all have one size.
+        name: of the film, for the note.
+
+    Raises:
+        DatasetError: the film does not show the stills.
+    """
+    alignment = align(path, stills)
+    numbers = range(-alignment.offset, alignment.frames - alignment.offset)
+    note = (
+        f"{name}: still n is frame n{alignment.offset:+d} of {path.name} "
+        f"({alignment.difference:.1f} grey levels apart)"
+    )
+    size = read_color(next(iter(stills.values()))).shape[:2]
+    return NumberedFilm(Film(path, size), numbers, note)
+
+
 def _decode(path: Path) -> Iterator[tuple[int, av.VideoFrame]]:
     """Yield frames with their numbers; making pixels of them takes longer than decoding them."""
     import av  # 35 MB, which machines that read no films may be spared

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from airseg.dataset.format.label_images import read_color
-from airseg.dataset.importing.films import Film, FilmFrame, align
+from airseg.dataset.importing.films import FilmFrame, number_film
 from airseg.dataset.importing.found import (
     Found,
     ImportOptions,
@@ -129,17 +128,12 @@ def _between(
 ) -> tuple[list[FolderSource], str]:
     """Return a sequence for each run of film frames around labelled stills, and what to know."""
     labelled = {number: sequence.stills[number] for number in sequence.labels}
-    alignment = align(path, labelled)
-    numbers = range(-alignment.offset, alignment.frames - alignment.offset)
-    film = Film(path, read_color(next(iter(labelled.values()))).shape[:2])
+    film = number_film(path, labelled, sequence.name)
     sources = []
-    for run in runs(labelled, set(numbers), options.before, options.after):
-        shown = {n: FilmFrame(film, n + alignment.offset) for n in run if n not in labelled}
+    for run in runs(labelled, set(film.numbers), options.before, options.after):
+        shown = {n: film.frame(n) for n in run if n not in labelled}
         sources.append(_source(sequence, run, shown, f"{sequence.name}-{run[0]:06d}"))
-    return sources, (
-        f"{sequence.name}: still n is frame n{alignment.offset:+d} of {path.name} "
-        f"({alignment.difference:.1f} grey levels apart)"
-    )
+    return sources, film.note
 
 
 def _source(
