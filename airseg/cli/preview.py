@@ -14,7 +14,13 @@ import click
     "--out", type=click.Path(path_type=Path), help="Folder for the films.  [default: beside them]"
 )
 @click.option("--map", "map_name", help="Label map.  [default: that of the environment]")
-@click.option("--every", default=1, show_default=True, type=click.IntRange(min=1), help="Nth frame")
+@click.option(
+    "--every",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Take every Nth frame.",
+)
 def command(
     recordings: tuple[Path, ...], out: Path | None, map_name: str | None, every: int
 ) -> None:

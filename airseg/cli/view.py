@@ -35,7 +35,13 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Show what a network says of a dataset, too: a folder or file as for 'bench score'.",
 )
-@click.option("--every", default=1, show_default=True, type=click.IntRange(min=1), help="Nth frame")
+@click.option(
+    "--every",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Take every Nth frame.",
+)
 @click.option(
     "--save",
     type=click.Path(path_type=Path),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.bench.options import device_option, height_option, split_option, width_option
 from airseg.cli.names import NETWORK
 
 
@@ -18,13 +19,11 @@ from airseg.cli.names import NETWORK
 @click.option(
     "--set", "settings", multiple=True, metavar="OPTION=VALUE", help="An option of the network."
 )
-@click.option(
-    "--split", default="test", show_default=True, type=click.Choice(["train", "val", "test"])
-)
-@click.option("--height", default=480, show_default=True, type=click.IntRange(32, 4096))
-@click.option("--width", default=640, show_default=True, type=click.IntRange(32, 4096))
+@split_option
+@height_option
+@width_option
 @click.option("--frames", type=click.IntRange(1), help="Only the first ones of each sequence.")
-@click.option("--device", help="cuda, cuda:1, cpu.  [default: cuda where there is one]")
+@device_option
 def command(
     name: str,
     dataset: Path,

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.bench.options import classes_option, height_option, width_option
 from airseg.cli.names import NETWORK
 
 
 @click.command("export")
 @click.argument("name", type=NETWORK)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write into.")
-@click.option("--classes", default=11, show_default=True, type=click.IntRange(1, 1000))
-@click.option("--height", default=480, show_default=True, type=click.IntRange(32, 4096))
-@click.option("--width", default=640, show_default=True, type=click.IntRange(32, 4096))
+@classes_option
+@height_option
+@width_option
 @click.option(
     "--set", "settings", multiple=True, metavar="OPTION=VALUE", help="An option of the network."
 )
@@ -27,6 +28,7 @@ from airseg.cli.names import NETWORK
     default="onnx",
     show_default=True,
     type=click.Choice(["onnx", "exported-program"]),
+    help="ONNX, or PyTorch's own ExportedProgram (.pt2).",
 )
 def command(
     name: str,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.bench.options import device_option, height_option, width_option
 from airseg.cli.names import NETWORK
 
 
@@ -19,13 +20,29 @@ from airseg.cli.names import NETWORK
     "--set", "settings", multiple=True, metavar="OPTION=VALUE", help="An option of the network."
 )
 @click.option("--weights", default="none", show_default=True, help="What to begin with.")
-@click.option("--steps", default=2000, show_default=True, type=click.IntRange(1))
-@click.option("--batch", default=8, show_default=True, type=click.IntRange(1, 256))
-@click.option("--learning-rate", default=1e-4, show_default=True, type=click.FloatRange(1e-7, 1))
-@click.option("--height", default=480, show_default=True, type=click.IntRange(32, 4096))
-@click.option("--width", default=640, show_default=True, type=click.IntRange(32, 4096))
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
-@click.option("--device", help="cuda, cuda:1, cpu.  [default: cuda where there is one]")
+@click.option(
+    "--steps", default=2000, show_default=True, type=click.IntRange(1), help="Of training."
+)
+@click.option(
+    "--batch", default=8, show_default=True, type=click.IntRange(1, 256), help="Pairs a step."
+)
+@click.option(
+    "--learning-rate",
+    default=1e-4,
+    show_default=True,
+    type=click.FloatRange(1e-7, 1),
+    help="Of Adam at the start.",
+)
+@height_option
+@width_option
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Of chance: the same seed, the same pairs.",
+)
+@device_option
 def command(
     name: str,
     dataset: Path,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from airseg.cli.bench.options import classes_option, height_option, width_option
 from airseg.cli.given_options import parse_options
 from airseg.cli.names import NETWORK
 
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 @click.command("models")
 @click.argument("names", nargs=-1, type=NETWORK)
-@click.option("--classes", default=11, show_default=True, type=click.IntRange(1, 1000))
-@click.option("--height", default=480, show_default=True, type=click.IntRange(32, 4096))
-@click.option("--width", default=640, show_default=True, type=click.IntRange(32, 4096))
+@classes_option
+@height_option
+@width_option
 @click.option(
     "--set", "settings", multiple=True, metavar="OPTION=VALUE", help="An option of NAMES."
 )

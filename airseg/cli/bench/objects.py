@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.bench.options import split_option
+
 _SHOWN = (
     ("stq", "STQ, segmentation and tracking"),
     ("aq", "  AQ, association of things"),
@@ -23,9 +25,7 @@ _SHOWN = (
 @click.option(
     "--dataset", required=True, type=click.Path(path_type=Path), help="HDF5 file with objects."
 )
-@click.option(
-    "--split", default="test", show_default=True, type=click.Choice(["train", "val", "test"])
-)
+@split_option
 @click.option(
     "--things",
     default="",

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.bench.options import device_option
+
 
 @click.command("reproduce")
 @click.argument("result", type=click.Path(path_type=Path))
@@ -20,7 +22,7 @@ import click
     type=click.Path(path_type=Path),
     help="Folder for the rerun; run again to continue it.",
 )
-@click.option("--device", help="cuda, cuda:1, cpu.  [default: cuda where there is one]")
+@device_option
 @click.option(
     "--tolerance",
     default=1.0,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from airseg.cli.bench.options import device_option
 from airseg.cli.names import RECIPE
 from airseg.cli.slurm import chosen_slurm, slurm_options
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     help="Make every row once for each value; several sweeps are combined.",
 )
 @click.option("--only", multiple=True, metavar="LABEL", help="Make only the row of this label.")
-@click.option("--device", help="cuda, cuda:1, cpu.  [default: cuda where there is one]")
+@device_option
 @click.option("--tensorboard", is_flag=True, help="Write curves for TensorBoard too.")
 @click.option(
     "--ray",

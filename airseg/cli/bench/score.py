@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.bench.options import split_option
+
 _SHOWN = (
     ("mean_iou", "mIoU, mean over classes"),
     ("pixel_accuracy", "pixel accuracy"),
@@ -30,9 +32,7 @@ _SHOWN = (
 @click.option(
     "--dataset", required=True, type=click.Path(path_type=Path), help="HDF5 file of airseg relabel."
 )
-@click.option(
-    "--split", default="test", show_default=True, type=click.Choice(["train", "val", "test"])
-)
+@split_option
 @click.option("--name", help="What to call the row.  [default: the folder's or file's name]")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of results to write into.")
 def command(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from airseg.cli.bench.options import classes_option, device_option, height_option, width_option
 from airseg.cli.given_options import parse_options
 from airseg.cli.names import NETWORK
 
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     "--set", "settings", multiple=True, metavar="OPTION=VALUE", help="An option of the network."
 )
 @click.option("--weights", default="none", help="A checkpoint.  [default: random weights]")
-@click.option("--classes", default=11, show_default=True, type=click.IntRange(1, 1000))
-@click.option("--height", default=480, show_default=True, type=click.IntRange(32, 4096))
-@click.option("--width", default=640, show_default=True, type=click.IntRange(32, 4096))
+@classes_option
+@height_option
+@width_option
 @click.option(
     "--frames",
     default=100,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 @click.option("--precisions", help="Of fp32, tf32, bf16, fp16.  [default: all here]")
 @click.option("--streams", default=8, show_default=True, help="In a batch, for throughput.")
 @click.option("--threads", type=click.IntRange(1), help="For the CPU.  [default: torch's]")
-@click.option("--device", help="cuda, cuda:1, cpu.  [default: cuda where there is one]")
+@device_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

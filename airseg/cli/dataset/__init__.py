@@ -9,7 +9,7 @@ from airseg.cli.lazy import LazyGroup
 _COMMANDS = {
     "import": (
         "airseg.cli.dataset.importing",
-        "Read Cityscapes, CamVid, VSPW, TartanAir, folders.",
+        "Read published datasets, and folders of pictures.",
     ),
     "export": (
         "airseg.cli.dataset.export",
