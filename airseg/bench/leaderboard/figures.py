@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from airseg.bench.leaderboard.line_plot import Line, line_plot
+from airseg.bench.leaderboard.line_plot import Line, Plot
 from airseg.bench.leaderboard.table import machines, shown
 from airseg.bench.recipes.recipe_parts import forgets
 from airseg.bench.results.published import PublishedNumbers, PublishedRow
@@ -34,7 +34,7 @@ class Figure:
     Attributes:
         name: of its files; title: of it; text: what is to be known before reading it.
         heads, rows: of a table; leaks: the columns whose scores leak, counted from 0.
-        plots: SVG, side by side.
+        plots: side by side.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Figure:
     heads: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     leaks: frozenset[int] = frozenset()
-    plots: tuple[str, ...] = ()
+    plots: tuple[Plot, ...] = ()
 
     def markdown(self) -> str:
         """Return title, text and table in Markdown."""
@@ -148,7 +148,7 @@ def _table(
 def _curves_by_depth(
     ending: str, results: Sequence[Result], theirs: dict[int, PublishedRow]
 ) -> Figure:
-    def panel(curve: str, split: str, title: str) -> str:
+    def panel(curve: str, split: str, title: str) -> Plot:
         lines = [
             Line(
                 f"N={depth_of(r)}",
@@ -158,7 +158,7 @@ def _curves_by_depth(
             )
             for r in sorted(results, key=depth_of)
         ]
-        return line_plot(lines, title, "epoch")
+        return Plot(tuple(lines), title, "epoch")
 
     return Figure(
         name=f"paper-fig9{ending}",
@@ -174,7 +174,7 @@ def _curves_by_depth(
 
 
 def _curves_by_batching(name: str, ending: str, results: Sequence[Result]) -> Figure:
-    def panel(curve: str, title: str) -> str:
+    def panel(curve: str, title: str) -> Plot:
         lines = []
         for r in sorted(results, key=lambda r: (depth_of(r), _batching(r))):
             dash = "6 4" if _batching(r) == "homogeneous" else ""
@@ -182,7 +182,7 @@ def _curves_by_batching(name: str, ending: str, results: Sequence[Result]) -> Fi
             lines.append(
                 Line(_batch_label(r), _COLORS.get(depth_of(r), _OTHER), _by_epoch(r, curve), dash)
             )
-        return line_plot(lines, title, "epoch")
+        return Plot(tuple(lines), title, "epoch")
 
     rows = tuple(
         (
@@ -276,5 +276,5 @@ def _fps_on(machine: str, rows: dict[int, Result]) -> Callable[[int], str]:
     return cell
 
 
-def _kept(*plots: str) -> tuple[str, ...]:
-    return tuple(p for p in plots if p)
+def _kept(*plots: Plot) -> tuple[Plot, ...]:
+    return tuple(p for p in plots if any(line.points for line in p.lines))

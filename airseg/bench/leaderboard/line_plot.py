@@ -29,15 +29,24 @@ class Line:
     published: float | None = None
 
 
-def line_plot(lines: Sequence[Line], title: str, across: str) -> str:
-    """Return the plot's SVG with its key below; an empty text where no line has a point.
+@dataclass(frozen=True)
+class Plot:
+    """What a plot shows.
 
-    Args:
+    Attributes:
         lines: in the key's order.
         title: above; says the unit of y.
         across: what x is.
     """
-    drawn = [line for line in lines if line.points]
+
+    lines: tuple[Line, ...]
+    title: str
+    across: str
+
+
+def line_plot(plot: Plot) -> str:
+    """Return a plot's SVG with its key below; an empty text where no line has a point."""
+    drawn, title, across = [line for line in plot.lines if line.points], plot.title, plot.across
     if not drawn:
         return ""
     ys = [y for line in drawn for _, y in line.points]

@@ -18,6 +18,7 @@ from airseg import yaml_schema
 from airseg.bench.leaderboard.badges import Badge, badges
 from airseg.bench.leaderboard.comparison import comparison
 from airseg.bench.leaderboard.figures import paper_figures
+from airseg.bench.leaderboard.line_plot import line_plot
 from airseg.bench.leaderboard.pictures import collect_moments
 from airseg.bench.leaderboard.published_table import published_cells, published_columns
 from airseg.bench.leaderboard.table import (
@@ -36,11 +37,12 @@ from airseg.classes import class_palette
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 _CURVE_POINTS = 150
 _KINDS = (("model", "networks"), ("baseline", "baselines"), ("submission", "submissions"))
-_STRATA = (
+STRATA = (
     ("by_motion", "By motion in the image"),
     ("by_visibility", "By occlusion"),
     ("by_class_area", "By share of the frame"),
 )
+"""Fields of `Scores` that divide pixels, and what a section about them is called."""
 _AXES = (
     "mean_iou",
     "pixel_accuracy",
@@ -98,7 +100,9 @@ def page(
         kinds=[k for k in _KINDS if any(r.kind == k[0] for r in results)],
         legend=_classes(results),
         published=_published_context(published) if published else None,
-        figures=[(f, [Markup(p) for p in f.plots]) for f in paper_figures(results, published)],
+        figures=[
+            (f, [Markup(line_plot(p)) for p in f.plots]) for f in paper_figures(results, published)
+        ],
         studies=[_study_context(s) for s in studies],
         protocols=sorted({b.name for b in marks.values()}),
         split=split_text(first),
@@ -169,14 +173,15 @@ def _page_data(rows: Sequence[tuple[Path, Result]], marks: dict[str, Badge]) -> 
     """Return what the page's script draws from."""
     moments = collect_moments(rows)
     return {
-        "rows": [_row_data(r, i, marks[r.run]) for i, (_, r) in enumerate(rows)],
+        "rows": [row_data(r, i, marks[r.run]) for i, (_, r) in enumerate(rows)],
         "flights": [
             {"name": name, "moments": [asdict(m) for m in found]} for name, found in moments.items()
         ],
     }
 
 
-def _row_data(result: Result, index: int, mark: Badge) -> dict[str, Any]:
+def row_data(result: Result, index: int, mark: Badge) -> dict[str, Any]:
+    """Return what is drawn of a row: per cent, milliseconds, millions; None where not known."""
     color, dash = row_style(index)
     speed, scores, sure = result.speed, result.scores, certainty(result)
     timed = speed if speed and not speed.was_disturbed else None
@@ -235,7 +240,7 @@ def _strata(
 ) -> list[tuple[str, list[dict[str, Any]]]]:
     """Return for each way to divide pixels its title, and each part's name, share and bars."""
     found = []
-    for field, title in _STRATA:
+    for field, title in STRATA:
         parts = [getattr(r.scores, field) for r in results]
         names = dict.fromkeys(name for part in parts for name in part)
         groups = []

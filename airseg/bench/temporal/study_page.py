@@ -63,7 +63,7 @@ def page(findings: Sequence[Finding], setting: Setting, pictures: dict[str, list
     shown = [
         (
             f,
-            Markup(gain_chart(f.curves, f.axis, colors, line=f.name not in _UNORDERED)),
+            Markup(gain_chart(f.curves, f.axis, colors, line=is_ordered(f))),
             pictures.get(f.name, []),
         )
         for f in findings
@@ -80,6 +80,11 @@ def page(findings: Sequence[Finding], setting: Setting, pictures: dict[str, list
         frames=sum(setting.sequences.values()),
         version=__version__,
     )
+
+
+def is_ordered(finding: Finding) -> bool:
+    """Whether a finding's levels have an order, so that its points are joined."""
+    return finding.name not in _UNORDERED
 
 
 def condition_pictures(

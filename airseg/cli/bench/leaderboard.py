@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from airseg.cli.figures import figures_option, say_written
+
 if TYPE_CHECKING:
     from airseg.bench.results import Result
 
@@ -29,12 +31,14 @@ if TYPE_CHECKING:
     metavar="NAME|FILE|none",
     help="What the papers report, for rows of their own.",
 )
+@figures_option
 def command(
     results: tuple[Path, ...],
     out: Path,
     splice: Path | None,
     dataset: Path | None,
     published: str,
+    figures: str | None,
 ) -> None:
     """Turn RESULTS, files or folders, into CSV, Markdown and one HTML page.
 
@@ -54,6 +58,7 @@ def command(
     from airseg.bench.leaderboard import table as board
     from airseg.bench.leaderboard.comparison import difference_table
     from airseg.bench.leaderboard.figures import paper_figures
+    from airseg.bench.leaderboard.line_plot import line_plot
     from airseg.bench.leaderboard.page import page
     from airseg.bench.results.published import load_published
     from airseg.bench.results.result import load_results
@@ -77,7 +82,13 @@ def command(
     for figure in paper_figures(only, papers):
         (out / f"{figure.name}.md").write_text(figure.markdown(), encoding="utf-8")
         for number, plot in enumerate(figure.plots, 1):
-            (out / f"{figure.name}-{number}.svg").write_text(plot + "\n", encoding="utf-8")
+            (out / f"{figure.name}-{number}.svg").write_text(
+                line_plot(plot) + "\n", encoding="utf-8"
+            )
+    if figures:
+        from airseg.bench.leaderboard.pdf_plots import leaderboard_drawings
+
+        say_written(leaderboard_drawings(only, papers), out)
     if splice:
         board.splice(splice, text)
     _print_table(only)

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.bench.options import device_option
+from airseg.cli.figures import figures_option, say_written
+
 
 @click.command("temporal")
 @click.argument("recipe")
@@ -24,7 +27,8 @@ import click
     help="rate, noise, fog, darkness, depth.  [default: all that the dataset allows]",
 )
 @click.option("--frames", type=click.IntRange(2), help="Test on the first ones of each flight.")
-@click.option("--device", help="cuda, cuda:1, cpu.  [default: cuda where there is one]")
+@device_option
+@figures_option
 def command(
     recipe: str,
     dataset: Path,
@@ -33,6 +37,7 @@ def command(
     conditions: str | None,
     frames: int | None,
     device: str | None,
+    figures: str | None,
 ) -> None:
     """Ask when memory helps: train RECIPE's rows, test them under many conditions, make a page.
 
@@ -78,4 +83,8 @@ def command(
         click.echo(f"{found.title}:")
         for sentence in found.sentences:
             click.echo(f"  {sentence}")
+    if figures:
+        from airseg.bench.temporal.pdf_charts import gain_drawings
+
+        say_written(gain_drawings(findings), out)
     click.echo(f"wrote {(out / 'temporal.html').resolve()}")

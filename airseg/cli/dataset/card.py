@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
+
+from airseg.cli.figures import figures_option, say_written
 
 
 @click.command("card")
@@ -20,7 +23,16 @@ import click
 @click.option("--title", default="", help="Name of the dataset.  [default: that of the file]")
 @click.option("--licence", default="", help="Its licence.  [default: that of imported data]")
 @click.option("--url", default="", help="Where it is told of.")
-def command(dataset: Path, out: Path, samples: int, title: str, licence: str, url: str) -> None:
+@figures_option
+def command(
+    dataset: Path,
+    out: Path,
+    samples: int,
+    title: str,
+    licence: str,
+    url: str,
+    figures: str | None,
+) -> None:
     """Write the card of DATASET: Markdown, and one HTML page that needs nothing beside it.
 
     Splits, class shares, motion, how much changes from frame to frame, sample frames beside their
@@ -38,6 +50,10 @@ def command(dataset: Path, out: Path, samples: int, title: str, licence: str, ur
 
     with Dataset(dataset, check=True) as opened, progress_bar("frames") as update:
         facts = facts_of(opened, ExportOptions(title=title, licence=licence, url=url))
-        figures = figures_of(opened, update)
-        paths = write_card(opened, figures, facts, out, samples)
+        counted = figures_of(opened, update)
+        paths = write_card(opened, counted, facts, out, samples)
     click.echo(f"wrote {', '.join(str(p) for p in paths[:3])} and {len(paths) - 3} pictures")
+    if figures:
+        from airseg.dataset.card.pdf_plots import card_drawings
+
+        say_written(card_drawings(json.loads((out / "card.json").read_text("utf-8"))), out)

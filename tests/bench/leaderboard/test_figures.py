@@ -8,7 +8,7 @@ from command_line import run
 from made_results import made_result, write_results
 
 from airseg.bench.leaderboard.figures import paper_figures
-from airseg.bench.leaderboard.line_plot import Line, line_plot
+from airseg.bench.leaderboard.line_plot import Line, Plot, line_plot
 from airseg.bench.results.published import load_published
 from airseg.bench.results.result import recipe_hash
 
@@ -95,7 +95,7 @@ def test_other_results_make_no_figure():
 
 def test_figure_nine_draws_a_line_a_depth_and_the_papers_ends():
     (figure,) = paper_figures([row("paper-fig9", n) for n in (0, 2, 4, 6)], PAPER)
-    training, validation = figure.plots
+    training, validation = map(line_plot, figure.plots)
     for plot in (training, validation):
         assert plot.count("<polyline") == 4
         assert plot.count('class="published"') == 4
@@ -108,14 +108,14 @@ def test_figures_seven_and_eight_tell_batchings_apart_by_their_line(name, depth)
     rows = [row(name, depth, batching=b) for b in ("mixed", "homogeneous")]
     (figure,) = paper_figures(rows, PAPER)
     assert figure.title.startswith(f"Figure {name[-1]} of the founding paper")
-    assert figure.plots[0].count("<polyline") == 2
-    assert len(re.findall(r"<polyline[^>]*stroke-dasharray", figure.plots[0])) == 1
+    assert line_plot(figure.plots[0]).count("<polyline") == 2
+    assert len(re.findall(r"<polyline[^>]*stroke-dasharray", line_plot(figure.plots[0]))) == 1
     assert [line[0] for line in figure.rows] == [f"N={depth} homogeneous", f"N={depth} mixed"]
 
 
 def test_a_plot_puts_points_where_they_belong_and_stays_inside():
     lines = [Line("a <b>", "#123456", [(0, 10), (1, 20), (2, 30)]), Line("none", "#fff", [])]
-    root = ET.fromstring(line_plot(lines, "points, %", "epoch"))
+    root = ET.fromstring(line_plot(Plot(lines, "points, %", "epoch")))
     _, _, width, height = map(float, root.get("viewBox").split())
     circles = [
         (float(n.get("cx")), float(n.get("cy")))
@@ -126,11 +126,13 @@ def test_a_plot_puts_points_where_they_belong_and_stays_inside():
     assert abs(y1 - (y0 + y2) / 2) < 0.2
     assert y0 > y1 > y2
     assert all(0 <= x <= width and 0 <= y <= height for x, y in circles)
-    assert line_plot([Line("none", "#fff", [])], "t", "x") == ""
+    assert line_plot(Plot((Line("none", "#fff", []),), "t", "x")) == ""
 
 
 def test_a_flat_line_is_drawn_too():
-    assert "<polyline" in line_plot([Line("flat", "#123456", [(1, 50.0), (2, 50.0)])], "t", "x")
+    assert "<polyline" in line_plot(
+        Plot((Line("flat", "#123456", [(1, 50.0), (2, 50.0)]),), "t", "x")
+    )
 
 
 def test_the_leaderboard_writes_them_and_shows_them_on_its_page(capsys, tmp_path):

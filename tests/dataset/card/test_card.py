@@ -135,3 +135,18 @@ def test_the_page_fits_its_window(small, tmp_path, capsys):
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             page.evaluate("[...document.images].forEach(i => i.loading = 'eager')")
             page.until("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
+
+
+def test_its_figures_are_written_for_papers_too(small, tmp_path, capsys):
+    from pypdf import PdfReader
+
+    from airseg.dataset.card.pdf_plots import card_drawings
+
+    card = card_of(capsys, small, tmp_path / "card", "--figures", "pdf")
+    (ax,) = card_drawings(card)["classes"].axes
+    drawn = {bars.get_label(): [bar.get_width() for bar in bars][::-1] for bars in ax.containers}
+    for split in ("train", "val", "test"):
+        assert drawn[split] == pytest.approx([100 * c["shares"][split] for c in card["classes"]])
+    pages = {p.stem: PdfReader(p).pages for p in (tmp_path / "card" / "figures").iterdir()}
+    assert {name: len(found) for name, found in pages.items()} == {"classes": 1, "motion": 1}
+    assert "traffic fixture" in pages["classes"][0].extract_text()
