@@ -55,7 +55,7 @@ def check_objects(client):
     before = picture(client)
     check("it takes a colour", client.simSetObjectMaterial(rock, "M_Red"))
     check("which is seen", (picture(client) != before).any())
-    image = Path(__file__).parents[2] / "docs" / "frame_and_labels.jpg"
+    image = Path(__file__).parents[2] / "docs" / "worlds.jpg"
     painted = client.simSetObjectMaterialFromTexture(rock, str(image))
     check("and the colour of a picture", painted is True)
     check("textures swap", client.simSwapTextures(rock, 3) == [rock])
