@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airseg.errors import AirsegError
 
@@ -57,7 +57,7 @@ def figure_style() -> Iterator[None]:
         yield
 
 
-def new_drawing(height_in: float, columns: int = 1) -> tuple[Drawing, list]:
+def new_drawing(height_in: float, columns: int = 1) -> tuple[Drawing, list[Any]]:
     """Return an empty figure of the full width, and its axes from left to right."""
     from matplotlib.figure import Figure
 
@@ -70,9 +70,9 @@ def dashes(pattern: str) -> str | tuple[int, tuple[float, ...]]:
     return (0, tuple(float(n) / 1.5 for n in pattern.split())) if pattern else "-"
 
 
-def key_below(drawing: Drawing, axes: list, columns: int = 3) -> None:
+def key_below(drawing: Drawing, axes: list[Any], columns: int = 3) -> None:
     """Put the key of a figure's lines and points below it, each label once."""
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)

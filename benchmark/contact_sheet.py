@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import cv2
@@ -40,9 +40,14 @@ class Shot:
     seconds: float = 3.0
 
     @property
+    def time(self) -> datetime:
+        """Of midsummer's day."""
+        return datetime(2024, 6, 21) + timedelta(minutes=round(60 * self.hour))
+
+    @property
     def caption(self) -> str:
         """World, hour and weather."""
-        hour = f"{int(self.hour)}:{int(self.hour % 1 * 60):02d}"
+        hour = f"{self.time.hour}:{self.time.minute:02d}"
         return ", ".join([self.world.replace("_", " "), hour, *map(_in_words, self.weather)])
 
 
@@ -91,7 +96,8 @@ def class_colors(name: str, world) -> np.ndarray:  # noqa: ANN001
 
 
 def _in_words(weather: str) -> str:
-    return weather.replace("_cover", " on the ground").replace("_", " ")
+    covers = {"snow_cover": "snow on the ground", "leaf_cover": "leaves on the ground"}
+    return covers.get(weather, weather.replace("_", " "))
 
 
 def _legend(width: int) -> np.ndarray:
@@ -109,8 +115,7 @@ def _legend(width: int) -> np.ndarray:
 
 def _tile(renderer: Renderer, colors: np.ndarray, shot: Shot, width: int) -> np.ndarray:
     """Return a caption, a picture, and its labels."""
-    hour = datetime(2024, 6, 21, int(shot.hour), int(shot.hour % 1 * 60))
-    atmosphere = Atmosphere(sun_direction=sun_direction(hour, _LATITUDE), **shot.weather)
+    atmosphere = Atmosphere(sun_direction=sun_direction(shot.time, _LATITUDE), **shot.weather)
     turn = quaternion_from_euler(0.0, np.radians(shot.pitch), np.radians(shot.yaw))
     view = CameraView(np.array(shot.place, float), turn)
     time_ns = START_NS + int(shot.seconds * 1e9)

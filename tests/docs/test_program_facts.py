@@ -15,9 +15,11 @@ import committed_figures
 import program_tables
 
 from airseg.bench.recipes.recipe import load_recipe, rows
+from airseg.classes import CLASSES
 from airseg.cli import main
 from airseg.models import list_models
 from airseg.resources import shipped_names
+from airseg.simulators.embedded.worlds.catalogue import world_names
 
 
 def cells(table):
@@ -66,6 +68,28 @@ def test_sizes_beside_a_recipes_name_are_its_own(page):
     ):
         sizes = {(r.recipe.data.width, r.recipe.data.height) for r in rows(load_recipe(recipe))}
         assert (int(width), int(height)) in sizes, f"{page.name}: {recipe}"
+
+
+def test_frames_beside_a_plans_name_are_its_own():
+    """Where a sentence or an output names a plan and its frames, such as `roofs: 516 frames`."""
+    frames = {row[0]: row[3] for row in cells(program_tables.plans_table())}
+    names = "|".join(sorted(frames, key=len, reverse=True))
+    told = [
+        (page.name, name, count)
+        for page in PAGES
+        for name, count in re.findall(rf"\b({names})`?[:,]? (\d+) frames", page.read_text())
+    ]
+    assert len(told) > 3
+    for page, name, count in told:
+        assert count == frames[name], f"{page}: {name}"
+
+
+def test_worlds_and_classes_are_as_many_as_their_word_says():
+    text = "\n".join(page.read_text() for page in PAGES)
+    worlds = re.findall(r"\b(two|three|four|five|six) (?:embedded )?worlds\b", text)
+    assert set(worlds) == {["two", "three", "four", "five", "six"][len(world_names()) - 2]}
+    assert "eleven classes" in text
+    assert len(CLASSES) == 11
 
 
 def test_every_label_map_is_shown():
