@@ -16,6 +16,7 @@ import numpy as np
 from airseg.bench.leaderboard.table import markdown_row
 from airseg.bench.metrics.intervals import ALPHA, FEWEST_SEEDS, Estimate, estimate, holm
 from airseg.bench.results.certainty import by_flight, certainty
+from airseg.bench.results.published import load_published
 from airseg.bench.results.result import Result, load_results
 from airseg.bench.results.seeds import members, merge_seeds, seed_of
 
@@ -24,6 +25,7 @@ _RESULTS = _TOP / "benchmark" / "results"
 _REPORT = Path(__file__).with_name("REPORT.md")
 _README = _TOP / "README.md"
 
+_PAPER = "paper-protocol-cpu"
 CONDITIONS = {"tca-cpu": "25 Hz", "tca-cpu-5hz": "5 Hz"}
 MEMORY, PLACEBO, ALONE, MEAN = (
     "FANet-18 N=4",
@@ -53,6 +55,7 @@ def main() -> None:
     _splice(_REPORT, "scores", "\n\n".join(scores(n, rows) for n, rows in found.items()))
     _splice(_REPORT, "comparisons", _comparisons(found))
     _splice(_REPORT, "missing", missing(found))
+    _splice(_REPORT, "table2", table2(first))
     _splice(_README, "verdict", headline(first))
     _splice(_README, "study", scores("tca-cpu", first))
     print(verdict(first))
@@ -132,6 +135,42 @@ def missing(found: dict[str, dict[str, Result]]) -> str:
         f"- Nothing about what is not trained yet: {'; '.join(lacking)}; dusk. `make study` goes "
         "on with them."
     )
+
+
+def table2(rows: dict[str, Result]) -> str:
+    """Return the paper's Table 2 beside its protocol here and the study's, in Markdown.
+
+    The study's arm of a depth is given where there is one.
+    """
+    own = {label.count("N=4") * 4: rows[label] for label in (ALONE, MEMORY) if label in rows}
+    there = sorted((_RESULTS / _PAPER).glob("*.json"))
+    leaking = {
+        r.recipe["model"]["options"].get("tca_depth", 0): r
+        for r in (load_results(there) if there else [])
+    }
+    head = [
+        "N",
+        "published, Eq. 1-2 % *leaks*",
+        "its protocol here, Eq. 1-2 % *leaks*",
+        "its protocol here, IoU % *leaks*",
+        "this study, Eq. 1-2 %",
+        "this study, IoU %",
+    ]
+    lines = [markdown_row(head), markdown_row(["---:"] * len(head))]
+    for published in load_published().rows:
+        if published.table != "Table 2" or published.depth is None:
+            continue
+        depth = published.depth
+        cells = [f"{published.paper_jaccard['test']:.1f}"]
+        cells += _share(leaking.get(depth), "paper_jaccard", "mean_iou")
+        cells += _share(own.get(depth), "paper_jaccard", "mean_iou")
+        lines.append(markdown_row([depth, *cells]))
+    return "\n".join(lines) + "\n"
+
+
+def _share(row: Result | None, *names: str) -> list[str]:
+    values = [None if row is None else getattr(row.scores, name) for name in names]
+    return ["" if v is None else f"{100 * v:.1f}" for v in values]
 
 
 def scores(condition: str, rows: dict[str, Result]) -> str:
