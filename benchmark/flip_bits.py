@@ -4,7 +4,7 @@ Of every file of a small recording bytes are changed, one at a time, and each ch
 Of a dataset a change must be found wherever a reader gets anything else, or is refused; others,
 such as of bytes that no table points to, are counted.
 
-Run it with: python benchmark/flip_bits.py [--each 60] [--seed 0]
+Run it with: python benchmark/flip_bits.py [--each 60] [--seed 0] [--kinds dataset]
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--each", type=int, default=60, help="flips of each file")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kinds", nargs="+", default=["recording", "dataset"], metavar="KIND")
     arguments = parser.parse_args()
     chance = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as work:
@@ -36,8 +37,10 @@ def main() -> None:
         made.mkdir()
         (recording,) = KINDS["recordings"].make(flight)
         (dataset,) = KINDS["datasets"].make(made)
-        _flip_recording(recording, arguments.each, chance)
-        _flip_dataset(dataset, arguments.each, chance)
+        if "recording" in arguments.kinds:
+            _flip_recording(recording, arguments.each, chance)
+        if "dataset" in arguments.kinds:
+            _flip_dataset(dataset, arguments.each, chance)
 
 
 def _flip_recording(folder: Path, each: int, chance: random.Random) -> None:
@@ -64,10 +67,11 @@ def _flip_dataset(path: Path, each: int, chance: random.Random) -> None:
         path.write_bytes(_flipped(whole, chance))
         if not _is_sound(lambda: verify_dataset(path)):
             counts["found"] += 1
-        elif _all_that_is_read(path) == expected:
+        elif (seen := _seen_by_a_reader(path)) == expected:
             counts["of no matter"] += 1
         else:
-            raise SystemExit("a dataset that verify calls sound is read as something else")
+            wrong = "is read as something else" if isinstance(seen, list) else f"is refused: {seen}"
+            raise SystemExit(f"a dataset that verify calls sound {wrong}")
     print(
         f"{path.name}: {counts['found']} found, {counts['of no matter']} change nothing, 0 missed"
     )
@@ -86,15 +90,24 @@ def _is_sound(verify: Any) -> bool:
         return False
 
 
+def _seen_by_a_reader(path: Path) -> list[Any] | str:
+    """Return everything that a reader gets, or what it is told where it is refused."""
+    try:
+        return _all_that_is_read(path)
+    except AirsegError as refusal:
+        return str(refusal)
+
+
 def _all_that_is_read(path: Path) -> list[Any]:
     """Return everything that a reader gets of a dataset."""
-    dataset = Dataset(path, check=True)
-    told: list[Any] = [dataset.class_names, dataset.label_map_text, dataset.history]
-    for view in dataset:
-        told += [view.name, view.split, view.environment, view.details, view.object_table]
-        told += [view.poses.tolist(), view.timestamps_ns.tolist()]
-        for stream in ("rgb", "label", "raw_label", "depth"):
-            told.append(getattr(view, stream)(0, len(view)).tobytes())
+    # Closed at once: HDF5 would hand what it keeps of an open file to whoever opens it next.
+    with Dataset(path, check=True) as dataset:
+        told: list[Any] = [dataset.class_names, dataset.label_map_text, dataset.history]
+        for view in dataset:
+            told += [view.name, view.split, view.environment, view.details, view.object_table]
+            told += [view.poses.tolist(), view.timestamps_ns.tolist()]
+            for stream in ("rgb", "label", "raw_label", "depth"):
+                told.append(getattr(view, stream)(0, len(view)).tobytes())
     return told
 
 

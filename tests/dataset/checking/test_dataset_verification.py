@@ -246,6 +246,23 @@ def says_sound(path):
         return False
 
 
+def test_damage_is_found_while_the_file_is_open_in_the_same_program(copy):
+    """HDF5 shares what it keeps of a file among all who have it open, notebooks for example."""
+    with Dataset(copy) as kept_open:
+        frames = kept_open.sequence("a").rgb(0, 6)
+        assert verify_dataset(copy).is_sound
+        with h5py.File(copy) as file:
+            chunk = file["sequences/a/rgb"].id.get_chunk_info(2)
+        with copy.open("r+b") as handle:
+            handle.seek(chunk.byte_offset + chunk.size // 2)
+            byte = handle.read(1)[0]
+            handle.seek(-1, 1)
+            handle.write(bytes([byte ^ 0xFF]))
+        (message,) = messages(copy)
+        assert "a: frame 2: rgb cannot be read" in message
+        assert (kept_open.sequence("a").rgb(0, 2) == frames[:2]).all()
+
+
 @pytest.mark.slow
 def test_flipped_bits_are_found_or_change_nothing(packed, tmp_path):
     content = packed.read_bytes()
