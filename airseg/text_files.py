@@ -7,6 +7,8 @@ from pathlib import Path
 
 from airseg.errors import AirsegError
 
+_MOST_BYTES = 1 << 26  # devices never end
+
 
 def read_text(path: Path, error: type[AirsegError]) -> str:
     """Return a file's text without a byte order mark.
@@ -19,7 +21,11 @@ def read_text(path: Path, error: type[AirsegError]) -> str:
         error: one line that names the file and the reason.
     """
     try:
-        return decode_text(path.read_bytes())
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise error(f"{path}: is longer than the {_MOST_BYTES:,} bytes of text airseg reads.")
+        return decode_text(data)
     except FileNotFoundError:
         raise error(f"{path}: there is no such file.") from None
     except UnicodeDecodeError as cause:

@@ -44,6 +44,7 @@ _PLANE, _VTOLS, _ARDUPILOT = 1, range(19, 26), 3
 # What hovers flies at the mission's hover speed, everything else at its cruise speed.
 _HOVERS = {None, 0, 2, 3, 4, 13, 14, 15, 29, 35, 43}
 _LANDINGS = ("fwLandingPattern", "vtolLandingPattern")
+_FARTHEST_DEGREES = 1.0  # a plan's world ends at 10 km
 _METRES_A_DEGREE = 111_319.49  # of latitude, on the sphere of WGS 84's equatorial radius
 
 
@@ -251,10 +252,22 @@ class _Flight:
         if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
             self._no_place(item)
         self._here = (latitude, longitude)
+        self._check_distance(item)
         north = (latitude - self._home[0]) * _METRES_A_DEGREE
         around = math.remainder(longitude - self._home[1], 360)
         east = around * _METRES_A_DEGREE * math.cos(math.radians(self._home[0]))
         return [round(north, 2), round(east, 2), round(-self._above_home(item, height), 2)]
+
+    def _check_distance(self, item: _Item) -> None:
+        """Refuse what lies beyond every world; most often home was never set, or is swapped."""
+        around = math.remainder(self._here[1] - self._home[1], 360)
+        degrees = max(abs(self._here[0] - self._home[0]), abs(around))
+        if degrees > _FARTHEST_DEGREES:
+            raise PlanError(
+                f"{self.path}: mission item {item.number}: lies at {self._here[0]:g}, "
+                f"{self._here[1]:g}, {degrees:g} degrees from home at {self._home[0]:g}, "
+                f"{self._home[1]:g}. Plan home (plannedHomePosition) where the flight is."
+            )
 
     def _above_home(self, item: _Item, height: float) -> float:
         if item.frame in _ABOVE_HOME and type(item.frame) is int:
@@ -274,7 +287,9 @@ class _Flight:
         )
 
     def _change_speed(self, item: _Item) -> None:
-        kind, speed = [*item.params, None, None][:2]
+        kind, speed, _, is_relative = [*item.params, None, None, None, None][:4]
+        if is_relative:  # older versions of MAVLink let it mean a change by so much
+            self._refuse(f"item {item.number}: param 4", "expected an absolute speed", is_relative)
         if kind in _UP_AND_DOWN:
             self._leave_out("a change of climb or descent speed", item.number)
         elif kind not in _ALONG:

@@ -281,3 +281,27 @@ def test_a_flight_over_the_date_line_stays_short(imported):
     items = [place(p5=0.0, p6=179.9999), place(p5=0.0, p6=-179.9999)]
     _, plan, _ = imported(items, plannedHomePosition=home)
     assert plan.waypoints[0].position[1] == pytest.approx(0.0002 * METRES_A_DEGREE, abs=0.01)
+
+
+def test_a_speed_that_means_a_change_of_speed_is_refused_by_its_number(imported):
+    """MAV_CMD_DO_CHANGE_SPEED had "0: absolute, 1: relative" as parameter 4."""
+    code, _, told = imported([place(command=22), order(178, 1, 3, -1, 1), place(50), place(90)])
+    assert code == 2
+    assert "item 2: param 4: expected an absolute speed, found 1" in told
+    assert imported([place(command=22), order(178, 1, 3, -1, 0), place(50), place(90)])[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("home", "item"),
+    [
+        ([0, 0, 0], place(50)),  # home was never set
+        (HOME, place(p5=0, p6=0)),  # neither was this place
+        (HOME, place(p5=HOME[1], p6=HOME[0])),  # latitude and longitude change places
+    ],
+)
+def test_places_far_from_home_are_refused_by_their_number(imported, home, item):
+    code, _, told = imported([place(command=22), item, place(90)], plannedHomePosition=home)
+    assert code == 2
+    number = 1 if home != HOME else 2
+    assert f"mission item {number}: lies at" in told
+    assert "degrees from home" in told

@@ -122,7 +122,12 @@ def mean_iou(matrix: np.ndarray) -> np.ndarray:
     class of its own with a score of 0, one pixel of it would take 9 points from a flight of ten
     classes.
     """
-    return mean_of_known(np.where(matrix.sum(-1) > 0, class_iou(matrix), np.nan))
+    return mean_of_known(labelled_iou(matrix))
+
+
+def labelled_iou(matrix: np.ndarray) -> np.ndarray:
+    """Return (..., C) intersection over union; NaN for classes that no label is."""
+    return np.where(matrix.sum(-1) > 0, class_iou(matrix), np.nan)
 
 
 def accuracy(matrix: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from airseg.bench.metrics.confusion import ConfusionMatrix, class_iou, mean_iou
+from airseg.bench.metrics.confusion import ConfusionMatrix, labelled_iou, mean_iou
 from airseg.bench.metrics.formulas import METRICS, boundary_f, confusion
 from airseg.bench.metrics.motion import (
     VISIBILITIES,
@@ -60,7 +60,7 @@ def describe_scores(
     scores = {n: number(float(f(total))) for n, f in METRICS.items()}
     return ScoreResult(
         **scores,
-        class_iou=_by_class(class_names, class_iou(confusion(total))),
+        class_iou=_by_class(class_names, labelled_iou(confusion(total))),
         class_boundary_f=_by_class(class_names, boundary_f(total)),
         by_motion=_strata(MOTIONS, total["motion"]),
         by_visibility=_strata(
@@ -86,7 +86,7 @@ def describe_matrices(
         pixel_accuracy=number(total.pixel_accuracy),
         frequency_weighted_iou=number(total.frequency_weighted_iou),
         paper_jaccard=number(total.paper_jaccard),
-        class_iou=_by_class(class_names, total.class_iou),
+        class_iou=_by_class(class_names, labelled_iou(total.counts)),
         sequence_mean_iou={n: number(m.mean_iou) for n, m in by_sequence.items()},
     )
 

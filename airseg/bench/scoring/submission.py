@@ -13,13 +13,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import cv2
 import h5py
 import hdf5plugin  # noqa: F401  # registers the filters of files that airseg wrote
 import numpy as np
 
-from airseg.dataset.format.label_images import image_size, read_labels
-from airseg.dataset.packing.frame_names import last_number
+from airseg.dataset.format.attributes import PACK_AGAIN
+from airseg.dataset.format.files import open_hdf5
+from airseg.dataset.format.label_images import image_size, read_labels, read_stored
+from airseg.dataset.format.probe import refuse_endless
+from airseg.dataset.format.structure import check_tables
+from airseg.dataset.packing.frame_names import last_number, visible_files
 from airseg.dataset.reading import Dataset, SequenceView
 from airseg.errors import DatasetError, RecipeError, did_you_mean
 
@@ -205,9 +208,9 @@ class _Folder(Submission):
         path = self._files[view.name][index]
         try:
             _check_size(str(path), image_size(path), view)
+            image = read_stored(path, exact=True) if path.suffix == ".png" else None
         except DatasetError as cause:
             raise RecipeError(str(cause)) from None
-        image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.suffix == ".png" else None
         if image is None or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise RecipeError(
                 f"{path}: tells no objects. Save 8-bit RGB pictures as KITTI-STEP does: red is the "
@@ -222,11 +225,14 @@ class _File(Submission):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
+        if not h5py.is_hdf5(path):
+            raise RecipeError(f"{path}: is neither a folder nor HDF5.")
         try:
-            self._file = h5py.File(path, "r")
-        except OSError as cause:
-            what = "is damaged or cut off" if h5py.is_hdf5(path) else "is neither a folder nor HDF5"
-            raise RecipeError(f"{path}: {what} ({str(cause).strip().splitlines()[0]}).") from None
+            refuse_endless(path)
+            check_tables(path)
+            self._file = open_hdf5(path)
+        except DatasetError as cause:
+            raise RecipeError(str(cause).replace(PACK_AGAIN, "Write it again.")) from None
         inside = self._file.get("sequences")
         self._root = inside if isinstance(inside, h5py.Group) else self._file
 
@@ -306,7 +312,7 @@ def _check_size(where: str, size: tuple[int, ...] | None, view: SequenceView) ->
 
 
 def _images(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+    return visible_files(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
 
 
 def _by_number(folder: Path) -> dict[int, Path]:

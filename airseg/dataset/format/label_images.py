@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import io
 import math
-import re
 import warnings
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
 
@@ -21,20 +18,23 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from airseg.dataset.format.image_headers import (
+    JPEG_END,
+    JPEG_MAGIC,
+    MOST_PIXELS,
+    PNG_MAGIC,
+    check_png,
+    exif_orientation,
+    image_header,
+    promised_size,
+    refuse_lossy,
+    refuse_scaled,
+)
 from airseg.errors import DatasetError
-from airseg.recording.stored.png import png_size
 
-_PNG_BIT_DEPTH, _PNG_COLOR_TYPE = 24, 25
-_PNG_GREY, _PNG_PALETTE = 0, 3
-_SPACE = rb"(?:\s|#[^\n]*\n)+"
-_NETPBM = re.compile(rb"P([1-6])" + _SPACE + rb"\d+" + _SPACE + rb"\d+" + _SPACE + rb"(\d*)")
-_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-_JPEG_MAGIC, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
-_EXIF_ORIENTATION, _EXIF_WITHIN = 0x0112, 1 << 17
 _AFTER_END = 4096  # some cameras write a little after the end
-_RIFF_MAGIC = b"RIFF"
 _NPY_MAGIC = b"\x93NUMPY"
-_MOST_PIXELS = 1 << 26  # twice an 8K picture; decoders make room for what a header promises
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong is told here
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # refused here
 
 
@@ -52,13 +52,20 @@ def read_color(path: Path) -> np.ndarray:
     return np.ascontiguousarray(image[..., 2::-1])
 
 
-def read_stored(path: Path) -> np.ndarray:
+def read_stored(path: Path, *, exact: bool = False) -> np.ndarray:
     """Return an image's values as they are stored: (H, W), or (H, W, C) in OpenCV's order BGR(A).
+
+    Args:
+        path: the image.
+        exact: refuse formats that change values, where these are no picture.
 
     Raises:
         DatasetError: missing, damaged or cut off, or no image.
     """
-    return _decode(_bytes(path), path)
+    data = _bytes(path)
+    if exact:
+        refuse_lossy(data, path)
+    return _decode(data, path)
 
 
 def read_labels(path: Path, *, as_colors: bool = False) -> np.ndarray:
@@ -79,13 +86,14 @@ def read_labels(path: Path, *, as_colors: bool = False) -> np.ndarray:
     data = _bytes(path)
     header = image_header(data)
     if header.has_palette:
-        _check_png(data, path)
+        check_png(data, path)
         if as_colors:
             return _palette_colors(data, path)
         indices = _palette_indices(data, path)
         _refuse_grey_palette(header.palette, indices, path)
         return indices
-    _refuse_scaled(data, path)
+    refuse_lossy(data, path)
+    refuse_scaled(data, path)
     image = _decode(data, path)
     if image.ndim == 2:
         # Decoders stretch samples of 1, 2 and 4 bits to 0 to 255.
@@ -110,7 +118,7 @@ def read_depth(path: Path) -> np.ndarray:
     """Return depth of a NumPy file or a PFM of AirSim's: (H, W) float16, metres.
 
     Raises:
-        DatasetError: missing, damaged, no floats, or some of them no numbers.
+        DatasetError: missing, damaged, no floats, or some of them no distances.
     """
     is_array = path.suffix.lower() == ".npy"
     depth = _load_npy(path) if is_array else read_stored(path)
@@ -119,9 +127,12 @@ def read_depth(path: Path) -> np.ndarray:
     if path.suffix.lower() == ".pfm":
         # AirSim stores rows from the top, against the format; OpenCV turns them over.
         depth = depth[::-1]
-    if not np.isfinite(depth).all():
-        count = int((~np.isfinite(depth)).sum())
-        raise DatasetError(f"{path}: {count:,} pixels of depth are no numbers (NaN or infinite).")
+    wrong = ~np.isfinite(depth) | (depth < 0)
+    if wrong.any():
+        raise DatasetError(
+            f"{path}: {int(wrong.sum()):,} pixels of depth are no distances (NaN, infinite or "
+            "negative)."
+        )
     return np.clip(depth, 0, np.finfo(np.float16).max).astype(np.float16)
 
 
@@ -129,8 +140,9 @@ def image_size(path: Path) -> tuple[int, int] | None:
     """Return the height and width that a picture's header promises; None where it says nothing.
 
     Raises:
-        DatasetError: more pixels than airseg reads.
+        DatasetError: more pixels than airseg reads, or no file.
     """
+    _refuse_pipe(path)
     try:
         with Image.open(path) as image:
             _refuse_bomb((image.height, image.width), path)
@@ -142,10 +154,10 @@ def image_size(path: Path) -> tuple[int, int] | None:
 
 
 def _refuse_bomb(size: tuple[int, int], path: Path) -> None:
-    if math.prod(size) > _MOST_PIXELS:
+    if math.prod(size) > MOST_PIXELS:
         raise DatasetError(
             f"{path}: is larger than airseg reads: its header says {size[1]}x{size[0]} pixels, at "
-            f"most {_MOST_PIXELS:,} are read."
+            f"most {MOST_PIXELS:,} are read."
         )
 
 
@@ -236,36 +248,6 @@ def _parse_npy(data: bytes) -> np.ndarray:
     return values.reshape(shape, order="F" if is_fortran else "C").copy(order="C")
 
 
-@dataclass(frozen=True)
-class ImageHeader:
-    """What the beginning of an image file says of its values.
-
-    Attributes:
-        has_palette: whether it is a palette PNG; palette: (N, 3) uint8 RGB, empty for others.
-        stretch: what decoders multiply samples of fewer than 8 bits with; 1 for others.
-    """
-
-    has_palette: bool
-    palette: np.ndarray
-    stretch: int
-
-
-def image_header(data: bytes) -> ImageHeader:
-    """Return what a file's first bytes say: its palette lies before its pixels."""
-    nothing = np.zeros((0, 3), np.uint8)
-    if not data.startswith(_PNG_MAGIC) or len(data) <= _PNG_COLOR_TYPE:
-        return ImageHeader(False, nothing, 1)
-    bits, kind = data[_PNG_BIT_DEPTH], data[_PNG_COLOR_TYPE]
-    if kind == _PNG_PALETTE:
-        start = data.find(b"PLTE")
-        length = int.from_bytes(data[start - 4 : start], "big") if start > 0 else 0
-        colors = data[start + 4 :][: min(length, 768)]
-        colors = colors[: len(colors) // 3 * 3]  # of a file that was cut off, whole ones
-        return ImageHeader(True, np.frombuffer(colors, np.uint8).reshape(-1, 3), 1)
-    is_narrow = kind == _PNG_GREY and bits in (1, 2, 4)
-    return ImageHeader(False, nothing, 255 // (2**bits - 1) if is_narrow else 1)
-
-
 def _refuse_grey_palette(palette: np.ndarray, indices: np.ndarray, path: Path) -> None:
     """Refuse indices whose palette shows them as other greys, which are the ids most likely."""
     is_grey = len(palette) and (palette == palette[:, :1]).all()
@@ -282,16 +264,6 @@ def _refuse_grey_palette(palette: np.ndarray, indices: np.ndarray, path: Path) -
         f"{greys[first]}: a tool such as optipng has renumbered the ids. Save it as an 8-bit grey "
         "PNG again."
     )
-
-
-def _refuse_scaled(data: bytes, path: Path) -> None:
-    """Refuse a Netpbm image whose values a decoder would stretch or turn over."""
-    match = _NETPBM.match(data)
-    if match and (match[1] in b"14" or match[2] not in (b"255", b"65535")):
-        raise DatasetError(
-            f"{path}: is a Netpbm image whose values do not run to 255 or 65535, so decoders "
-            "change them. Save the labels as 8-bit PNG."
-        )
 
 
 def _palette_colors(data: bytes, path: Path) -> np.ndarray:
@@ -319,14 +291,14 @@ def _pillow_image(data: bytes, path: Path) -> Iterator[Image.Image]:
 
 
 def _decode(data: bytes, path: Path) -> np.ndarray:
-    if data.startswith(_PNG_MAGIC):
-        _check_png(data, path)
-    elif data.startswith(_JPEG_MAGIC) and _JPEG_END not in data[-_AFTER_END:]:
+    if data.startswith(PNG_MAGIC):
+        check_png(data, path)
+    elif data.startswith(JPEG_MAGIC) and JPEG_END not in data[-_AFTER_END:]:
         # OpenCV fills the lower part of such a picture with grey.
         raise DatasetError(f"{path}: is cut off. Copy or record it again.")
-    if size := _promised_size(data):
+    if size := promised_size(data):
         _refuse_bomb(size, path)
-    if (turn := _exif_orientation(data)) != 1:
+    if (turn := exif_orientation(data)) != 1:
         raise DatasetError(
             f"{path}: is to be shown turned or mirrored (EXIF orientation {turn}), and nobody can "
             "say whether its labels were drawn on what is shown. Save both upright."
@@ -341,52 +313,14 @@ def _decode(data: bytes, path: Path) -> np.ndarray:
     return image
 
 
-def _promised_size(data: bytes) -> tuple[int, int] | None:
-    """Return the height and width that a header promises, fast for the usual format."""
-    if size := png_size(data):
-        return size
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return image.height, image.width
-    except Image.DecompressionBombError:
-        return _MOST_PIXELS, 2
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError):
-        return None
-
-
-def _exif_orientation(data: bytes) -> int:
-    """Return how cameras note that a picture is to be turned; 1: not at all, or nothing is said."""
-    start = data if data.startswith(_RIFF_MAGIC) else data[:_EXIF_WITHIN]  # WebP has it at the end
-    if not any(mark in start for mark in (b"Exif\0\0", b"eXIf", b"EXIF")):
-        return 1
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            turn = image.getexif().get(_EXIF_ORIENTATION, 1)
-    except Exception:  # notes of cameras are damaged in more ways than Pillow has errors for
-        return 1
-    return turn if turn in range(2, 9) else 1
-
-
-def _check_png(data: bytes, path: Path) -> None:
-    """Refuse a PNG that is cut off or whose checksums are wrong.
-
-    OpenCV returns such an image with its lower part black, and says so on the terminal only.
-    """
-    place = len(_PNG_MAGIC)
-    while place + 12 <= len(data):
-        length, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
-        end = place + 8 + length
-        if end + 4 > len(data):
-            break
-        if zlib.crc32(data[place + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
-            raise DatasetError(f"{path}: is damaged: a checksum is wrong. Copy it again.")
-        if kind == b"IEND":
-            return
-        place = end + 4
-    raise DatasetError(f"{path}: is cut off. Copy or record it again.")
+def _refuse_pipe(path: Path) -> None:
+    """Refuse what is there and is no file: a pipe or a device is read for ever."""
+    if path.exists() and not path.is_file():
+        raise DatasetError(f"{path}: is no file. Take it away, or put the image there.")
 
 
 def _bytes(path: Path) -> bytes:
+    _refuse_pipe(path)
     try:
         return path.read_bytes()
     except OSError as cause:

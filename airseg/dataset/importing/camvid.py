@@ -32,6 +32,7 @@ from airseg.dataset.packing.folder_sources import (
     LabelPalette,
     NamedId,
 )
+from airseg.dataset.packing.frame_names import visible_files
 from airseg.errors import DatasetError
 from airseg.labels.label_map import SPLITS
 from airseg.text_files import decode_text
@@ -104,7 +105,7 @@ def split_of(film: str, number: int) -> str:
 
 def _published(root: Path) -> list[_Still]:
     stills = []
-    for path in sorted((root / _LABELS).glob("*.png")):
+    for path in visible_files((root / _LABELS).glob("*.png")):
         film, number = _parse(path)
         picture = root / _STILLS / path.name.replace("_L.png", ".png")
         _check_picture(picture, path)
@@ -115,7 +116,7 @@ def _published(root: Path) -> list[_Still]:
 def _prepared(root: Path) -> list[_Still]:
     stills = []
     for split in SPLITS:
-        for path in sorted((root / f"{split}annot").glob("*.png")):
+        for path in visible_files((root / f"{split}annot").glob("*.png")):
             _check_picture(root / split / path.name, path)
             stills.append(_Still(*_parse(path), split, root / split / path.name, path))
     return stills
@@ -153,6 +154,9 @@ def _palette(root: Path) -> LabelPalette:
         if rgb == (0, 0, 0):
             continue
         identity = len(objects) + 1
+        if max(*rgb, identity) > 255 or rgb in colors.values():
+            what = "stands there twice" if rgb in colors.values() else "does not fit bytes"
+            raise DatasetError(f"{path}:{number}: the colour of {match[4]} {what}.")
         colors[identity] = rgb
         objects.append(NamedId(identity, match[4]))
     return LabelPalette(colors, tuple(objects))

@@ -26,6 +26,7 @@ from airseg.dataset.importing.found import (
     runs,
 )
 from airseg.dataset.packing.folder_sources import FolderFacts, FolderSource, FrameFiles, NamedId
+from airseg.dataset.packing.frame_names import visible_files
 from airseg.errors import DatasetError
 from airseg.labels.label_map import SPLITS
 from airseg.text_files import decode_text
@@ -84,7 +85,7 @@ def find_cityscapes(root: Path, options: ImportOptions) -> Found:
 
 def _labels(root: Path) -> Iterator[_Label]:
     for split in SPLITS:
-        for path in sorted((root / "gtFine" / split).glob("*/*_gtFine_labelIds.png")):
+        for path in visible_files((root / "gtFine" / split).glob("*/*_gtFine_labelIds.png")):
             match = _LABELS.fullmatch(path.name)
             if not match:
                 raise DatasetError(

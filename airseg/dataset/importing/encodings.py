@@ -38,7 +38,7 @@ def read_objects(path: Path) -> np.ndarray:
 
 
 def _panoptic(path: Path) -> np.ndarray:
-    image = read_stored(path)
+    image = read_stored(path, exact=True)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise DatasetError(
             f"{path}: expected an RGB PNG of 8 bits with the class in red, found {describe(image)}."
@@ -55,7 +55,7 @@ def read_float32_depth(path: Path) -> np.ndarray:
     Raises:
         DatasetError: missing, damaged, no RGBA PNG, or some of it no numbers.
     """
-    image = read_stored(path)
+    image = read_stored(path, exact=True)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 4:
         raise DatasetError(
             f"{path}: expected an RGBA PNG whose bytes are float32 metres, found {describe(image)}."
@@ -71,7 +71,7 @@ def read_float16_depth(path: Path) -> np.ndarray:
     Raises:
         DatasetError: missing, damaged, no grey PNG of 16 bits, or some of it no numbers.
     """
-    image = read_stored(path)
+    image = read_stored(path, exact=True)
     if image.dtype != np.uint16 or image.ndim != 2:
         raise DatasetError(
             f"{path}: expected a grey PNG of 16 bits that are half floats, found {describe(image)}."

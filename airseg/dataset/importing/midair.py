@@ -19,6 +19,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from airseg.dataset.format.attributes import PACK_AGAIN
+from airseg.dataset.format.files import open_hdf5
+from airseg.dataset.format.probe import refuse_endless
+from airseg.dataset.format.structure import check_tables
 from airseg.dataset.importing.encodings import read_float16_depth
 from airseg.dataset.importing.found import Found, ImportOptions, Promise, Publication
 from airseg.dataset.importing.numbered import times_of
@@ -67,7 +71,12 @@ def find_midair(root: Path, options: ImportOptions) -> Found:
 
 def _flights(path: Path, notes: list[str]) -> Iterator[FolderSource]:
     try:
-        with h5py.File(path, "r") as records:
+        refuse_endless(path)
+        check_tables(path)
+    except DatasetError as cause:
+        raise DatasetError(str(cause).replace(PACK_AGAIN, "Copy it again.")) from None
+    try:
+        with open_hdf5(path) as records:
             for flight in sorted(records):
                 is_flight = re.fullmatch(r"trajectory_[0-9]{4}", flight)
                 if is_flight and (source := _flight(path, flight, records, notes)):

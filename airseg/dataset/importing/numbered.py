@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from airseg.dataset.packing.folder_sources import FrameFiles
+from airseg.dataset.packing.frame_names import visible_files
 from airseg.errors import DatasetError
 
 
@@ -22,11 +23,12 @@ def numbered(folder: Path, pattern: str) -> dict[int, Path]:
             with other names are not frames.
 
     Raises:
-        DatasetError: two files have one number.
+        DatasetError: two files have one number, or one is no file.
     """
     name = re.compile(pattern, re.ASCII)
     found: dict[int, Path] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+    files = folder.iterdir() if folder.is_dir() else ()
+    for path in visible_files(path for path in files if name.fullmatch(path.name)):
         if match := name.fullmatch(path.name):
             number = int(match["number"])
             if number in found:

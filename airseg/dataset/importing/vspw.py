@@ -49,8 +49,13 @@ def find_vspw(root: Path, options: ImportOptions) -> Found:
     objects = _objects(root / _DICTIONARY)
     sources, notes = [], []
     found = dict.fromkeys(_VIDEOS, 0)
+    listed: set[str] = set()
     for split in SPLITS:
-        for video in _list(root / f"{split}.txt"):
+        if not (root / f"{split}.txt").is_file():
+            notes.append(f"there is no {split}.txt")
+        videos = _list(root / f"{split}.txt")
+        listed.update(videos)
+        for video in videos:
             folder = root / "data" / video
             if not (folder / "origin").is_dir():
                 notes.append(f"{split}.txt names {video}, which is not in data; it is left out")
@@ -60,6 +65,9 @@ def find_vspw(root: Path, options: ImportOptions) -> Found:
                 notes.append(f"{video} ({split}) has no masks; it is left out")
                 continue
             sources.append(_video(folder, split, objects))
+    lost = sorted(p.name for p in (root / "data").iterdir() if p.is_dir() and p.name not in listed)
+    if lost:
+        notes.append(f"{len(lost)} videos in data are in no list ({lost[0]}); they are left out")
     promises = [
         Promise(f"{split}: videos", counted(published), counted(found[split]))
         for split, published in _VIDEOS.items()

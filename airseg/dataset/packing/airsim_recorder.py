@@ -32,7 +32,7 @@ _IMAGE = re.compile(
 )
 _LONGEST_NAME = 255
 _POSE = ("POS_X", "POS_Y", "POS_Z", "Q_W", "Q_X", "Q_Y", "Q_Z")
-_COLOR, _DEPTH, _SEGMENTATION = 0, 1, 5
+_COLOR, _DEPTH, _DEPTH_ALONG_RAYS, _SEGMENTATION = 0, 1, 2, 5
 
 
 @dataclass
@@ -91,15 +91,27 @@ def _read(log: Path) -> list[_Flight]:
     missing = [c for c in ("TimeStamp", "ImageFile", *_POSE) if c not in header]
     if missing:
         raise DatasetError(f"{log}:1: the columns {', '.join(missing)} are missing.")
+    if twice := [c for c in header if c and header.count(c) > 1]:
+        raise DatasetError(f"{log}:1: the column {twice[0]} stands there twice.")
     flights: dict[str, _Flight] = {}
+    row_of: dict[Path, int] = {}
     for number, line in enumerate(lines[1:], 2):
         values = dict(zip(header, (value.strip() for value in line), strict=False))
         try:
+            if any(value.strip() for value in line[len(header) :]):
+                raise ValueError("it has more values than there are columns")
             row = _read_row(log, number, values)
         except (ValueError, KeyError, OverflowError) as cause:
             raise DatasetError(
                 f"{log}:{number}: damaged line ({cause}). Cut it and what follows."
             ) from None
+        for file in (file for found in row.images.values() for file in found.values()):
+            if file in row_of:
+                raise DatasetError(
+                    f"{log}:{number}: names {file.name}, which row {row_of[file]} names too, so "
+                    "one of them shows another moment. Take one of the rows out."
+                )
+            row_of[file] = number
         vehicle = values.get("VehicleName", "")
         flights.setdefault(vehicle, _Flight(vehicle)).rows.append(row)
     return list(flights.values())
@@ -142,6 +154,10 @@ def _sequence(log: Path, name: str, flight: _Flight, palette: LabelPalette | Non
             )
     camera, warnings = _choose_camera(log, flight.rows)
     found = [row.images[camera] for row in flight.rows]
+    if not any(_DEPTH in one for one in found) and any(_DEPTH_ALONG_RAYS in one for one in found):
+        warnings.append(
+            "its depth is measured along rays (image type 2) and is left out; type 1 is packed"
+        )
     facts = FolderFacts(
         name,
         str(log.parent),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from airseg.dataset.packing.folder_sources import (
     LabelPalette,
     NamedId,
 )
-from airseg.dataset.packing.frame_names import by_stem, frame_times, in_order
+from airseg.dataset.packing.frame_names import by_stem, frame_times, in_order, visible_files
 from airseg.errors import DatasetError
 from airseg.recording.flying.mesh_ids import read_palette
 from airseg.text_files import decode_text
@@ -35,6 +35,7 @@ _LABEL_FOLDERS = ("labels", "label", "seg", "masks", "mask", "annotations")
 _IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".ppm", ".bmp", ".webp"}
 _LABEL_SUFFIXES = {".png", ".npy", ".ppm", ".bmp"}
 _DEEPEST = 4
+_NOTHING = (0, 0, 0)  # where nothing was drawn
 _RATE_HZ = 25.0
 _TARTAN_LABEL = re.compile(r"(\d+)_left_seg\.npy")
 
@@ -82,30 +83,45 @@ def load_palette(path: Path) -> LabelPalette:
         return LabelPalette(read_palette(path).colors)
     try:
         table = json.loads(decode_text(path.read_bytes()))["object_table"]
-        objects = tuple(NamedId(int(g["id"]), str(g["group"]), tuple(g["meshes"])) for g in table)
-        red_green_blue = {int(g["id"]): tuple(int(v) for v in g["color"]) for g in table}
-        if wrong := [n for n, rgb in red_green_blue.items() if not _is_drawn(n, rgb)]:
+        colors = {entry["id"]: tuple(entry["color"]) for entry in table}
+        objects = tuple(
+            NamedId(e["id"], str(e["group"]), tuple(map(str, e["meshes"]))) for e in table
+        )
+        if wrong := [n for n, rgb in colors.items() if not _is_drawn(n, rgb)]:
             raise ValueError(f"id {wrong[0]} or its colour does not fit bytes")
+        if len(colors) < len(table) or len(set(colors.values())) < len(colors):
+            raise ValueError("two entries share an id or a colour")
     except (OSError, ValueError, KeyError, TypeError) as cause:
         raise DatasetError(
             f"{path}: expected a recording.json with an object_table ({cause})."
         ) from None
-    return LabelPalette({0: (0, 0, 0), **red_green_blue}, objects)  # type: ignore[dict-item]
+    if _NOTHING not in colors.values():
+        colors.setdefault(0, _NOTHING)
+    return LabelPalette(colors, objects)
 
 
-def _is_drawn(number: int, color: tuple[int, ...]) -> bool:
+def _is_drawn(number: object, color: tuple[object, ...]) -> bool:
     """Whether an id and its colour can stand in images of bytes."""
-    return len(color) == 3 and all(0 <= value <= 255 for value in (number, *color))
+    is_whole = all(type(value) is int and 0 <= value <= 255 for value in (number, *color))
+    return len(color) == 3 and is_whole
 
 
-def _folders(path: Path, depth: int = 0) -> Iterator[Path]:
-    """Yield a folder and those below it, in order, but not those that belong to a sequence."""
-    if not path.is_dir():
+def _folders(path: Path, depth: int = 0, seen: set[Path] | None = None) -> Iterator[Path]:
+    """Yield a folder and those below it, in order, but not those that belong to a sequence.
+
+    A folder that links lead to again is not another one: its frames would be packed twice.
+    """
+    seen = set() if seen is None else seen
+    if not path.is_dir() or path.resolve() in seen:
         return
+    seen.add(path.resolve())
     yield path
     if depth < _DEEPEST and not (path / AIRSIM_LOG).is_file():
-        for child in sorted(p for p in path.iterdir() if p.is_dir()):
-            yield from _folders(child, depth + 1)
+        # What lies here comes first, so that it has its own name and not that of a link.
+        for child in sorted(
+            (p for p in path.iterdir() if p.is_dir()), key=lambda p: (p.is_symlink(), p)
+        ):
+            yield from _folders(child, depth + 1, seen)
 
 
 def _name(folder: Path, root: Path) -> str:
@@ -118,7 +134,8 @@ def _tartan_labels(folder: Path) -> list[Path]:
     """Return the label files of a TartanAir sequence, or none."""
     for place in (folder / "seg_left", folder):
         if place.is_dir():
-            found = in_order(p for p in place.iterdir() if _TARTAN_LABEL.fullmatch(p.name))
+            files = (p for p in place.iterdir() if _TARTAN_LABEL.fullmatch(p.name))
+            found = in_order(visible_files(files))
             # Below seg_left itself the same files are seen again, without their pictures.
             if found and not (place == folder and folder.name == "seg_left"):
                 return found
@@ -187,10 +204,22 @@ def _plain_pair(folder: Path) -> tuple[Path, Path] | None:
     """Return the folders of pictures and of labels, where both are there."""
     if not folder.is_dir():
         return None
-    names = {p.name.lower(): p for p in folder.iterdir() if p.is_dir()}
-    images = next((names[n] for n in _IMAGE_FOLDERS if n in names), None)
-    labels = next((names[n] for n in _LABEL_FOLDERS if n in names), None)
-    return (images, labels) if images and labels else None
+    images, *more_images = _named(folder, _IMAGE_FOLDERS) or [None]
+    labels, *more_labels = _named(folder, _LABEL_FOLDERS) or [None]
+    if images is None or labels is None:
+        return None
+    for chosen, others in ((images, more_images), (labels, more_labels)):
+        if others:
+            raise DatasetError(
+                f"{folder}: has {chosen.name} and {others[0].name}, and nobody says which of them "
+                "is meant. Rename or move the other one."
+            )
+    return images, labels
+
+
+def _named(folder: Path, names: Sequence[str]) -> list[Path]:
+    """Return the folders in a folder that have one of some names, in any case."""
+    return sorted(p for p in folder.iterdir() if p.name.lower() in names and p.is_dir())
 
 
 def _plain(
@@ -198,7 +227,8 @@ def _plain(
 ) -> FolderSource:
     pictures = by_stem(p for p in images.iterdir() if p.suffix.lower() in _IMAGE_SUFFIXES)
     labelled: dict[Path, Path] = {}
-    for label in sorted(p for p in labels.iterdir() if p.suffix.lower() in _LABEL_SUFFIXES):
+    found = (p for p in labels.iterdir() if p.suffix.lower() in _LABEL_SUFFIXES)
+    for label in visible_files(found):
         stem = re.sub(r"_(seg|label|labels|mask|L)$", "", label.stem)
         picture = pictures.get(label.stem) or pictures.get(stem)
         if picture is None:

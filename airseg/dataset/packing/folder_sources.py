@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,10 +16,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from airseg.dataset.format.image_headers import image_header, voc_colors
 from airseg.dataset.format.label_images import (
     color_table,
     decode_colors,
-    image_header,
     image_size,
     pack_colors,
     read_color,
@@ -280,6 +281,7 @@ def _look_at_headers(labels: Sequence[Path]) -> list[str]:
     """
     warnings: list[str] = []
     shown: dict[int, tuple[tuple[int, int, int], Path]] = {}
+    voc = {color: index for index, color in enumerate(voc_colors())}
     for path in labels:
         if path.suffix.lower() != ".png":
             continue
@@ -288,6 +290,12 @@ def _look_at_headers(labels: Sequence[Path]) -> list[str]:
             warnings.append(
                 f"{path.name} has fewer than 8 bits a pixel: 1 is read as id 1, though it is shown "
                 f"as grey {header.stretch}"
+            )
+        if not warnings and (moved := _moved(header.palette.tolist(), voc)):
+            index, meant = moved
+            warnings.append(
+                f"{path.name} shows id {index} in the colour that PASCAL VOC gives {meant}: if a "
+                "tool such as oxipng has renumbered ids, say what colours mean with --palette"
             )
         for index, values in enumerate(header.palette.tolist()):
             color = (values[0], values[1], values[2])
@@ -302,12 +310,23 @@ def _look_at_headers(labels: Sequence[Path]) -> list[str]:
     return warnings
 
 
+def _moved(palette: Sequence[Sequence[int]], voc: Mapping[tuple[int, ...], int]) -> list[int]:
+    """Return an index and the id that its colour stands for in VOC's palette, if that is another.
+
+    Only of palettes that are VOC's but for the order; nothing otherwise.
+    """
+    meant = [voc.get(tuple(color), -1) for color in palette]
+    if len(meant) < 3 or -1 in meant or len(set(meant)) < len(meant):
+        return []
+    return next(([i, id_] for i, id_ in enumerate(meant) if i != id_), [])
+
+
 def _first_bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(_HEADER_BYTES)
-    except OSError:
-        return b""  # whoever reads it says what is wrong
+    with suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as file:
+                return file.read(_HEADER_BYTES)
+    return b""  # whoever reads it says what is wrong
 
 
 def _size_of(rgb: Path | Picture) -> tuple[int, int]:

@@ -18,6 +18,21 @@ _MOST_BEGINNINGS = 8
 _LARGEST_GAP = 100_000
 
 
+def visible_files(paths: Iterable[Path]) -> list[Path]:
+    """Return files in the order of their names, without hidden ones.
+
+    A Mac writes a ``._000.png`` beside every file that it copies to a foreign disk.
+
+    Raises:
+        DatasetError: one is a folder, or a pipe, which would be read for ever.
+    """
+    found = sorted(path for path in paths if not path.name.startswith("."))
+    for path in found:
+        if not path.is_file():
+            raise DatasetError(f"{path}: is no file, but is named like one. Take it away.")
+    return found
+
+
 def in_order(paths: Iterable[Path]) -> list[Path]:
     """Return files in the order of the numbers in their names: 2 before 10, 999 before 1000.
 
@@ -46,10 +61,10 @@ def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
     """Return files by their names without suffix, in order.
 
     Raises:
-        DatasetError: two files share a name.
+        DatasetError: two files share a name, or one is none.
     """
     found: dict[str, Path] = {}
-    for path in sorted(paths):
+    for path in visible_files(paths):
         if path.stem in found:
             raise DatasetError(
                 f"{path}: {found[path.stem].name} lies beside it, and both are frame {path.stem}. "
@@ -111,11 +126,23 @@ def _told_of_several(frames: Sequence[Path]) -> list[str]:
     if not 1 < len(found) <= _MOST_BEGINNINGS or not set.intersection(
         *(n for _, n in found.values())
     ):
-        return []
+        return _told_of_other_names(frames)
     names = ", ".join(name for name, _ in found.values())
     return [
         f"its names run through the same numbers {len(found)} times ({names}): they are taken for "
         "one film. Put what several cameras saw into folders of their own"
+    ]
+
+
+def _told_of_other_names(frames: Sequence[Path]) -> list[str]:
+    """Return what to say where names differ in more than decimal numbers, as hexadecimal ones."""
+    around = [_DIGITS.sub("0", path.stem) for path in frames]
+    if len(set(around)) <= 1:
+        return []
+    other = next(i for i, text in enumerate(around) if text != around[0])
+    return [
+        f"its names do not count alike ({frames[0].name}, {frames[other].name}), so they are "
+        "taken in the order of their names; look whether that is the order of the film"
     ]
 
 

@@ -63,6 +63,7 @@ def prepare_sources(
         AirsegError: an option is wrong, or no sequence is left for training.
     """
     places: dict[str, str] = {}
+    seen: dict[Path, str] = {}
     for source in sources:
         check_sequence_name(source.name, source.location)
         check_rows(source)
@@ -72,6 +73,12 @@ def prepare_sources(
                 f"{source.location}. Names must differ within a dataset."
             )
         places[source.name] = source.location
+        other = seen.setdefault(Path(source.location).resolve(), source.location)
+        if other != source.location:
+            raise DatasetError(
+                f"sequence {source.name}: {source.location} is {other} by another name (a link), "
+                "and its frames would be packed twice. Leave one of them out."
+            )
     splits = choose_splits({s.name: s.split for s in sources}, split_options, label_map.splits)
     items = [
         PackItem(s, splits.by_sequence[s.name], resolve(label_map, s.object_table)) for s in sources

@@ -213,7 +213,8 @@ def read_palette(path: Path) -> Palette:
         colors[values[0]] = (values[1], values[2], values[3])
     if len(set(colors.values())) != len(colors) or not colors:
         raise SimulatorError(f"{path}: no two ids may share a colour, and there must be some.")
-    colors.setdefault(0, (0, 0, 0))
+    if (0, 0, 0) not in colors.values():
+        colors.setdefault(0, (0, 0, 0))
     return Palette(colors)
 
 

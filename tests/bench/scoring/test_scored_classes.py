@@ -9,7 +9,7 @@ from airseg.bench.recipes.recipe import fingerprint_of, load_recipe
 from airseg.bench.recipes.recipe_parts import EvaluateRecipe
 from airseg.bench.results.result import load_result
 from airseg.bench.run import run_recipe
-from airseg.bench.scoring.evaluate import score_predictions
+from airseg.bench.scoring.evaluate import score_predictions, score_result
 from airseg.bench.scoring.scored_classes import scored_classes
 from airseg.dataset.reading.reader import Dataset
 from airseg.errors import RecipeError
@@ -59,6 +59,10 @@ def test_pooled_scores_are_those_of_the_definition(dataset):
         for c in (ROAD, HOUSE)
     ]
     assert scores.total.mean_iou == pytest.approx(np.mean(ious))
+    by_class = score_result(scores, dataset).class_iou
+    assert {n: v for n, v in by_class.items() if v is not None} == {
+        name: pytest.approx(iou) for name, iou in zip(("road", "house"), ious, strict=True)
+    }  # of sky, which is predicted and not scored, nothing is told
     assert scores.total.counts.sum() == counted.sum()
     assert scores.total.pixel_accuracy == pytest.approx((label == pooled)[counted].mean())
 

@@ -1,6 +1,8 @@
 """Scoring label maps of any framework: folders and HDF5, right and wrong ones."""
 
+import fcntl
 import shutil
+import struct
 
 import cv2
 import h5py
@@ -206,6 +208,29 @@ def test_files_that_are_no_hdf5(content, dataset, tmp_path):
     path.write_bytes(content)
     with pytest.raises(RecipeError, match=r"neither a folder nor HDF5|damaged or cut off"):
         open_submission(path, dataset, [SEQUENCE])
+
+
+def test_a_file_whose_tables_are_damaged_is_refused_before_hdf5_follows_them(dataset, tmp_path):
+    """The size of a chunk stands in a version 1 B-tree (HDF5 file format, III.A.1)."""
+    path = tmp_path / "p.h5"
+    with h5py.File(path, "w") as file:
+        array = file.create_dataset(
+            SEQUENCE, data=truth(dataset), chunks=(1, 64, 96), compression="gzip"
+        )
+        size = array.id.get_chunk_info(1).size
+    whole = path.read_bytes()
+    old = struct.pack("<IIQ", size, 0, 1)
+    assert whole.count(old) == 1
+    path.write_bytes(whole.replace(old, struct.pack("<IIQ", 1 << 31, 0, 1)))
+    with pytest.raises(RecipeError, match=r"p.h5: /d.* is damaged"):
+        open_submission(path, dataset, [SEQUENCE])
+
+
+def test_a_file_that_another_program_writes_is_not_called_damaged(packed, dataset):
+    with packed.open("r+b") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with pytest.raises(RecipeError, match="is open for writing in another program"):
+            open_submission(packed, dataset, [SEQUENCE])
 
 
 def test_the_command_prints_scores_and_writes_a_row(folder, dataset, tmp_path, capsys):

@@ -1,7 +1,6 @@
 """Training: the same on every run, resumable at any step, fair to every depth of memory."""
 
 import contextlib
-import itertools
 import weakref
 
 import numpy as np
@@ -9,21 +8,12 @@ import pytest
 import torch
 from torch.optim.swa_utils import AveragedModel
 
-from airseg.bench.frames import FrameStore, to_model
+from airseg.bench.frames import to_model
 from airseg.bench.recipes.recipe import LossRecipe, TrainRecipe, apply_settings
-from airseg.bench.scoring.evaluate import (
-    commonest_class,
-    score_constant,
-    score_split,
-    stream_predictions,
-)
 from airseg.bench.training import engine
-from airseg.bench.training.batches import Batches
 from airseg.bench.training.engine import clip_loss, learning_rate, train
 from airseg.bench.training.journal import Journal
 from airseg.bench.training.learner import Learner
-from airseg.bench.training.training_protocol import FairProtocol
-from airseg.dataset.reading.clips import Clip, enumerate_clips
 from airseg.errors import RecipeError
 from airseg.models import build_model
 from airseg.models.upsampling import upsample
@@ -52,10 +42,6 @@ def weights(trained):
 def assert_same(first, second):
     for key, value in first.items():
         assert torch.equal(value, second[key]), key
-
-
-def clips_of(**lengths):
-    return enumerate_clips(lengths, context=1, targets=2, max_context=2)
 
 
 def test_the_same_seed_trains_the_same_weights(recipe, dataset, tmp_path):
@@ -321,118 +307,6 @@ def test_a_network_learns_four_frames_by_heart(dataset):
     assert right > 0.9
 
 
-def test_every_depth_supervises_the_same_frames(recipe, dataset):
-    store = FrameStore(dataset, 16, 24)
-    plain = recipe.data.model_copy(update={"flip": False, "photometric": 0.0})
-    fair = recipe.model_copy(update={"data": plain})
-
-    def supervised(context):
-        clips = FairProtocol(fair, dataset, store).clips(context)
-        batches = Batches(store, clips, plain, seed=3)
-        taken = itertools.islice(batches.from_step(0), len(batches))
-        return sorted(
-            label.numpy().tobytes() for batch in taken for label in batch.labels.flatten(0, 1)
-        )
-
-    assert supervised(0) == supervised(1) == supervised(2)
-
-
-def test_batches_from_a_step_are_those_of_a_run_from_the_start(recipe, dataset):
-    store = FrameStore(dataset, 16, 24)
-    batches = Batches(store, clips_of(a=14, b=11), recipe.data, seed=0)
-    from_start = list(itertools.islice(batches.from_step(0), 7))[5:]
-    for number, batch in enumerate(itertools.islice(batches.from_step(5), 2)):
-        assert torch.equal(batch.frames, from_start[number].frames)
-        assert torch.equal(batch.labels, from_start[number].labels)
-        assert batch.clips == from_start[number].clips
-
-
-def test_batches_read_ahead_are_the_same(recipe, dataset):
-    store = FrameStore(dataset, 16, 24)
-    clips = clips_of(a=14, b=11)
-    plain, ahead = (Batches(store, clips, recipe.data, seed=0, ahead=n) for n in (0, 3))
-    pairs = zip(plain.from_step(2), ahead.from_step(2), strict=True)
-    for first, second in itertools.islice(pairs, 8):
-        assert torch.equal(first.frames, second.frames)
-        assert torch.equal(first.labels, second.labels)
-
-
-class Numbered:
-    """Frames and labels whose every pixel is the frame's number."""
-
-    def frames(self, sequence, index):
-        numbers = np.array(index, np.uint8)
-        assert (numbers < 40).all()
-        labels = numbers[:, None, None].repeat(2, 1).repeat(2, 2)
-        return labels[..., None].repeat(3, 3), labels
-
-
-def test_half_of_the_clips_come_backwards_to_the_same_supervised_frame(recipe):
-    """TV3S' loader: its offsets -9, -6, -3 become 9, 6, 3, and the frame itself stays the last."""
-    changes = {"targets": 1, "stride": 3, "reverse": True, "flip": False, "photometric": 0.0}
-    data = recipe.data.model_copy(update=changes)
-    clips = [Clip("a", start, 4, 3) for start in range(31)]
-    dealt = Batches(Numbered(), clips, data, seed=0).from_step(0)
-    backwards = 0
-    for batch in itertools.islice(dealt, 100):
-        for clip, frames, labels in zip(batch.clips, batch.frames, batch.labels, strict=True):
-            now = clip.frames[-1]
-            found = frames[:, 0, 0, 0].tolist()
-            assert found in ([now - 9, now - 6, now - 3, now], [now + 9, now + 6, now + 3, now])
-            assert labels[:, 0, 0].tolist() == [now]
-            backwards += found[0] > now
-    # The last nine of 31 have too few frames behind them.
-    assert backwards / 200 == pytest.approx(0.5 * 22 / 31, abs=0.1)
-
-
-def test_several_supervised_frames_of_a_backward_clip_are_those_of_the_forward_one(recipe):
-    changes = {"targets": 2, "reverse": True, "flip": False, "photometric": 0.0}
-    data = recipe.data.model_copy(update=changes)
-    clips = [Clip("a", start, 5) for start in range(0, 30, 2)]
-    dealt = Batches(Numbered(), clips, data, seed=0).from_step(0)
-    found = {
-        tuple(frames[:, 0, 0, 0].tolist()): labels[:, 0, 0].tolist()
-        for batch in itertools.islice(dealt, 60)
-        if batch.clips[0].start == 4
-        for frames, labels in [(batch.frames[0], batch.labels[0])]
-    }
-    assert found == {(4, 5, 6, 7, 8): [7, 8], (11, 10, 9, 8, 7): [8, 7]}
-
-
-@pytest.mark.parametrize("world_size", [2, 3])
-def test_processes_share_each_batch_as_one_process_has_it(recipe, dataset, world_size):
-    store = FrameStore(dataset, 16, 24)
-    clips = clips_of(a=14, b=11)
-    whole = itertools.islice(Batches(store, clips, recipe.data, seed=0).from_step(0), 9)
-    ranks = [
-        Batches(store, clips, recipe.data, seed=0, rank=r, world_size=world_size).from_step(0)
-        for r in range(world_size)
-    ]
-    for batch, *parts in zip(whole, *ranks, strict=False):
-        for rank, part in enumerate(parts):
-            assert part.size == batch.size
-            if rank < batch.size:
-                assert torch.equal(part.frames, batch.frames[rank::world_size])
-                assert torch.equal(part.labels, batch.labels[rank::world_size])
-            else:
-                assert (part.labels == 255).all()
-
-
-def test_augmentation_is_the_same_for_all_frames_of_a_clip(recipe, dataset):
-    store = FrameStore(dataset, 16, 24)
-    store._kept["still"] = (
-        np.repeat(np.random.default_rng(0).integers(0, 256, (1, 16, 24, 3), np.uint8), 9, 0),
-        np.zeros((9, 16, 24), np.uint8),
-    )
-    batches = Batches(store, clips_of(still=9), recipe.data, seed=0)
-    seen = set()
-    for batch in itertools.islice(batches.from_step(0), 6):
-        for clip in batch.frames:
-            assert all(torch.equal(clip[0], frame) for frame in clip)
-            seen.add(clip[0].numpy().tobytes())
-    assert len(seen) > 3
-
-
 def test_context_frames_and_ignored_pixels_carry_no_loss():
     logits = torch.zeros(1, 3, 2, 4, 4, requires_grad=True)
     labels = torch.zeros(1, 1, 4, 4, dtype=torch.int64)
@@ -451,30 +325,3 @@ def test_schedules_half_way(schedule, expected):
     settings = TrainRecipe(steps=110, warmup_steps=10, learning_rate=1.0, schedule=schedule)
     assert learning_rate(settings, 60) == pytest.approx(expected)
     assert learning_rate(settings, 4) == pytest.approx(0.5)
-
-
-def test_scoring_streams_with_memory_across_pieces(dataset):
-    torch.manual_seed(0)
-    model = build_model("fanet18", dataset.num_classes, tca_depth=2).eval()
-    view = dataset.sequence("d")
-    size = (view.height, view.width)
-    pieces = [p for _, p in stream_predictions(model, view, size, CPU)]
-    with torch.no_grad():
-        whole, _ = model(to_model(view.rgb(0, view.length))[None])
-    assert (np.concatenate(pieces) == whole[0].argmax(1).numpy()).all()
-
-
-def test_scores_of_sequences_add_up_to_the_split(dataset):
-    model = build_model("fanet18", dataset.num_classes).eval()
-    scores = score_split(model, dataset, ["a", "b"], (64, 96), CPU)
-    total = sum(m.counts for m in scores.by_sequence.values())
-    assert (scores.total.counts == total).all()
-    assert total.sum() == 25 * 64 * 96
-
-
-def test_the_majority_class_scores_its_share(dataset):
-    common = commonest_class(dataset, ["a", "b"])
-    assert dataset.class_names[common] == "road"
-    scores = score_constant(dataset, ["d"], common).total
-    labels = dataset.sequence("d").label(0, 9)
-    assert scores.pixel_accuracy == pytest.approx((labels == common).mean())

@@ -1,9 +1,15 @@
 """A published dataset with one damaged file is refused in a line that names the file."""
 
+import fcntl
+import os
+import struct
+
+import h5py
 import numpy as np
 import pytest
-from importing import refusal
+from importing import imported, refusal
 from PIL import Image
+from published_datasets import camvid, cityscapes, vspw
 from published_flights import kitti_step, midair, tartanair2, uavid, viper
 
 LABELS = {
@@ -12,6 +18,12 @@ LABELS = {
     "viper": (viper, "train/cls/001/001_00002.png"),
     "midair": (midair, "Kite_training/*/segmentation/*/000001.PNG"),
     "kitti-step": (kitti_step, "panoptic_maps/train/0000/000001.png"),
+}
+MAKERS = {
+    **{layout: make for layout, (make, _) in LABELS.items()},
+    "cityscapes": lambda root: cityscapes(root, before=1, after=1),
+    "vspw": lambda root: vspw(root, frames=2),
+    "camvid": lambda root: camvid(root, stills=[("0006R0", 930, "0006R0_f00930")]),
 }
 PICTURES = {
     "tartanair2": "*/*/*/image_*/000001*",
@@ -97,3 +109,75 @@ def test_a_folder_of_something_else_is_told_what_to_unpack(here, capsys, layout)
     line = refusal(capsys, layout, "set")
     assert "expected" in line
     assert "Unpack" in line
+
+
+HIDDEN = {
+    "tartanair2": ("*/*/*/image_*/*", "*/*/*/seg_*/*"),
+    "uavid": ("uavid_train/seq1/Images/*", "uavid_train/seq1/Labels/*"),
+    "viper": ("train/img/001/*", "train/cls/001/*"),
+    "kitti-step": ("training/image_02/0000/*", "panoptic_maps/train/0000/*"),
+    "cityscapes": ("leftImg8bit/*/*/*", "gtFine/*/*/*"),
+    "vspw": ("data/*/origin/*", "data/*/mask/*"),
+    "camvid": ("701_StillsRaw_full/*", "LabeledApproved_full/*"),
+}
+
+
+@pytest.mark.parametrize("layout", HIDDEN)
+def test_what_a_mac_writes_beside_files_is_no_frame(here, capsys, layout):
+    """AppleDouble files, named ._ and the file's name: RFC 1740, appendix B."""
+    MAKERS[layout](here / "set")
+    for pattern in HIDDEN[layout]:
+        for path in [*(here / "set").glob(pattern)]:
+            path.with_name(f"._{path.name}").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X        ")
+    dataset, *_ = imported(capsys, layout, "set")
+    assert len(dataset)
+
+
+@pytest.mark.parametrize("layout", HIDDEN)
+def test_a_pipe_named_like_labels_is_refused(here, capsys, layout):
+    MAKERS[layout](here / "set")
+    files = sorted((here / "set").glob(HIDDEN[layout][1] + ".png"))
+    path = next((f for f in files if "labelIds" in f.name), files[0])
+    path.unlink()
+    os.mkfifo(path)
+    assert "is no file" in refusal(capsys, layout, "set")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("64 128 64\t\tBear", "label_colors.txt:33: the colour of Bear stands there twice"),
+        ("300 2 3\t\tBear", "label_colors.txt:33: the colour of Bear does not fit bytes"),
+    ],
+)
+def test_colours_of_camvid_that_mean_two_things_or_nothing_are_refused(here, capsys, line, told):
+    MAKERS["camvid"](here / "set")
+    colors = here / "set" / "label_colors.txt"
+    colors.write_text(colors.read_text() + line + "\n")
+    assert told in refusal(capsys, "camvid", "set")
+
+
+def test_damaged_tables_of_midair_s_records_are_told_before_hdf5_follows_them(here, capsys):
+    """The size of a chunk stands in a version 1 B-tree (HDF5 file format, III.A.1)."""
+    midair(here / "set", sets=("Kite_training/sunny",))
+    path = only(here, "*/*/sensor_records.hdf5")
+    with h5py.File(path, "r+") as file:
+        group = file["trajectory_0000/groundtruth"]
+        values, rate = group["position"][...], group["position"].attrs["sampling_frequency"]
+        del group["position"]
+        array = group.create_dataset("position", data=values, chunks=(4, 3), compression="gzip")
+        array.attrs["sampling_frequency"] = rate
+        size = array.id.get_chunk_info(1).size
+    old = struct.pack("<IIQ", size, 0, 4)
+    assert path.read_bytes().count(old) == 1
+    path.write_bytes(path.read_bytes().replace(old, struct.pack("<IIQ", 1 << 31, 0, 4)))
+    line = refusal(capsys, "midair", "set")
+    assert "sensor_records.hdf5: /trajectory_0000/groundtruth/position is damaged" in line
+    assert "Copy it again" in line
+
+
+def test_records_of_midair_that_another_program_writes_are_called_open(here, capsys):
+    midair(here / "set")
+    with only(here, "Kite_training/*/sensor_records.hdf5").open("r+b") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        assert "is open for writing in another program" in refusal(capsys, "midair", "set")

@@ -99,13 +99,64 @@ def test_one_missing_depth_image_is_told(here, capsys, missing):
     assert "1 of 3 frames have no depth, so none is packed" in err
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_depth_that_is_no_number_is_refused_at_its_file(here, capsys, value):
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), -5.0])
+def test_depth_that_is_no_distance_is_refused_at_its_file(here, capsys, value):
     rows = recording(here / "rec", kinds=(0, 1, 5))
     pfm(here / "rec" / "images" / rows[1][2][1], [1.0] * (HEIGHT - 1) + [value])
     told = refusal(capsys)
     assert rows[1][2][1] in told
-    assert f"{WIDTH} pixels of depth are no numbers" in told
+    assert f"{WIDTH} pixels of depth are no distances" in told
+
+
+@pytest.mark.parametrize("kind", [0, 1, 5])
+def test_an_image_that_two_rows_name_is_refused_with_both(here, capsys, kind):
+    """Names have the nanosecond of the shot, so that one file cannot be of two instants."""
+    rows = recording(here / "rec", frames=4, kinds=(0, 1, 5))
+    place = (0, 1, 5).index(kind)
+    rows[2][2][place] = rows[1][2][place]
+    write_log(here / "rec", rows)
+    assert f"airsim_rec.txt:4: names {rows[1][2][place]}, which row 3 names too" in refusal(capsys)
+
+
+def test_a_column_that_stands_there_twice_is_refused(here, capsys):
+    rows = recording(here / "rec")
+    write_log(here / "rec", rows, header="VehicleName\tPOS_X\tTimeStamp")
+    assert "airsim_rec.txt:1: the column POS_X stands there twice" in refusal(capsys)
+
+
+def test_a_row_with_more_values_than_columns_is_refused(here, capsys):
+    recording(here / "rec")
+    log = here / "rec" / "airsim_rec.txt"
+    first, second, *rest = log.read_text().splitlines()
+    log.write_text("\n".join([first, second + "\t", *rest, ""]))  # AirSim ends its lines so
+    assert len(relabel(capsys)[0]) == 3
+    (here / "d.h5").unlink()
+    log.write_text("\n".join([first, second.replace("\t0\t", "\t0\t0\t", 1), *rest, ""]))
+    assert "airsim_rec.txt:2: damaged line (it has more values" in refusal(capsys)
+
+
+def test_depth_along_rays_is_told_to_be_left_out(here, capsys):
+    rows = recording(here / "rec")
+    for number, (_, _, names) in enumerate(rows):
+        names.append(shot(here / "rec", "Drone1_0", 1, 500 + number))
+        path = here / "rec" / "images" / names[-1]
+        names[-1] = names[-1].replace("_0_1_", "_0_2_")
+        path.rename(path.with_name(names[-1]))
+    write_log(here / "rec", rows)
+    dataset, err = relabel(capsys)
+    assert not dataset.sequence("rec").has_depth
+    assert "its depth is measured along rays (image type 2) and is left out" in err
+
+
+def test_nothing_but_the_line_is_printed_of_a_damaged_image(here, capfd):
+    rows = recording(here / "rec", kinds=(0, 1, 5))
+    path = here / "rec" / "images" / rows[1][2][1]
+    path.write_bytes(path.read_bytes()[:-8])
+    arguments = ["--map", "ids.yaml", "--palette", "seg_rgbs.txt", "--out", "d.h5"]
+    code, _, err = run(capfd, "relabel", "rec", *arguments)
+    assert code == 2
+    assert rows[1][2][1] in said(err)
+    assert "OpenCV" not in err
 
 
 def two_vehicles(folder, names=("Drone1", "Drone2")):

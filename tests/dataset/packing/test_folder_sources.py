@@ -280,11 +280,17 @@ def test_map_with_classes_of_its_own_names_them_in_the_dataset(here, capsys):
         {"id": 1, "color": [300, 0, 0]},
         {"id": 1, "color": [-1, 0, 0]},
         {"id": 99999, "color": [1, 2, 3]},
+        {"id": 1.5, "color": [1, 2, 3]},
+        {"id": True, "color": [1, 2, 3]},
+        {"id": 1, "color": [1.5, 2, 3]},
+        {"id": 2, "color": [9, 9, 9]},  # which id 3 has
+        {"id": 3, "color": [1, 2, 3]},
     ],
 )
 def test_palette_of_a_recording_that_fits_no_bytes_is_one_line(here, capsys, entry):
     airsim(here / "rec")
-    table = [{"group": "Oak", "meshes": ["Oak_1"], **entry}]
+    other = {"id": 3, "group": "Car", "meshes": ["Car_1"], "color": [9, 9, 9]}
+    table = [{"group": "Oak", "meshes": ["Oak_1"], **entry}, other]
     (here / "recording.json").write_text(json.dumps({"object_table": table}))
     err = refusal(capsys, "rec", "--map", "neighborhood", "--palette", "recording.json")
     assert "recording.json: expected a recording.json with an object_table" in err

@@ -4,6 +4,7 @@ What a palette or a shallow PNG means is held to Pillow's writer and to the PNG 
 file that a lossless optimiser rewrote shows the same greys in every viewer.
 """
 
+import os
 import struct
 import zlib
 
@@ -259,6 +260,25 @@ def test_a_video_in_two_lists_is_refused(here, capsys):
     assert "is given twice" in refusal(capsys, "dataset", "import", "vspw", "vspw")
 
 
+def test_a_video_that_is_another_by_a_link_is_refused(here, capsys):
+    vspw(here / "vspw")
+    video = (here / "vspw" / "train.txt").read_text().strip()
+    (here / "vspw" / "data" / "copy").symlink_to(video)
+    (here / "vspw" / "test.txt").write_text("copy\n")
+    told = refusal(capsys, "dataset", "import", "vspw", "vspw")
+    assert "by another name (a link)" in told
+    assert video in told
+
+
+def test_what_vspw_s_lists_leave_out_is_told(here, capsys):
+    vspw(here / "vspw")
+    (here / "vspw" / "val.txt").unlink()
+    _, err = relabelled(capsys, "dataset", "import", "vspw", "vspw")
+    told = " ".join(err.split())
+    assert "there is no val.txt" in told
+    assert "1 videos in data are in no list (5_eMV8DQYxjuc)" in told
+
+
 def as_palette(path, colors, indices, bits=8):
     image = Image.fromarray(indices, mode="P")
     image.putpalette([value for color in colors for value in color])
@@ -394,3 +414,87 @@ def test_cityscapes_ids_in_grey_palettes_are_refused(here, capsys):
 def test_the_last_number_of_a_name_is_found_in_no_time(text, number):
     found = last_number(text)
     assert (found and found[0]) == number
+
+
+@pytest.mark.parametrize("command", [RELABEL, IMPORT], ids=["relabel", "import"])
+def test_what_a_mac_writes_beside_files_is_no_frame(here, capsys, command):
+    """AppleDouble files: RFC 1740, appendix B."""
+    write_walk(here / "walk", ["000", "001"])
+    for path in [*(here / "walk").glob("*/*.png")]:
+        path.with_name(f"._{path.name}").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X        ")
+    dataset, err = relabelled(capsys, *command)
+    assert places(dataset.sequence("walk")) == [0, 1]
+    assert "._" not in err
+
+
+@pytest.mark.parametrize("folder", ["images", "labels"])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
+def test_what_is_named_like_a_frame_and_is_no_file_is_refused(here, capsys, folder, make):
+    write_walk(here / "walk", ["000", "001"])
+    make(here / "walk" / folder / "002.png")
+    assert f"{folder}/002.png: is no file" in refusal(capsys, *RELABEL)
+
+
+def test_folders_that_links_lead_to_again_are_packed_once(here, capsys):
+    write_walk(here / "walks" / "b", ["000", "001"])
+    (here / "walks" / "a_latest").symlink_to("b")
+    (here / "walks" / "round").symlink_to(here / "walks")
+    dataset, _ = relabelled(capsys, "relabel", "walks", "--map", "ids.yaml")
+    assert dataset.sequences == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "twin"), [("labels", "masks"), ("labels", "Labels"), ("images", "rgb")]
+)
+@pytest.mark.parametrize("command", [RELABEL, IMPORT], ids=["relabel", "import"])
+def test_two_folders_of_one_meaning_are_refused_with_both_names(here, capsys, kind, twin, command):
+    write_walk(here / "walk", ["000", "001"])
+    (here / "walk" / twin).mkdir()
+    cv2.imwrite(str(here / "walk" / twin / "000.png"), uniform(3))
+    told = refusal(capsys, *command)
+    assert kind in told
+    assert twin in told
+    assert "nobody says which" in told
+
+
+@pytest.mark.parametrize(
+    ("names", "is_told"),
+    [
+        ([f"{n:x}" for n in range(8, 18)], True),
+        (["9f2c", "a01b"], True),
+        (["frame_8_left", "frame_9_left", "frame_10_left"], False),
+        (["2024-1-31", "2024-2-1"], False),
+    ],
+)
+def test_names_that_do_not_count_are_told(here, capsys, names, is_told):
+    """Of hexadecimal numbers 10 comes behind f, which no order of names can know."""
+    write_walk(here / "walk", names)
+    _, err = relabelled(capsys, *RELABEL)
+    assert ("do not count alike" in " ".join(err.split())) == is_told
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("JPEG", {"quality": 100}), ("WEBP", {"quality": 80}), ("WEBP", {"lossless": True})],
+)
+def test_labels_in_formats_that_change_values_are_refused(here, capsys, kind, options):
+    write_walk(here / "walk", ["000"])
+    path = here / "walk" / "labels" / "000.png"
+    Image.fromarray(STRIPES % 4).convert("RGB").save(path, format=kind, **options)
+    if "lossless" in options:
+        view = relabelled(capsys, *RELABEL)[0].sequence("walk")
+        assert np.array_equal(view.raw_label(0, 1)[0], STRIPES % 4)
+    else:
+        assert "does not keep values" in refusal(capsys, *RELABEL)
+
+
+def test_voc_colours_in_another_order_are_told(here, capsys):
+    """An optimiser that sorts a palette keeps the colours; these are the development kit's."""
+    voc = [(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0), (0, 0, 128)]
+    for name, order in (("as_is", [0, 1, 2, 3, 4]), ("sorted", [0, 4, 2, 1, 3])):
+        write_walk(here / name, ["000"])
+        path = here / name / "labels" / "000.png"
+        as_palette(path, [voc[n] for n in order], STRIPES % 4)
+        _, err = relabelled(capsys, "relabel", name, "--map", "ids.yaml", out=f"{name}.h5")
+        told = "shows id 1 in the colour that PASCAL VOC gives 4" in " ".join(err.split())
+        assert told == (name == "sorted")

@@ -73,6 +73,15 @@ def test_a_malformed_palette_is_told_with_its_line(tmp_path, text):
         read_palette(path)
 
 
+def test_black_is_the_id_that_a_palette_gives_it(tmp_path):
+    path = tmp_path / "palette.txt"
+    path.write_text("7\t[0, 0, 0]\n2\t[1, 2, 3]\n")
+    decoder = IdDecoder(read_palette(path))
+    assert decoder.decode(np.zeros((1, 1, 3), np.uint8), 0).tolist() == [[7]]
+    path.write_text("2\t[1, 2, 3]\n")
+    assert IdDecoder(read_palette(path)).decode(np.zeros((1, 1, 3), np.uint8), 0).tolist() == [[0]]
+
+
 def test_a_palette_with_one_colour_twice_is_refused(tmp_path):
     path = tmp_path / "palette.txt"
     path.write_text("1\t[1, 2, 3]\n2\t[1, 2, 3]\n")
