@@ -7,9 +7,9 @@ expressions and can be told when to stop.
 
 from __future__ import annotations
 
+import functools
 import re
 import time
-from collections.abc import Iterable
 
 import regex
 
@@ -111,7 +111,8 @@ class NamePattern:
             ) from None
 
 
-def places_of_matches(text: str, names: Iterable[str], *, any_case: bool) -> list[int]:
+@functools.lru_cache(maxsize=512)  # a recorder asks the same of all meshes at every flight
+def places_of_matches(text: str, names: tuple[str, ...], *, any_case: bool) -> tuple[int, ...]:
     """Return the places of the names that a client's expression matches wholly.
 
     Raises:
@@ -125,7 +126,7 @@ def places_of_matches(text: str, names: Iterable[str], *, any_case: bool) -> lis
             if pattern.fullmatch(name):
                 found.append(place)
             patience.after(matched=1)
-    return found
+    return tuple(found)
 
 
 def _written_out(text: str) -> int:

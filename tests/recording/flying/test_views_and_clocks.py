@@ -97,7 +97,8 @@ def test_a_replay_flies_the_same_poses_with_another_camera(client, tmp_path):
 
 
 def test_real_time_tells_the_frames_that_a_slow_server_cost(world, tmp_path):
-    plan = small_plan(mode="realtime", rate_hz=5, waypoints=[{"position": (12, 0, -3)}])
+    # A delay is two frames long: however fast the machine, the next one comes late.
+    plan = small_plan(mode="realtime", rate_hz=10, waypoints=[{"position": (6, 0, -3)}])
     folder = tmp_path / "walk"
     with (
         serve(world, tmp_path, fault="delay", fault_every=4) as server,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from airseg.simulators.embedded.rendering import raster
 from airseg.simulators.embedded.rendering.stage import Stage
 from airseg.simulators.embedded.rendering.strips import in_strips
-from airseg.simulators.embedded.scene.world import FAR, Geometry
+from airseg.simulators.embedded.scene.world import FAR, Geometry, World
 
 RESTING_MAP_SIZE = 4096
 MOVING_MAP_SIZE = 768
@@ -35,24 +36,31 @@ class ShadowMap:
     frame: np.ndarray
 
 
+_KEPT: WeakKeyDictionary[World, dict[tuple, ShadowMap]] = WeakKeyDictionary()
+"""Maps of what rests, by world: its renderers share them."""
+
+
 class Shadows:
     """Draws shadow maps of a stage, and keeps those of what rests."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._kept: dict[tuple[float, ...], ShadowMap] = {}
+        self._casts = np.zeros(0, bool)
         self._version = -1
+        self._kept = _KEPT.setdefault(stage.world, {})
 
     def resting(self, sun: tuple[float, float, float]) -> ShadowMap:
         """Return the map of all that stands where it was built."""
         if self._version != self._stage.version:
-            self._kept.clear()
+            self._casts = self._resting_casters()
             self._version = self._stage.version
-        if sun not in self._kept:
+        # What rests stands where the world has it, so that a reset brings the same shadows back.
+        key = (sun, np.packbits(self._casts).tobytes())
+        if key not in self._kept:
             if len(self._kept) >= _KEPT_MAPS:  # a moving sun must not fill the memory
-                self._kept.pop(next(iter(self._kept)))
-            self._kept[sun] = self._draw_resting(sun)
-        return self._kept[sun]
+                self._kept.pop(next(iter(self._kept)), None)
+            self._kept[key] = self._draw_resting(sun)
+        return self._kept[key]
 
     def moving(self, sun: tuple[float, float, float], eye: np.ndarray) -> ShadowMap:
         """Return the map of what moves near a camera."""
@@ -73,13 +81,21 @@ class Shadows:
             nearest = _draw(geometry, np.concatenate(near), axes, middle, scale, MOVING_MAP_SIZE)
         return ShadowMap(nearest, np.vstack([axes, middle, [scale, 0.0, 0.0]]))
 
-    def _draw_resting(self, sun: tuple[float, float, float]) -> ShadowMap:
+    def _resting_casters(self) -> np.ndarray:
+        """Return which parts of the world cast shadows and stand where they were built, (P,) bool.
+
+        Whatever came later was put somewhere, and does not rest.
+        """
         g = self._stage.geometry
         # What lies far out, the terrain and the hills, is too large to cast a useful shadow.
         casts = (g.radius < _LARGEST_CASTER_M) & (g.radius > 0) & (g.level != FAR)
         for index in self._stage.moving:
             casts[self._stage.parts_of(index)] = False
-        parts = np.flatnonzero(casts)
+        return casts[: len(self._stage.world.geometry.radius)]
+
+    def _draw_resting(self, sun: tuple[float, float, float]) -> ShadowMap:
+        g = self._stage.geometry
+        parts = np.flatnonzero(self._casts)
         axes = _sun_axes(sun)
         low = (g.center[parts] - g.radius[parts, None]).min(0).astype(float)
         high = (g.center[parts] + g.radius[parts, None]).max(0).astype(float)

@@ -90,7 +90,7 @@ class Geometry:
     is_round: np.ndarray
 
 
-@dataclass
+@dataclass(eq=False)  # each is a world of its own
 class World:
     """A built world.
 

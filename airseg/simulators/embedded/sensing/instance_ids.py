@@ -47,7 +47,7 @@ class InstanceIds(SegmentationIds):
         self._ids = np.arange(len(self._names), dtype=np.int32)
 
     def add(self, name: str) -> None:
-        self._names.append(name)
+        self._names = (*self._names, name)
         self._ids = np.append(self._ids, np.int32(len(self._ids)))
 
     def get(self, mesh_name: str) -> int:

@@ -62,23 +62,23 @@ class SegmentationIds:
     max_id = 255
 
     def __init__(self, world: World) -> None:
-        self._names = [o.name for o in world.objects]
+        self._names = tuple(o.name for o in world.objects)
         self._ids = np.array([default_id(n) for n in self._names], np.int32)
         self._palette = palette()
 
     @property
-    def names(self) -> list[str]:
+    def names(self) -> tuple[str, ...]:
         """The meshes' names; a mesh's place here is its object index."""
         return self._names
 
     def add(self, name: str) -> None:
         """Take in a mesh that came later; it begins with id 0, as in AirSim."""
-        self._names.append(name)
+        self._names = (*self._names, name)
         self._ids = np.append(self._ids, np.int32(0))
 
     def keep(self, count: int) -> None:
         """Forget all but the first meshes."""
-        del self._names[count:]
+        self._names = self._names[:count]
         self._ids = self._ids[:count]
 
     def set(self, mesh_name: str, object_id: int, is_regex: bool) -> bool:
@@ -92,7 +92,7 @@ class SegmentationIds:
             SlowPatternError: it takes too long.
         """
         if is_regex:
-            hits = places_of_matches(mesh_name, self._names, any_case=True)
+            hits = list(places_of_matches(mesh_name, self._names, any_case=True))
         else:
             hits = [i for i, name in enumerate(self._names) if name == mesh_name]
         self._ids[hits] = object_id

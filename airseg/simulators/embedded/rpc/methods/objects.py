@@ -24,7 +24,7 @@ class ObjectApi:
     @rpc("simListSceneObjects", str)
     def list_objects(self, name_regex: str) -> list[str]:
         """Return the names that an expression matches wholly, letters' case included."""
-        names = [name for name in self._simulation.object_names if name]
+        names = tuple(name for name in self._simulation.object_names if name)
         return [names[k] for k in places_of_matches(name_regex, names, any_case=False)]
 
     @rpc("simListAssets")
