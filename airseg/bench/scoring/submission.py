@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import h5py
-import hdf5plugin  # noqa: F401  # registers the filters of files that airseg wrote
 import numpy as np
 
 from airseg.dataset.format.attributes import PACK_AGAIN
+from airseg.dataset.format.chunk_codecs import ChunkError, require_filters
 from airseg.dataset.format.files import open_hdf5
 from airseg.dataset.format.label_images import image_size, read_labels, read_stored
 from airseg.dataset.format.probe import refuse_endless
@@ -272,8 +272,9 @@ class _File(Submission):
         array = self._array(view)
         assert array is not None, "checked when it was opened"
         try:
+            require_filters(array)
             return list(array[start:stop])
-        except OSError as cause:
+        except (ChunkError, OSError) as cause:
             raise RecipeError(
                 f"{self.path}: {view.name}: frames {start} to {stop - 1} cannot be read "
                 f"({str(cause).strip().splitlines()[0]})."
@@ -294,8 +295,9 @@ class _File(Submission):
                 f"{shape}."
             )
         try:
+            require_filters(numbers)
             return self._read(view, index, index + 1)[0], numbers[index]
-        except OSError as cause:
+        except (ChunkError, OSError) as cause:
             raise RecipeError(
                 f"{where}: instance of frame {index} cannot be read "
                 f"({str(cause).strip().splitlines()[0]})."

@@ -18,6 +18,7 @@ import numpy as np
 from airseg.dataset.checking.label_check import LabelCheck
 from airseg.dataset.checking.report import Finding, Report, without_path
 from airseg.dataset.format.attributes import DAMAGE, Attributes
+from airseg.dataset.format.chunk_codecs import filters_of
 from airseg.dataset.format.chunks import ChunkError, check_chunks
 from airseg.dataset.format.files import Location, locate
 from airseg.dataset.format.schema import (
@@ -33,7 +34,7 @@ from airseg.dataset.format.schema import (
     dataset_hash,
     sequence_hash,
 )
-from airseg.dataset.packing.file_assembly import attributes_hash, filters_of
+from airseg.dataset.packing.file_assembly import attributes_hash
 from airseg.dataset.packing.source import suspect_frames
 from airseg.dataset.reading import Dataset, SequenceView
 from airseg.errors import DatasetError

@@ -13,30 +13,29 @@ wider than a byte) is left to h5py.
 from __future__ import annotations
 
 import os
-import struct
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import cramjam
-import deflate
 import h5py
 import numpy as np
 
+from airseg.dataset.format.chunk_codecs import (
+    CHECKSUM_BYTES,
+    DECODERS,
+    ChunkError,
+    Decoder,
+    compare_checksum,
+    decode,
+    filters_of,
+    pipeline_of,
+    read_frame,
+    require_filters,
+)
 from airseg.dataset.format.files import Location, byte_source
-from airseg.dataset.format.schema import SEQUENCES_GROUP
+from airseg.dataset.format.schema import FLETCHER32, SEQUENCES_GROUP
 
-_CHECKSUM_BYTES = 4
-_GZIP, _FLETCHER = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32
-_LZ4, _ZSTD = 32004, 32015
+__all__ = ["ChunkError", "FrameFile", "check_chunks"]
+
 _NOT_STORED = -1
-_UNDECODABLE = (cramjam.DecompressionError, deflate.DeflateError, struct.error, ValueError)
-
-Decoder = Callable[[memoryview, np.ndarray], None]
-"""Takes what is stored of a chunk, and the flat uint8 frame to fill."""
-
-
-class ChunkError(Exception):
-    """A chunk is cut off, does not add up, or cannot be decoded."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +115,7 @@ class FrameFile:
                 f"shape {out.shape}"
             )
         if not located.offsets.size:
+            require_filters(located.array)
             located.array.read_direct(out, np.s_[frames.start : frames.stop : frames.step])
             return out
         places = located.offsets[frames.start : frames.stop : frames.step].tolist()
@@ -124,7 +124,7 @@ class FrameFile:
         for lane, frame in enumerate(out.reshape(len(frames), -1)):
             index = frames[lane]
             if places[lane] == _NOT_STORED:
-                out[lane] = located.array[index]
+                out[lane] = read_frame(located.array, index)
             else:
                 self._read_chunk(located, index, (places[lane], sizes[lane]), frame, scratch)
         return out
@@ -139,19 +139,16 @@ class FrameFile:
     ) -> None:
         """Read one frame into a flat array, by way of another one where it is compressed."""
         place, size = place_and_size
-        sum_bytes = _CHECKSUM_BYTES if stream.has_checksum else 0
+        sum_bytes = CHECKSUM_BYTES if stream.has_checksum else 0
         checksum = bytearray(sum_bytes)
         body = scratch[: size - sum_bytes] if stream.decode else frame
         if self._bytes.read_into([body, checksum], place) != size:
             raise ChunkError(f"frame {index} ends too early")
         if stream.has_checksum and not stream.checked[index]:
-            _compare_checksum(index, body, checksum)
+            compare_checksum(index, body, bytes(checksum))
             stream.checked[index] = True
         if stream.decode is not None:
-            try:
-                stream.decode(memoryview(body), frame)  # type: ignore[arg-type]
-            except _UNDECODABLE as cause:
-                raise ChunkError(f"frame {index}: {cause}") from None
+            decode(stream.decode, index, memoryview(body), frame)  # type: ignore[arg-type]
 
 
 def check_chunks(array: h5py.Dataset) -> None:
@@ -162,9 +159,7 @@ def check_chunks(array: h5py.Dataset) -> None:
     """
     if array.chunks is None:
         return
-    pipeline = array.id.get_create_plist()
-    filters = {pipeline.get_filter(i)[0] for i in range(pipeline.get_nfilters())}
-    smallest = _CHECKSUM_BYTES * (_FLETCHER in filters)
+    smallest = CHECKSUM_BYTES * (FLETCHER32 in [number for number, _ in filters_of(array)])
     # No codec enlarges a frame much.
     largest = 2 * int(np.prod(array.chunks)) * array.dtype.itemsize + 4096
 
@@ -187,28 +182,18 @@ def _locate(array: h5py.Dataset) -> _Stream:
     nowhere = np.empty(0, np.int64)
     as_stored = _Stream(array, array.shape[1:], array.dtype, nowhere, nowhere, nowhere)
     check_chunks(array)
-    if array.dtype != np.uint8 or array.ndim < 2 or array.chunks != (1, *array.shape[1:]):
+    pipeline = pipeline_of(array)
+    if pipeline is None:
         return as_stored
-    pipeline = array.id.get_create_plist()
-    filters = [pipeline.get_filter(i)[0] for i in range(pipeline.get_nfilters())]
-    has_checksum = filters[-1:] == [_FLETCHER]
-    codec = filters[:-1] if has_checksum else filters
-    decoders: dict[tuple[int, ...], Decoder | None] = {
-        (): None,
-        (_GZIP,): _inflate,
-        (_LZ4,): _decode_lz4,
-        (_ZSTD,): _decode_zstd,
-    }
-    if tuple(codec) not in decoders:
-        return as_stored
+    codec, has_checksum = pipeline
     offsets = np.full(len(array), _NOT_STORED, np.int64)
     sizes = np.zeros(len(array), np.int64)
-    raw_bytes = int(np.prod(array.shape[1:])) + _CHECKSUM_BYTES * has_checksum
+    raw_bytes = int(np.prod(array.shape[1:])) + CHECKSUM_BYTES * has_checksum
 
     def note(chunk: h5py.h5d.StoreInfo) -> None:
         # A mask says that a filter was skipped for this chunk, as when it would not have shrunk.
         # No codec enlarges a frame much; a file that says so is not believed here.
-        is_sized = _CHECKSUM_BYTES * has_checksum < chunk.size <= 2 * raw_bytes + 4096
+        is_sized = CHECKSUM_BYTES * has_checksum < chunk.size <= 2 * raw_bytes + 4096
         usual = not chunk.filter_mask and is_sized
         if usual and (codec or chunk.size == raw_bytes) and chunk.byte_offset is not None:
             offsets[chunk.chunk_offset[0]] = chunk.byte_offset
@@ -220,52 +205,6 @@ def _locate(array: h5py.Dataset) -> _Stream:
         offsets=offsets,
         sizes=sizes,
         checked=np.zeros(len(array), bool),
-        decode=decoders[tuple(codec)],
+        decode=DECODERS[codec],
         has_checksum=has_checksum,
     )
-
-
-def _inflate(stored: memoryview, frame: np.ndarray) -> None:
-    decoded = deflate.zlib_decompress(stored, frame.size)
-    if len(decoded) != frame.size:
-        raise ChunkError(f"{len(decoded)} bytes where {frame.size} belong")
-    frame[:] = np.frombuffer(decoded, np.uint8)
-
-
-def _decode_lz4(stored: memoryview, frame: np.ndarray) -> None:
-    """Decode a chunk of HDF5's LZ4 filter.
-
-    Its form (HDFGroup/hdf5_plugins, docs/RegisteredFilterPlugins.md and LZ4/src/H5Zlz4.c): decoded
-    bytes in all (8 bytes, big-endian), decoded bytes of a block (4), then each block after its
-    stored size (4); a block that did not shrink is stored as it is.
-    """
-    total, block_bytes = struct.unpack_from(">QI", stored)
-    if total != frame.size or not block_bytes:
-        raise ChunkError(f"{total} bytes where {frame.size} belong")
-    place = 12
-    for first in range(0, total, block_bytes):
-        part = frame[first : first + block_bytes]
-        (size,) = struct.unpack_from(">I", stored, place)
-        block = stored[place + 4 : place + 4 + size]
-        if size == part.size:
-            part[:] = np.frombuffer(block, np.uint8)
-        elif cramjam.lz4.decompress_block_into(block, part, part.size) != part.size:  # type: ignore[arg-type]
-            raise ChunkError("an LZ4 block is too short")
-        place += 4 + size
-
-
-def _decode_zstd(stored: memoryview, frame: np.ndarray) -> None:
-    """Decode a chunk of HDF5's Zstandard filter, which is one frame of Zstandard."""
-    decoded = cramjam.zstd.decompress_into(stored, frame)  # type: ignore[arg-type]
-    if decoded != frame.size:
-        raise ChunkError(f"{decoded} bytes where {frame.size} belong")
-
-
-def _compare_checksum(index: int, stored: np.ndarray, checksum: bytearray) -> None:
-    """Compare with the Fletcher-32 that HDF5 wrote, whose two sums are modulo 65535."""
-    from airseg.dataset.format.checksums import fletcher_sums  # numba takes half a second to import
-
-    (expected,) = struct.unpack("<I", checksum)
-    low, high = fletcher_sums(stored)
-    if (low, high) != (expected % 65536 % 65535, (expected >> 16) % 65535):
-        raise ChunkError(f"the checksum of frame {index} does not fit its bytes")

@@ -22,7 +22,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 import h5py
-import hdf5plugin  # noqa: F401  # registers the LZ4 filter with HDF5
 import numpy as np
 
 from airseg.dataset.format.attributes import PACK_AGAIN

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import hdf5plugin
 import numpy as np
 
 FORMAT_VERSION = 1
@@ -31,6 +30,8 @@ CODEC_FILTERS: dict[str, tuple[int, ...]] = {
     "none": (),
 }
 """By codec, the registered numbers of its HDF5 filters; the check sum's is left out."""
+_FILTER_OPTIONS = {"lz4": (0,), "zstd": (3,)}
+"""What the filters are told: blocks of LZ4 as large as they may be, the level of Zstandard."""
 CODECS = tuple(CODEC_FILTERS)
 
 DETAIL_ATTRIBUTES: dict[str, type] = {
@@ -90,7 +91,7 @@ def storage_options(stream: str, codec: str) -> dict[str, Any]:
     a frame; Zstd-3 takes 319 KiB, and writes and reads 3 times as fast as gzip-1. Bitshuffle and
     Blosc2 are no smaller than LZ4 where they are as fast. Labels are 12 KiB in gzip-1, depth is 58
     with shuffle; eight frames in a chunk save nothing, and clips come at two thirds of the speed or
-    less. LZ4 and Zstd need hdf5plugin, the other filters come with h5py.
+    less. HDF5 has neither LZ4 nor Zstd: `chunk_codecs` writes and reads them.
     Fletcher-32 is on everywhere, because a flipped bit in an LZ4 chunk is silent without it.
 
     Args:
@@ -102,10 +103,12 @@ def storage_options(stream: str, codec: str) -> dict[str, Any]:
     if codec == "none":
         return options
     if stream == "rgb":
-        if codec == "lz4":
-            options |= dict(hdf5plugin.LZ4())
-        elif codec == "zstd":
-            options |= dict(hdf5plugin.Zstd(clevel=3))
+        if codec in ("lz4", "zstd"):
+            options |= {
+                "compression": CODEC_FILTERS[codec][0],
+                "compression_opts": _FILTER_OPTIONS[codec],
+                "allow_unknown_filter": True,
+            }
         elif codec == "gzip":
             options |= {"compression": "gzip", "compression_opts": 1}
         elif codec == "lzf":

@@ -15,6 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from airseg.dataset.format.chunk_codecs import filters_of, read_frame, write_frame
 from airseg.dataset.format.schema import (
     ATTRIBUTES_HASH,
     CODEC_ATTRIBUTE,
@@ -94,7 +95,7 @@ def copy_frames(
             mask, chunk = source.id.read_direct_chunk((frame, *rest))
             target.id.write_direct_chunk((position, *rest), chunk, mask)
         else:
-            target[position] = source[frame]
+            write_frame(target, position, read_frame(source, frame))
 
 
 def _are_filtered_alike(one: h5py.Dataset, two: h5py.Dataset) -> bool:
@@ -105,13 +106,6 @@ def _are_filtered_alike(one: h5py.Dataset, two: h5py.Dataset) -> bool:
         and one.chunks == two.chunks == frame_chunk
         and filters_of(one) == filters_of(two)
     )
-
-
-def filters_of(array: h5py.Dataset) -> list[tuple[int, tuple[int, ...]]]:
-    """Return number and parameters of each filter of an array, in order."""
-    plist = array.id.get_create_plist()
-    filters = [plist.get_filter(i) for i in range(plist.get_nfilters())]
-    return [(number, tuple(values)) for number, _, values, _ in filters]
 
 
 def digest_sequence(
@@ -133,7 +127,7 @@ def digest_sequence(
         digests[name].update(arrays[name][...])
     for index in range(len(arrays["rgb"])):
         for name, array in images.items():
-            frame = array[index]
+            frame = read_frame(array, index)
             compare(name, index, frame)
             digests[name].update(frame)
         tick()

@@ -25,6 +25,7 @@ import numpy as np
 
 from airseg.classes import IGNORE_INDEX
 from airseg.dataset.format.attributes import DAMAGE
+from airseg.dataset.format.chunk_codecs import write_frame
 from airseg.dataset.format.publishing import check_room_for
 from airseg.dataset.format.schema import FORMAT_VERSION, STREAM_BY_NAME
 from airseg.dataset.packing.file_assembly import copy_frames, create_array, open_quietly
@@ -210,7 +211,7 @@ def write_part(
             }
             for name, array in arrays.items():
                 check_frame(source, index, name, streams[name], shapes[name])
-                array[place] = streams[name]
+                write_frame(array, place, streams[name])
                 checks[name][place] = frame_check(streams[name])
             if is_labelled:
                 id_pixels += count_ids(frame.ids)

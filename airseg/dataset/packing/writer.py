@@ -17,12 +17,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import cramjam
 import h5py
-import hdf5plugin
 import numpy as np
 
 from airseg.classes import IGNORE_INDEX
 from airseg.dataset.format.attributes import check_sequence_name
+from airseg.dataset.format.chunk_codecs import ChunkError
 from airseg.dataset.format.publishing import check_free_space, check_output, published
 from airseg.dataset.format.schema import (
     CODECS,
@@ -318,8 +319,14 @@ def _check_sequence(
                 f"at frame {index}, so nothing was published. Check the disk, and try again."
             )
 
-    with open_quietly(unfinished) as file:
-        return digest_sequence(file[f"{SEQUENCES_GROUP}/{name}"], tick, compare)
+    try:
+        with open_quietly(unfinished) as file:
+            return digest_sequence(file[f"{SEQUENCES_GROUP}/{name}"], tick, compare)
+    except ChunkError as cause:
+        raise DatasetError(
+            f"{unfinished.stem}: {name} cannot be read back ({cause}), so nothing was published. "
+            "Check the disk, and try again."
+        ) from None
 
 
 def _root_attributes(label_map: LabelMap, options: PackOptions) -> dict[str, Any]:
@@ -339,7 +346,7 @@ def _history(label_map: LabelMap) -> dict[str, Any]:
         "label_map": label_map.name,
         "hdf5": h5py.version.hdf5_version,
         "h5py": h5py.version.version,
-        "hdf5plugin": hdf5plugin.version,
+        "cramjam": cramjam.__version__,
         "numpy": np.__version__,
     }
 
