@@ -8,13 +8,14 @@ set aside for a while, which costs the plan nothing.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -29,6 +30,8 @@ from airseg.simulators.client import NOBODY_ANSWERS
 _POLL_S = 0.5
 _SET_ASIDE_S = 5.0
 _SET_ASIDE_AT_MOST_S = 120.0
+_LEAVE_S, _CANCEL_S = 20.0, 0.5
+"""How long a command may take to end where its job is put back, or is given up."""
 
 Submit = Callable[[list[str]], "Future[tuple[int, str]]"]
 """Runs a command somewhere; the future gives its exit code and the last line it said."""
@@ -271,11 +274,39 @@ def _frames(out: Path, job: _Job) -> int:
         return 0
 
 
-def run_command(command: list[str]) -> tuple[int, str]:
-    """Run a command and return its exit code and the last line it said."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    lines = (done.stderr or done.stdout).strip().splitlines()
-    return done.returncode, lines[-1].removeprefix("airseg: ") if lines else "it said nothing"
+def run_command(command: list[str], *, in_own_session: bool = False) -> tuple[int, str]:
+    """Run a command and return its exit code and the last line it said.
+
+    Whoever is interrupted here, or must exit, takes the command along: it is interrupted, too, so
+    that it finishes the frame or step it is at, and killed where that takes long.
+
+    Args:
+        command: program and arguments.
+        in_own_session: whether signals to this process's group pass the command by.
+    """
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=in_own_session,
+    ) as process:
+        try:
+            output, errors = process.communicate()
+        except BaseException as cause:
+            _end(process, _LEAVE_S if isinstance(cause, SystemExit) else _CANCEL_S)
+            raise
+    lines = (errors or output).strip().splitlines()
+    return process.returncode, lines[-1].removeprefix("airseg: ") if lines else "it said nothing"
+
+
+def _end(process: subprocess.Popen[str], patience_s: float) -> None:
+    with suppress(OSError, ValueError):  # it has ended, or knows no such signal
+        process.send_signal(signal.SIGINT)
+    try:
+        process.wait(patience_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 @contextmanager

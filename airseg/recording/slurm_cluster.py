@@ -41,11 +41,15 @@ class SlurmOptions:
 
 
 class Requeued:
-    """Runs a command; when its job must end, the command is put into the queue again."""
+    """Runs a command; when its job must end, the command is put into the queue again.
+
+    Slurm may signal every process of a job; the one that asks for requeueing must hear it first,
+    so the command has a session of its own.
+    """
 
     def __call__(self, command: list[str]) -> tuple[int, str]:
         """Return the exit code, and the last line it said."""
-        return run_command(command)
+        return run_command(command, in_own_session=True)
 
     def checkpoint(self, command: list[str]) -> Any:
         """Return what the job does when it starts again; submitit asks this."""

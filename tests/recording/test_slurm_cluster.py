@@ -1,8 +1,11 @@
 """Flights and rows as jobs: run with submitit's local executor, requeued where they are cut off."""
 
 import itertools
+import os
+import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import submitit
@@ -15,12 +18,12 @@ from airseg.recording.stored.recording_verification import verify_recording
 
 LOCAL = SlurmOptions("local")
 TWICE = """
-import pathlib, sys, time
+import os, pathlib, sys, time
 place = pathlib.Path(sys.argv[1])
 if place.exists():
     print("went on")
 else:
-    place.write_text("begun")
+    place.write_text(str(os.getpid()))
     time.sleep(600)
 """
 
@@ -59,6 +62,29 @@ def test_arguments_that_do_not_go_together_get_one_line(tmp_path, capsys, argume
     assert told in said(err)
 
 
+def process_of(begun):
+    """Return the number of the process that began, once it has."""
+    for _ in itertools.takewhile(lambda _: not (begun.exists() and begun.read_text()), range(600)):
+        time.sleep(0.1)
+    return int(begun.read_text())
+
+
+def is_gone(process):
+    for _ in itertools.takewhile(lambda _: Path(f"/proc/{process}").exists(), range(50)):
+        time.sleep(0.1)
+    return not Path(f"/proc/{process}").exists()
+
+
+def notify(job):
+    """Do what Slurm does before a time limit, or when it preempts: signal the job's task.
+
+    submitit's own `_interrupt` signals its stand-in for Slurm instead, which dies of it.
+    """
+    controller = job._process.pid
+    for task in Path(f"/proc/{controller}/task/{controller}/children").read_text().split():
+        os.kill(int(task), signal.SIGUSR2)
+
+
 @pytest.mark.slow
 def test_a_job_gives_its_exit_code_and_one_that_is_cut_off_goes_on(tmp_path, monkeypatch):
     jobs, plain = [], submitit.AutoExecutor.submit
@@ -72,11 +98,11 @@ def test_a_job_gives_its_exit_code_and_one_that_is_cut_off_goes_on(tmp_path, mon
     with slurm_cluster(tmp_path, LOCAL) as submit:
         failed = submit([sys.executable, "-c", "import sys; sys.exit('no luck')"])
         cut_off = submit([sys.executable, "-c", TWICE, str(begun)])
-        for _ in itertools.takewhile(lambda _: not begun.exists(), range(600)):
-            time.sleep(0.1)
-        jobs[1]._interrupt()  # what Slurm does before a time limit, or when it preempts
+        process = process_of(begun)
+        notify(jobs[1])
         assert failed.result(60) == (1, "no luck")
         assert cut_off.result(60) == (0, "went on")
+    assert is_gone(process)
     assert list((tmp_path / LOGS).glob("*.out"))
 
 
@@ -87,12 +113,14 @@ def test_jobs_that_are_not_done_are_cancelled(tmp_path):
     def stopped():
         with slurm_cluster(tmp_path, LOCAL) as submit:
             futures.append(submit([sys.executable, "-c", TWICE, str(tmp_path / "begun")]))
+            process_of(tmp_path / "begun")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         stopped()
     with pytest.raises(Exception, match=r"(?i)job|cancel|interrupt|state"):
         futures[0].result(60)
+    assert is_gone(process_of(tmp_path / "begun"))
 
 
 @pytest.mark.slow
