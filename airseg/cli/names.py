@@ -84,9 +84,9 @@ def _formats() -> list[str]:
 
 
 def _networks() -> list[str]:
-    from airseg.models.registry import list_models  # takes as long as torch does
+    from airseg.cli.network_names import network_names
 
-    return list_models()
+    return network_names()
 
 
 PLAN = Name("plan", partial(_known, "flight plan"), files=True)

@@ -6,17 +6,12 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.hub import hub_options, upload_folder
+
 
 @click.command("push")
 @click.argument("result", type=click.Path(path_type=Path))
-@click.argument("repository", metavar="USER/NAME")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="The folder to write, which is kept.  [default: hub/USER--NAME]",
-)
-@click.option("--dry-run", is_flag=True, help="Write the folder and upload nothing.")
-@click.option("--private", is_flag=True, help="Make a repository that only you see.")
+@hub_options
 @click.option("--licence", default="", help="Of the weights, such as mit.")
 @click.option("--dataset", default="", metavar="USER/NAME", help="What it was trained on.")
 def command(
@@ -39,14 +34,12 @@ def command(
       airseg bench push results/demo-fanet18.json me/fanet18 --licence mit
     """
     from airseg.bench.hub_model import write_model_folder
-    from airseg.hub_repository import check_repository, upload
+    from airseg.hub_repository import check_repository
 
-    check_repository(repository)
     if dataset:
         check_repository(dataset)
-    folder = out or Path("hub") / repository.replace("/", "--")
-    write_model_folder(result, folder, repository, licence=licence, dataset=dataset)
-    if dry_run:
-        click.echo(f"dry run: {folder} is what would be uploaded")
-        return
-    click.echo(f"uploaded to {upload(folder, repository, 'model', private=private)}")
+
+    def write(folder: Path) -> None:
+        write_model_folder(result, folder, repository, licence=licence, dataset=dataset)
+
+    upload_folder(repository, "model", write, out, dry_run=dry_run, private=private)

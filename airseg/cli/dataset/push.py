@@ -6,17 +6,12 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.hub import hub_options, upload_folder
+
 
 @click.command("push")
 @click.argument("dataset", type=click.Path(path_type=Path))
-@click.argument("repository", metavar="USER/NAME")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="The folder to write, which is kept.  [default: hub/USER--NAME]",
-)
-@click.option("--dry-run", is_flag=True, help="Write the folder and upload nothing.")
-@click.option("--private", is_flag=True, help="Make a repository that only you see.")
+@hub_options
 @click.option(
     "--jpeg",
     "jpeg_quality",
@@ -56,15 +51,11 @@ def command(
     from airseg.dataset.exporting.formats import export
     from airseg.dataset.exporting.hub import name_repository
     from airseg.dataset.reading.reader import Dataset
-    from airseg.hub_repository import check_repository, upload
 
-    check_repository(repository)
-    folder = out or Path("hub") / repository.replace("/", "--")
-    options = ExportOptions(jpeg_quality, title, licence, url, overwrite)
-    with Dataset(dataset, check=True) as opened, progress_bar("frames") as update:
-        export("hub", opened, folder, options, update)
-    name_repository(folder, repository)
-    if dry_run:
-        click.echo(f"dry run: {folder} is what would be uploaded")
-        return
-    click.echo(f"uploaded to {upload(folder, repository, 'dataset', private=private)}")
+    def write(folder: Path) -> None:
+        options = ExportOptions(jpeg_quality, title, licence, url, overwrite)
+        with Dataset(dataset, check=True) as opened, progress_bar("frames") as update:
+            export("hub", opened, folder, options, update)
+        name_repository(folder, repository)
+
+    upload_folder(repository, "dataset", write, out, dry_run=dry_run, private=private)

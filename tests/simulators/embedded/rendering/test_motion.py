@@ -180,6 +180,7 @@ def test_normals_of_the_ground_point_up_and_are_of_unit_length(renderer):
     assert (up.normals[up.depth_planar == SKY] == 0).all()
 
 
+@pytest.mark.slow
 def test_two_processes_draw_the_same_bytes(renderer):
     script = (
         "import hashlib, numpy as np;"

@@ -118,6 +118,7 @@ def test_the_same_seed_gives_the_same_bytes_in_another_process(renderer):
     assert done.stdout.strip() == fingerprint(renderer.render(view()))
 
 
+@pytest.mark.slow
 def test_another_seed_builds_another_world(renderer):
     other = Renderer(build_world("neighborhood", 1)).render(view())
     assert fingerprint(other) != fingerprint(renderer.render(view()))
