@@ -31,6 +31,7 @@ SHIFTED = ((2, 40), (1, 1), (3, 5), (1, 17))
 
 @once
 @needs_triton
+@pytest.mark.slow
 def test_the_kernels_in_the_interpreter():
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rs", __file__]
     environment = os.environ | {"TRITON_INTERPRET": "1"}

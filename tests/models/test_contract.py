@@ -161,7 +161,7 @@ SYSTEMS = {
     "fanet-decay": System(lambda: fanet(2, "decay")),
     "fanet-motion": System(lambda: fanet(2, "motion", flow=FlowNetS(1 / 16, 0)), exact=False),
     "dff-frame": System(lambda: feature_flow(1)),
-    "dff": System(lambda: feature_flow(3), (128, 192), steps=50, quick=True, exact=False),
+    "dff": System(lambda: feature_flow(3), (128, 192), steps=50, exact=False),
     "dff-inception": System(
         lambda: feature_flow(2, FlowNetInception(24)),
         (128, 192),
