@@ -94,8 +94,8 @@ class ConfusionMatrix:
             if low < 0 or high >= classes:
                 raise _no_classes(low, high, classes)
             label, prediction = label.to(torch.uint8), prediction.to(torch.uint8)
-        images = (label, prediction, valid)
-        matrix = pair_counts(*(image.cpu().numpy() for image in images), classes + 1)
+        labels, found, counted = (image.cpu().numpy() for image in (label, prediction, valid))
+        matrix = pair_counts(labels, found, counted, classes + 1)
         if matrix[-1].any() or matrix[:, -1].any():
             highest = max(int(label[valid].max()), int(prediction[valid].max()))
             raise _no_classes(0, highest, classes)

@@ -259,7 +259,7 @@ class IdDecoder:
 @njit(cache=True, nogil=True)
 def _ids_of_colors(rgb: np.ndarray, table: np.ndarray, ids: np.ndarray) -> bool:
     """Look each pixel's colour up, once in a run of one; False at the first that has no id."""
-    before, number = -1, -1
+    before, number = np.int64(-1), -1
     for row in range(rgb.shape[0]):
         for column in range(rgb.shape[1]):
             red, green = np.int64(rgb[row, column, 0]), np.int64(rgb[row, column, 1])

@@ -197,7 +197,7 @@ def _number_array(values: np.ndarray) -> tuple[Piece, Piece]:
     packed = np.empty(values.size, np.dtype([("tag", "u1"), ("value", form)]))
     packed["tag"] = tag
     packed["value"] = values.ravel()
-    return _HEADERS.array(values.size), memoryview(packed.view(np.uint8))
+    return _HEADERS.array(values.size), packed.view(np.uint8).data
 
 
 class RpcServer:
