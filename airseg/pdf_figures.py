@@ -20,7 +20,7 @@ FOLDER = "figures"
 """Where figures lie, in the folder of their page."""
 WIDTH_IN = 6.9
 """Two columns of most journals, inches."""
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.titlelocation": "left",

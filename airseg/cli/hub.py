@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -29,7 +29,7 @@ def hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def upload_folder(
     repository: str,
-    kind: str,
+    kind: Literal["dataset", "model"],
     write: Callable[[Path], None],
     out: Path | None,
     *,

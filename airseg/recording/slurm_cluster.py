@@ -6,6 +6,8 @@ command again, which goes on where it stopped.
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -76,7 +78,8 @@ def slurm_cluster(out: Path, options: SlurmOptions) -> Iterator[Submit]:
     with ThreadPoolExecutor(_MOST_JOBS, thread_name_prefix="slurm") as waiting:
 
         def submit(command: list[str]) -> Future[tuple[int, str]]:
-            job = executor.submit(Requeued(), command)
+            with _heeding_interrupts():
+                job = executor.submit(Requeued(), command)
             jobs.append(job)
             return waiting.submit(job.result)
 
@@ -87,6 +90,23 @@ def slurm_cluster(out: Path, options: SlurmOptions) -> Iterator[Submit]:
                 if not job.done():
                     with suppress(Exception):  # it has ended meanwhile, or Slurm is gone
                         job.cancel()
+
+
+@contextmanager
+def _heeding_interrupts() -> Iterator[None]:
+    """Let what is started here heed SIGINT, by which submitit cancels local jobs.
+
+    A shell that runs a command in the background makes it ignore the signal, and all it starts.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _executor(folder: Path, options: SlurmOptions) -> Any:

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -107,7 +108,11 @@ def test_a_job_gives_its_exit_code_and_one_that_is_cut_off_goes_on(tmp_path, mon
 
 
 @pytest.mark.slow
-def test_jobs_that_are_not_done_are_cancelled(tmp_path):
+@pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN])
+def test_jobs_that_are_not_done_are_cancelled(tmp_path, handler, request):
+    """Also where a shell has put the command into the background, and signals are ignored."""
+    request.addfinalizer(partial(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT)))
+    signal.signal(signal.SIGINT, handler)
     futures = []
 
     def stopped():

@@ -39,7 +39,9 @@ def step_numbers(
     if "plan" in view.details and len(names_of_instances(view.object_table)) <= MOST_OBJECTS + 1:
         return _kept
     frames = [_keys(*things_of(int(index))) for index in np.flatnonzero(view.labelled)]
-    keys = np.unique(np.concatenate([np.unique(keys[keys > 0]) for keys in frames] or [[]]))
+    keys = np.unique(
+        np.concatenate([np.unique(keys[keys > 0]) for keys in frames] or [np.empty(0, np.uint64)])
+    )
     keys = keys.astype(np.uint64)
     label, numbers = keys >> _CLASS_BITS, keys & (2**_CLASS_BITS - 1)
     if numbers.max(initial=0) <= MOST_OBJECTS:

@@ -204,17 +204,16 @@ def _plain_pair(folder: Path) -> tuple[Path, Path] | None:
     """Return the folders of pictures and of labels, where both are there."""
     if not folder.is_dir():
         return None
-    images, *more_images = _named(folder, _IMAGE_FOLDERS) or [None]
-    labels, *more_labels = _named(folder, _LABEL_FOLDERS) or [None]
-    if images is None or labels is None:
+    images, labels = _named(folder, _IMAGE_FOLDERS), _named(folder, _LABEL_FOLDERS)
+    if not images or not labels:
         return None
-    for chosen, others in ((images, more_images), (labels, more_labels)):
+    for chosen, *others in (images, labels):
         if others:
             raise DatasetError(
                 f"{folder}: has {chosen.name} and {others[0].name}, and nobody says which of them "
                 "is meant. Rename or move the other one."
             )
-    return images, labels
+    return images[0], labels[0]
 
 
 def _named(folder: Path, names: Sequence[str]) -> list[Path]:

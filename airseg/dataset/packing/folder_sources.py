@@ -281,7 +281,7 @@ def _look_at_headers(labels: Sequence[Path]) -> list[str]:
     """
     warnings: list[str] = []
     shown: dict[int, tuple[tuple[int, int, int], Path]] = {}
-    voc = {color: index for index, color in enumerate(voc_colors())}
+    voc: dict[tuple[int, ...], int] = {color: index for index, color in enumerate(voc_colors())}
     for path in labels:
         if path.suffix.lower() != ".png":
             continue
