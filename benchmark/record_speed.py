@@ -198,8 +198,8 @@ def _compare(
 
 def _bare_loop(python: Path, port: int, frames: int, has_depth: bool, world: str) -> float:
     depth = "depth" if has_depth else "none"
-    # Its pure-Python decoder needs seconds for a depth image; a few frames are enough.
-    count = max(frames // 15, 3) if has_depth else frames
+    # Its pure-Python decoder needs seconds for a depth image; a frame or two are enough.
+    count = max(frames // 30, 2) if has_depth else frames
     command = [str(python), "-c", _LOOP, str(port), str(count), depth, world]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
