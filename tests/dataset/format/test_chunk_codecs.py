@@ -83,11 +83,9 @@ import numpy as np
 from airseg.cli import main
 
 assert not h5py.h5z.filter_avail(32004)
-for codec in ("lz4", "zstd"):
-    packed = f"{codec}.h5"
-    main(["relabel", "flights", "--map", "neighborhood", "--out", packed, "--codec", codec])
-    main(["verify", packed])
+main(["relabel", "flights", "--map", "neighborhood", "--out", "lz4.h5"])
 main(["dataset", "subset", "lz4.h5", "--codec", "zstd", "--out", "again.h5"])
+main(["verify", "again.h5"])
 main(["dataset", "subset", "again.h5", "--codec", "gzip", "--out", "portable.h5"])
 from airseg.dataset.reading import Dataset
 assert Dataset("portable.h5").content_hash == Dataset("lz4.h5").content_hash
