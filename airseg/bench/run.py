@@ -34,10 +34,9 @@ from airseg.bench.scoring.evaluate import (
     commonest_class,
     score_constant,
     score_result,
-    stream_predictions,
 )
 from airseg.bench.scoring.places import places_of
-from airseg.bench.scoring.sample_pictures import save_sample
+from airseg.bench.scoring.sample_pictures import save_samples
 from airseg.bench.scoring.scored_classes import ScoredClasses, scored_classes
 from airseg.bench.selection import select_rows
 from airseg.bench.speed.streaming_speed import measure_speed
@@ -47,7 +46,6 @@ from airseg.bench.training.journal import Journal
 from airseg.bench.training.training_protocol import Protocol, protocol_of
 from airseg.dataset.reading.reader import Dataset
 from airseg.errors import RecipeError, did_you_mean
-from airseg.models.base import VideoSegmenter
 
 Progress = Callable[[str, int, int | None], None]
 BASELINE = "majority-class"
@@ -293,7 +291,7 @@ def _score(
     # Under the paper's protocol there is no frame that was not seen while training.
     shown = [] if protocol.leaks else dataset.split(recipe.evaluate.split)
     samples = choose_samples(dataset, shown, recipe.evaluate.samples)
-    _save_predictions(
+    save_samples(
         where.out / row.run, model, dataset, samples, size, device, partial(told, "saving samples")
     )
     validation = protocol.validation(
@@ -383,29 +381,3 @@ def _validation_of_constant(
         sequences={n: number(m.mean_iou) for n, m in found.by_sequence.items()},
         frames=sum(dataset.sequence(n).length for n in names),
     )
-
-
-def _save_predictions(
-    folder: Path,
-    model: VideoSegmenter,
-    dataset: Dataset,
-    samples: list[tuple[str, int]],
-    size: tuple[int, int],
-    device: torch.device,
-    told: Callable[[int], Callable[[int], None]],
-) -> None:
-    """Write frame, label and prediction of the samples as PNG files.
-
-    `told` makes what is told how many frames have been streamed, of how many it is given.
-    """
-    wanted: dict[str, set[int]] = {}
-    for name, index in samples:
-        wanted.setdefault(name, set()).add(index)
-    streamed = told(sum(max(indices) + 1 for indices in wanted.values()))
-    for name, indices in wanted.items():
-        view = dataset.sequence(name)
-        stop = max(indices) + 1
-        for start, predictions in stream_predictions(model, view, size, device, frames=stop):
-            for index in indices & set(range(start, start + len(predictions))):
-                save_sample(folder, view, index, predictions[index - start])
-            streamed(len(predictions))

@@ -39,6 +39,7 @@ class Wrapper(VideoSegmenter):
                 f"{base.paper} remembers frames itself; base must be a per-frame network."
             )
         self.base, self.align_corners = base, base.align_corners
+        self.backbone_names = tuple(f"base.{name}" for name in base.backbone_names)
 
     def published_state(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return weights of this network, or of its base alone, under this network's names."""

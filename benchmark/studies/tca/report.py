@@ -15,6 +15,7 @@ import numpy as np
 
 from airseg.bench.leaderboard.table import markdown_row
 from airseg.bench.metrics.intervals import ALPHA, FEWEST_SEEDS, Estimate, estimate, holm
+from airseg.bench.recipes.recipe import load_recipe
 from airseg.bench.results.certainty import by_flight, certainty
 from airseg.bench.results.published import load_published
 from airseg.bench.results.result import Result, load_results
@@ -25,7 +26,8 @@ _RESULTS = _TOP / "benchmark" / "results"
 _REPORT = Path(__file__).with_name("REPORT.md")
 _README = _TOP / "README.md"
 
-_PAPER = "paper-protocol-cpu"
+_PAPER, _REVIEWERS = "paper-protocol-cpu", "reviewers-mini-cpu"
+_MODELS = _TOP / "docs" / "models.md"
 CONDITIONS = {"tca-cpu": "25 Hz", "tca-cpu-5hz": "5 Hz"}
 MEMORY, PLACEBO, ALONE, MEAN = (
     "FANet-18 N=4",
@@ -58,7 +60,34 @@ def main() -> None:
     _splice(_REPORT, "table2", table2(first))
     _splice(_README, "verdict", headline(first))
     _splice(_README, "study", scores("tca-cpu", first))
+    reviewers = sorted((_RESULTS / _REVIEWERS).glob("*.json"))
+    _splice(_MODELS, "reviewers", smoothers([result for _, result in load_results(reviewers)]))
     print(verdict(first))
+
+
+def smoothers(rows: list[Result]) -> str:
+    """Return the rows of `reviewers-mini` that are made, in the recipe's order, in Markdown."""
+    order = [variant.label for variant in load_recipe("reviewers-mini").variants]
+    names = {
+        "mean_iou": "mIoU %",
+        "flicker": "flicker %",
+        "tc_pooled": "TC %",
+        "tc_correct": "TC correct %",
+        "mvc8_correct": "mVC8 correct %",
+    }
+    lines = [markdown_row(["row", *names.values()]), markdown_row(["---", *["---:"] * len(names)])]
+    rows = sorted(rows, key=lambda r: order.index(r.label))
+    lines += [markdown_row([row.label, *_share(row, *names)]) for row in rows]
+    some = rows[0]
+    size = f"{some.recipe['data']['height']}x{some.recipe['data']['width']}"
+    left = len(order) - len(rows)
+    told = (
+        f"{len(rows)} of {len(order)} rows, one seed, {some.recipe['train']['steps']} steps at "
+        f"{size}, {some.supervised_frames:,} supervised frames each, scored on "
+        f"{some.scored_frames:,} frames of {len(some.dataset.sequences)} flights"
+    )
+    missing_rows = f"; {left} rows are not made yet" if left else ""
+    return f"{told}{missing_rows}.\n\n" + "\n".join(lines)
 
 
 def difference(
@@ -144,10 +173,8 @@ def table2(rows: dict[str, Result]) -> str:
     """
     own = {label.count("N=4") * 4: rows[label] for label in (ALONE, MEMORY) if label in rows}
     there = sorted((_RESULTS / _PAPER).glob("*.json"))
-    leaking = {
-        r.recipe["model"]["options"].get("tca_depth", 0): r
-        for r in (load_results(there) if there else [])
-    }
+    found = [result for _, result in load_results(there)] if there else []
+    leaking = {r.recipe["model"]["options"].get("tca_depth", 0): r for r in found}
     head = [
         "N",
         "published, Eq. 1-2 % *leaks*",

@@ -45,6 +45,16 @@ def test_both_sub_networks_of_tdnet_have_a_backbone():
         assert factor == (1 if ".network.resnet." in name else 10), name
 
 
+@pytest.mark.parametrize("base", ["fanet18", "segformer", "eomt_ti16"])
+def test_a_smoother_s_backbone_learns_at_the_rate_of_its_base_s(base):
+    with torch.device("meta"):
+        alone = build_model(base, 11)
+        smoothed = build_model("ema", 11, base=base)
+    found = groups_of(smoothed, head_rate=10)
+    assert found == {f"base.{n}": g for n, g in groups_of(alone, head_rate=10).items()}
+    assert {factor for factor, _ in found.values()} == {1, 10}
+
+
 def test_without_them_all_parameters_are_one_group_in_their_own_order(tv3s):
     optimizer = build_optimizer(TrainRecipe(), tv3s)
     (group,) = optimizer.param_groups
