@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from airseg import yaml_schema
 from airseg.errors import AirsegError, did_you_mean
@@ -19,6 +19,29 @@ class StrictModel(BaseModel):
     """A document or a part of one: unknown keys are refused, values do not change afterwards."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_truth(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse true and false where a number belongs: pydantic takes them for 1 and 0."""
+        kinds = _kinds(cls.model_fields[info.field_name or ""].annotation)
+        if _has_truth(value) and kinds & {int, float} and not kinds & {bool, Any}:
+            raise ValueError("expected a number, found true or false")
+        return value
+
+
+def _has_truth(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_has_truth, value))
+    return isinstance(value, bool)
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """Return the types that an annotation is made of."""
+    inner = get_args(annotation)
+    if inner:
+        return set().union(*map(_kinds, inner))
+    return {annotation} if isinstance(annotation, type) or annotation is Any else set()
 
 
 def load_document(path: Path, model: type[Model], error: type[AirsegError]) -> Model:

@@ -37,6 +37,17 @@ def test_wrong_value_is_named_with_its_line():
     assert "'fast'" in message(text)
 
 
+@pytest.mark.parametrize(
+    ("waypoint", "field"),
+    [("position: [0, true, 0]", "position"), ("position: [0, 0, 0]\n    speed_mps: true", "speed")],
+)
+def test_true_is_no_number(waypoint, field):
+    """Of the core schema of YAML 1.2 it is a boolean; pydantic would take it for 1."""
+    told = message(f"description: x\nwaypoints:\n  - {waypoint}\n")
+    assert f"waypoints.0.{field}" in told
+    assert "expected a number, found true or false" in told
+
+
 def test_unknown_field_gets_the_nearest_name():
     text = "description: x\nwaypoints:\n  - position: [0, 0, 0]\n    speed_mp: 3\n"
     expected = "plan.yaml:4: waypoints.0.speed_mp: unknown field. Did you mean 'speed_mps'?"

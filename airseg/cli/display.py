@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -62,6 +62,20 @@ class Pace:
         rate, left = self.per_second, self.seconds_left(total)
         words = [] if rate is None else [f"{rate:.1f} {unit}/s"]
         return ", ".join(words + ([] if left is None else [f"{left:.0f} s left"]))
+
+
+def columns_that_fit(rows: Sequence[Sequence[str]], width: int) -> int:
+    """Return how many of a table's columns stand side by side in a width, two at least.
+
+    Args:
+        rows: texts of its cells, the head among them.
+        width: characters of a line; between columns there are two.
+    """
+    taken, fitting = 0, 0
+    for cells in zip(*rows, strict=True):
+        taken += max(map(len, cells)) + 2
+        fitting += taken - 2 <= width
+    return max(fitting, 2)
 
 
 def as_written(cells: Iterable[str]) -> list[Text]:

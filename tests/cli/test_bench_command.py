@@ -155,6 +155,19 @@ def test_a_label_with_brackets_is_printed_as_it_is(capsys, tmp_path):
     assert "net [ours] [/x]" in out
 
 
+def test_a_terminal_shows_as_many_columns_as_fit(capsys, tmp_path, monkeypatch):
+    write_results(tmp_path, made_result("a", label="FANet-18 N=4"))
+    asked = ("bench", "leaderboard", tmp_path, "--out", tmp_path / "page")
+    whole = run(capsys, *asked)[1].splitlines()[0]
+    for name, value in {"TTY_COMPATIBLE": "1", "TERM": "dumb", "COLUMNS": "80"}.items():
+        monkeypatch.setenv(name, value)
+    head, row, more, _ = run(capsys, *asked)[1].splitlines()
+    assert head.split() == whole.split()[: len(head.split())]
+    assert row.startswith("FANet-18 N=4 ")
+    assert 40 < max(map(len, (head, row, more))) <= 80
+    assert more.endswith("more columns are in leaderboard.md and on the page.")
+
+
 def test_a_file_without_markers_is_left_alone(folder, capsys, tmp_path):
     plain = tmp_path / "plain.md"
     plain.write_text("nothing here")

@@ -103,17 +103,25 @@ def _content_hash(path: Path) -> str:
 
 
 def _print_table(results: list[Result]) -> None:
-    """Print the leaderboard for people; long ones scroll in the HTML page."""
+    """Print the leaderboard for people: in a terminal as many columns as fit side by side."""
     from rich.console import Console
     from rich.table import Table
 
     from airseg.bench.leaderboard.table import columns, shown
-    from airseg.cli.display import as_written
+    from airseg.cli.display import as_written, columns_that_fit
 
     chosen = [c for c in columns(results) if c.brief]
+    rows = [[shown(c.value(result), c.digits) for c in chosen] for result in results]
+    console = Console()
+    fitting, width = len(chosen), max(console.width, 44 + 11 * len(chosen))
+    if console.is_terminal:
+        width = console.width
+        fitting = columns_that_fit([[c.title for c in chosen], *rows], width)
     printed = Table(box=None, header_style="bold", pad_edge=False)
-    for c in chosen:
+    for c in chosen[:fitting]:
         printed.add_column(c.title, justify="left" if c.digits is None else "right", no_wrap=True)
-    for result in results:
-        printed.add_row(*as_written(shown(c.value(result), c.digits) for c in chosen))
-    Console(width=max(Console().width, 44 + 11 * len(chosen))).print(printed)
+    for row in rows:
+        printed.add_row(*as_written(row[:fitting]))
+    Console(width=width).print(printed)
+    if fitting < len(chosen):
+        click.echo(f"{len(chosen) - fitting} more columns are in leaderboard.md and on the page.")

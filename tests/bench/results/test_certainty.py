@@ -55,6 +55,26 @@ def test_differences_of_submissions_are_students_paired_test(tmp_path):
     assert pair.probability == pytest.approx(scipy.stats.ttest_rel(FLIGHTS + noise, FLIGHTS).pvalue)
 
 
+def test_pairs_are_corrected_for_their_number():
+    """Holm 1979, by its steps: the smallest of m times m, the next times m - 1, never falling."""
+    random = np.random.default_rng(1)
+    scores = {
+        n: FLIGHTS + gain + random.normal(0, 0.02, 6)
+        for n, gain in zip("abc", (0, 0.02, 0.03), strict=True)
+    }
+    rows = [
+        made_result(n, kind="submission", protocol="submitted", **flown(*v))
+        for n, v in scores.items()
+    ]
+    pairs = differences(rows)
+    raw = [scipy.stats.ttest_rel(scores[p.first], scores[p.second]).pvalue for p in pairs]
+    largest, expected = 0.0, {}
+    for rank, place in enumerate(np.argsort(raw)):
+        largest = max(largest, min(1, raw[place] * (3 - rank)))
+        expected[place] = largest
+    assert [p.probability for p in pairs] == pytest.approx([expected[i] for i in range(3)])
+
+
 def test_single_trainings_are_open_whatever_they_score(tmp_path):
     rows = merged(tmp_path, row("a", 0.2, seeds=1), row("b", 0.0, seeds=1))
     (pair,) = differences(rows)

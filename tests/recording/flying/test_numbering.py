@@ -7,6 +7,9 @@ import pytest
 from PIL import Image
 from small_simulator import HEIGHT, WIDTH, small_plan, small_settings
 
+from airseg.bench.scoring.score_objects import score_objects
+from airseg.cli import main
+from airseg.dataset import Dataset
 from airseg.errors import RecordingError, SimulatorError
 from airseg.labels.instances import names_of_instances
 from airseg.recording.flying import id_passes
@@ -229,3 +232,58 @@ def test_every_view_of_a_flight_has_its_objects_by_measured_colours_too(
         passed, told = (Recording.open(tmp_path / way / name) for way in ("passed", "told"))
         assert passed.frames.equals(told.frames), name
         assert verify_recording(passed.path).is_sound
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["told", "drawn", "passes"])
+def test_two_flights_number_objects_alike_and_their_truth_scores_one(
+    way, world, client, tmp_path, monkeypatch
+):
+    plans = {
+        "first": small_plan(start={"position": (0, 0, -3)}),
+        "second": small_plan(start={"position": (2, 0, -3)}, waypoints=[{"position": (8, 0, -3)}]),
+    }
+
+    def fly(client, folder, **options):
+        return [
+            record(client, folder / name, plan, max_frames=2, **options)
+            for name, plan in plans.items()
+        ]
+
+    told = fly(client, tmp_path / "told")
+    if way == "drawn":
+        settings = small_settings(tmp_path / "settings.json")
+        options = EmbeddedOptions(port=0, settings=settings, dialect="cosys")
+        with (
+            EmbeddedServer(options, world) as server,
+            SimulatorClient("127.0.0.1", server.port) as cosys,
+        ):
+            cosys.confirmConnection()
+            flights = fly(cosys, tmp_path / way, palette=None)
+    elif way == "passes":
+        monkeypatch.setattr(Capturer, "numbers", lambda capturer: capturer.colors()[..., 0] / 255)
+        flights = fly(client, tmp_path / way)
+    else:
+        flights = told
+    names = names_of_instances(flights[0].object_table)
+    assert all(names == names_of_instances(flight.object_table) for flight in flights)
+    seen = []
+    for flight, simulators in zip(flights, told, strict=True):
+        theirs = names_of_instances(simulators.object_table)
+        for index in range(2):
+            shown = flight.read_instance(index)
+            assert [names[n] for n in shown.flat] == [
+                theirs[n] for n in simulators.read_instance(index).flat
+            ]
+            seen.append({names[n] for n in np.unique(shown)})
+    # Cars that are in sight all the time, with one number in both flights.
+    assert [name for name in set.intersection(*seen) if name.startswith("Car_")]
+    path = tmp_path / "flights.h5"
+    for typed in (
+        f"relabel {tmp_path / way} --map neighborhood --assign test=first,second --out {path}",
+        f"verify {path}",
+    ):
+        main(typed.split())
+    with Dataset(path) as dataset:
+        scores = score_objects(path, dataset, "test")
+    assert scores.stq == scores.vpq == 1
