@@ -188,7 +188,7 @@ def test_map_may_not_extend_itself(tmp_path):
         (RULES + "  - {clas: road, names: a}\n", ("rules.0", "class")),
         (RULES + "  - {class: road, ids: [256]}\n", ("0 to 255", "256")),
         (RULES + "  - {class: road, ids: ['9-3']}\n", ("upwards", "9-3")),
-        (RULES + "  - {class: road, ids: [true]}\n", ("True",)),
+        (RULES + "  - {class: road, ids: [true]}\n", ("rules.0.ids", "true or false")),
         (RULES + "  - {class: road, names: [12]}\n", ("rules.0.names.0", "string")),
         ("format: 2\nname: x\n", ("format", "2")),
         ("format: 1\nname: x\n", ("at least one rule",)),
