@@ -45,7 +45,7 @@ def test_both_sub_networks_of_tdnet_have_a_backbone():
         assert factor == (1 if ".network.resnet." in name else 10), name
 
 
-@pytest.mark.parametrize("base", ["fanet18", "segformer", "eomt_ti16"])
+@pytest.mark.parametrize("base", ["fanet18", "segformer"])
 def test_a_smoother_s_backbone_learns_at_the_rate_of_its_base_s(base):
     with torch.device("meta"):
         alone = build_model(base, 11)
