@@ -212,7 +212,7 @@ class _Workshop:
         trained = train(
             row.recipe, self._dataset, checkpoint, self._device, named, self._store, journal
         )
-        return trained, protocol_of(row.recipe, self._dataset, self._store, where.cache)
+        return trained, protocol_of(row.recipe, self._dataset, self._store)
 
     @contextmanager
     def _locked(self, row: Row) -> Iterator[Path]:
@@ -280,7 +280,7 @@ def _score(
     size = (recipe.data.height, recipe.data.width)
     told = partial(_Counted, where.progress, row.label)
     scoring = told("scoring", protocol.scored_frames(model.memory_depth))
-    scores = protocol.score(model, device, scoring)
+    scores = protocol.score(model, device, scoring, where.cache)
     speed = measure_speed(
         model,
         *size,

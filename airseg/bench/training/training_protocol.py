@@ -43,7 +43,6 @@ class Protocol(ABC):
         recipe: of one row.
         dataset: where frames come from.
         store: reads them at the recipe's size.
-        flow_cache: keeps estimated motion of the frames that are scored.
 
     Attributes:
         leaks: whether frames that are scored neighbour frames that were trained on.
@@ -52,15 +51,8 @@ class Protocol(ABC):
 
     leaks = False
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        dataset: Dataset,
-        store: FrameStore,
-        flow_cache: FlowCache | None = None,
-    ) -> None:
+    def __init__(self, recipe: Recipe, dataset: Dataset, store: FrameStore) -> None:
         self.recipe, self.dataset, self._store = recipe, dataset, store
-        self._flow_cache = flow_cache
         self.source: FrameSource = store
 
     @abstractmethod
@@ -90,8 +82,17 @@ class Protocol(ABC):
         """Return how many frames `validation` scores."""
 
     @abstractmethod
-    def score(self, model: VideoSegmenter, device: torch.device, progress: Told) -> Scores:
-        """Score a trained network; `progress` is told how many frames are done."""
+    def score(
+        self,
+        model: VideoSegmenter,
+        device: torch.device,
+        progress: Told,
+        flow_cache: FlowCache | None = None,
+    ) -> Scores:
+        """Score a trained network.
+
+        `progress` is told how many frames are done; `flow_cache` keeps their estimated motion.
+        """
 
     @abstractmethod
     def scored_frames(self, context: int) -> int:
@@ -113,14 +114,8 @@ class Protocol(ABC):
 class FairProtocol(Protocol):
     """Split by sequence; the same supervised frames for every depth of memory."""
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        dataset: Dataset,
-        store: FrameStore,
-        flow_cache: FlowCache | None = None,
-    ) -> None:
-        super().__init__(recipe, dataset, store, flow_cache)
+    def __init__(self, recipe: Recipe, dataset: Dataset, store: FrameStore) -> None:
+        super().__init__(recipe, dataset, store)
         names = dataset.split("train")
         if not names:
             raise RecipeError("the dataset has no sequence in its training split.")
@@ -173,10 +168,16 @@ class FairProtocol(Protocol):
     def validated_frames(self, context: int) -> int:
         return sum(self.dataset.sequence(n).length for n in self.dataset.split("val"))
 
-    def score(self, model: VideoSegmenter, device: torch.device, progress: Told) -> Scores:
+    def score(
+        self,
+        model: VideoSegmenter,
+        device: torch.device,
+        progress: Told,
+        flow_cache: FlowCache | None = None,
+    ) -> Scores:
         names = self.dataset.split(self.recipe.evaluate.split)
         return self._split(
-            model, names, device, thorough=True, flow_cache=self._flow_cache, progress=progress
+            model, names, device, thorough=True, flow_cache=flow_cache, progress=progress
         )
 
     def _split(
@@ -200,14 +201,8 @@ class PaperProtocol(Protocol):
 
     leaks = True
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        dataset: Dataset,
-        store: FrameStore,
-        flow_cache: FlowCache | None = None,
-    ) -> None:
-        super().__init__(recipe, dataset, store, flow_cache)
+    def __init__(self, recipe: Recipe, dataset: Dataset, store: FrameStore) -> None:
+        super().__init__(recipe, dataset, store)
         self._lengths = {view.name: view.length for view in dataset}
         self._joined = JoinedFrames(store, self._lengths)
         self.source = self._joined
@@ -247,7 +242,13 @@ class PaperProtocol(Protocol):
     def validated_frames(self, context: int) -> int:
         return len(self.windows(context)[1]) * self.recipe.data.targets
 
-    def score(self, model: VideoSegmenter, device: torch.device, progress: Told) -> Scores:
+    def score(
+        self,
+        model: VideoSegmenter,
+        device: torch.device,
+        progress: Told,
+        flow_cache: FlowCache | None = None,
+    ) -> Scores:
         tested = self.windows(model.memory_depth)[2]
         return Scores(self._score(model, device, tested, progress), {})
 
@@ -317,9 +318,7 @@ class JoinedFrames:
         return np.concatenate(rgb), np.concatenate(labels)
 
 
-def protocol_of(
-    recipe: Recipe, dataset: Dataset, store: FrameStore, flow_cache: FlowCache | None = None
-) -> Protocol:
-    """Return the protocol a recipe asks for; see `Protocol` for the arguments."""
+def protocol_of(recipe: Recipe, dataset: Dataset, store: FrameStore) -> Protocol:
+    """Return the protocol a recipe asks for."""
     kind = PaperProtocol if recipe.protocol == "paper" else FairProtocol
-    return kind(recipe, dataset, store, flow_cache)
+    return kind(recipe, dataset, store)

@@ -280,10 +280,11 @@ def test_two_flights_number_objects_alike_and_their_truth_scores_one(
     assert [name for name in set.intersection(*seen) if name.startswith("Car_")]
     path = tmp_path / "flights.h5"
     for typed in (
-        f"relabel {tmp_path / way} --map neighborhood --assign test=first,second --out {path}",
+        f"relabel {tmp_path / way} --map neighborhood --assign train=first --assign test=second "
+        f"--out {path}",
         f"verify {path}",
     ):
         main(typed.split())
     with Dataset(path) as dataset:
-        scores = score_objects(path, dataset, "test")
-    assert scores.stq == scores.vpq == 1
+        scores = [score_objects(path, dataset, split) for split in ("train", "test")]
+    assert [(s.stq, s.vpq) for s in scores] == [(1, 1), (1, 1)]
