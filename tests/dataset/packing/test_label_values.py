@@ -1,0 +1,170 @@
+"""Label images: ids as people see them.
+
+What a palette or a shallow PNG means is held to Pillow's writer and to the PNG specification: a
+file that a lossless optimiser rewrote shows the same greys in every viewer.
+"""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from foreign_folders import HEIGHT, IDS_MAP, PALETTE, WIDTH, palette_file
+from PIL import Image
+from published_datasets import cityscapes
+from walks import IMPORT, RELABEL, refusal, relabelled, uniform, write_walk
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ids.yaml").write_text(IDS_MAP)
+    return tmp_path
+
+
+def as_palette(path, colors, indices, bits=8):
+    image = Image.fromarray(indices, mode="P")
+    image.putpalette([value for color in colors for value in color])
+    image.save(path, bits=bits)
+
+
+def optimised(ids):
+    """Return palette and indices as optipng makes them of a grey image: only what is used."""
+    greys, indices = np.unique(ids, return_inverse=True)
+    return [(int(g),) * 3 for g in greys], indices.reshape(ids.shape).astype(np.uint8)
+
+
+STRIPES = np.tile(np.array([1, 3, 7, 8], np.uint8), (HEIGHT, WIDTH // 4))
+
+
+@pytest.mark.parametrize(
+    "ids", [STRIPES, STRIPES * 20, uniform(3), np.flip(STRIPES), STRIPES // 8 * 255]
+)
+@pytest.mark.parametrize("command", [RELABEL, IMPORT], ids=["relabel", "import"])
+def test_grey_palettes_are_refused_with_what_they_show(here, capsys, ids, command):
+    write_walk(here / "walk", ["000", "001"])
+    colors, indices = optimised(ids)
+    if colors[0][0] == 0:  # index 0 is right there; the second one is not
+        assert colors[1][0] != 1
+    as_palette(here / "walk" / "labels" / "001.png", colors, indices)
+    told = refusal(capsys, *command)
+    assert "001.png" in told
+    assert "is shown as grey" in told
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_palettes_of_colours_keep_their_indices(here, capsys, bits):
+    ids = np.tile(np.arange(2, dtype=np.uint8), (HEIGHT, WIDTH // 2)) if bits == 1 else STRIPES % 4
+    write_walk(here / "walk", ["000"])
+    voc = [(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0)]
+    as_palette(here / "walk" / "labels" / "000.png", voc[: 2 if bits == 1 else 4], ids, bits)
+    dataset, _ = relabelled(capsys, *RELABEL)
+    assert np.array_equal(dataset.sequence("walk").raw_label(0, 1)[0], ids)
+
+
+def test_grey_palettes_from_0_to_255_keep_their_indices(here, capsys):
+    write_walk(here / "walk", ["000"])
+    ids = STRIPES % 4
+    as_palette(here / "walk" / "labels" / "000.png", [(n, n, n) for n in range(256)], ids)
+    dataset, _ = relabelled(capsys, *RELABEL)
+    assert np.array_equal(dataset.sequence("walk").raw_label(0, 1)[0], ids)
+
+
+def test_colours_that_get_other_indices_from_file_to_file_are_refused(here, capsys):
+    write_walk(here / "walk", ["000", "001"])
+    red, green = (128, 0, 0), (0, 128, 0)
+    as_palette(here / "walk" / "labels" / "000.png", [red, green], STRIPES % 2)
+    as_palette(here / "walk" / "labels" / "001.png", [green, red], STRIPES % 2)
+    told = refusal(capsys, *RELABEL)
+    assert "001.png: shows id 0 as #008000, 000.png shows it as #800000" in told
+
+
+@pytest.mark.parametrize("mode", ["RGB", "P"])
+def test_colours_mean_what_the_palette_file_says_however_they_are_stored(here, capsys, mode):
+    palette_file(here)
+    write_walk(here / "walk", ["000"])
+    colors = np.array([(0, 0, 0), *PALETTE.values()], np.uint8)
+    ids = STRIPES % 4
+    path = here / "walk" / "labels" / "000.png"
+    if mode == "P":  # in another order than the ids'
+        as_palette(path, colors[::-1].tolist(), (3 - ids).astype(np.uint8))
+    else:
+        Image.fromarray(colors[ids]).save(path)
+    dataset, _ = relabelled(capsys, *RELABEL, "--palette", "seg_rgbs.txt")
+    assert np.array_equal(dataset.sequence("walk").raw_label(0, 1)[0], ids)
+
+
+def shallow_png(ids, bits):
+    """Return a grey PNG of fewer than 8 bits a sample, put together by the specification."""
+
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    per_byte = 8 // bits
+    rows = b""
+    for row in ids:
+        packed = [
+            sum(int(v) << (8 - bits * (k + 1)) for k, v in enumerate(row[i : i + per_byte]))
+            for i in range(0, len(row), per_byte)
+        ]
+        rows += b"\0" + bytes(packed)
+    header = struct.pack(">IIBBBBB", ids.shape[1], ids.shape[0], bits, 0, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_shallow_masks_keep_their_values_and_are_told(here, capsys, bits):
+    write_walk(here / "walk", ["000"])
+    ids = (np.tile(np.arange(WIDTH), (HEIGHT, 1)) % min(2**bits, 4)).astype(np.uint8)
+    path = here / "walk" / "labels" / "000.png"
+    path.write_bytes(shallow_png(ids, bits))
+    assert Image.open(path).size == (WIDTH, HEIGHT)  # a foreign reader opens it
+    dataset, err = relabelled(capsys, *RELABEL)
+    assert np.array_equal(dataset.sequence("walk").raw_label(0, 1)[0], ids)
+    assert "fewer than 8 bits a pixel" in err
+
+
+@pytest.mark.parametrize("header", [b"P5\n16 12\n3\n", b"P6\n16 12\n15\n", b"P4\n16 12\n"])
+def test_netpbm_images_that_decoders_stretch_are_refused(here, capsys, header):
+    write_walk(here / "walk", ["000"])
+    (here / "walk" / "labels" / "000.png").unlink()
+    (here / "walk" / "labels" / "000.ppm").write_bytes(header + bytes(HEIGHT * WIDTH * 3))
+    assert "000.ppm" in refusal(capsys, *RELABEL)
+
+
+def test_cityscapes_ids_in_grey_palettes_are_refused(here, capsys):
+    cityscapes(here / "c", before=0, after=0)
+    path = next((here / "c" / "gtFine" / "train").glob("*/*_labelIds.png"))
+    as_palette(path, *optimised(np.asarray(Image.open(path)) // 4 * 4))
+    told = refusal(capsys, "dataset", "import", "cityscapes", "c")
+    assert path.name in told
+    assert "is shown as grey" in told
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("JPEG", {"quality": 100}), ("WEBP", {"quality": 80}), ("WEBP", {"lossless": True})],
+)
+def test_labels_in_formats_that_change_values_are_refused(here, capsys, kind, options):
+    write_walk(here / "walk", ["000"])
+    path = here / "walk" / "labels" / "000.png"
+    Image.fromarray(STRIPES % 4).convert("RGB").save(path, format=kind, **options)
+    if "lossless" in options:
+        view = relabelled(capsys, *RELABEL)[0].sequence("walk")
+        assert np.array_equal(view.raw_label(0, 1)[0], STRIPES % 4)
+    else:
+        assert "does not keep values" in refusal(capsys, *RELABEL)
+
+
+def test_voc_colours_in_another_order_are_told(here, capsys):
+    """An optimiser that sorts a palette keeps the colours; these are the development kit's."""
+    voc = [(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0), (0, 0, 128)]
+    for name, order in (("as_is", [0, 1, 2, 3, 4]), ("sorted", [0, 4, 2, 1, 3])):
+        write_walk(here / name, ["000"])
+        path = here / name / "labels" / "000.png"
+        as_palette(path, [voc[n] for n in order], STRIPES % 4)
+        _, err = relabelled(capsys, "relabel", name, "--map", "ids.yaml", out=f"{name}.h5")
+        told = "shows id 1 in the colour that PASCAL VOC gives 4" in " ".join(err.split())
+        assert told == (name == "sorted")
