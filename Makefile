@@ -40,7 +40,7 @@ $(VENV)/.ready $(VENV)/.ready-demo: pyproject.toml constraints.txt
 DEMO_PLANS := loop_walk loop_high street_val loop_back roofs gardens garden_test car_drive
 
 demo: setup-demo
-	$(AIRSEG) record $(DEMO_PLANS) --embedded --frames 250 --out demo/recordings
+	$(AIRSEG) record $(DEMO_PLANS) --embedded --frames 200 --out demo/recordings
 	$(AIRSEG) relabel demo/recordings --map neighborhood --out demo/dataset.h5 --overwrite
 	$(AIRSEG) bench run demo --dataset demo/dataset.h5 --out demo/results
 	$(AIRSEG) bench leaderboard demo/results --out demo
@@ -86,6 +86,7 @@ study: study/dataset.h5 study/dataset-5hz.h5
 
 study-report: setup
 	$(BIN)/python benchmark/studies/tca/report.py
+	$(BIN)/python benchmark/studies/small_tables.py
 	$(AIRSEG) bench leaderboard benchmark/results/tca-cpu --out study/report
 
 test: setup .venv-airsim/.ready .venv-cosys/.ready

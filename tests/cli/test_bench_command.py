@@ -83,7 +83,8 @@ def test_every_stage_of_a_row_shows_progress_in_units_of_its_own(folder):
 def test_the_leaderboard_is_printed_and_written_in_three_forms(folder, capsys):
     out = folder / "board"
     readme = folder / "README.md"
-    readme.write_text(f"before\n{leaderboard.BEGIN}\nold\n{leaderboard.END}\nafter\n")
+    begin, end = leaderboard.markers("leaderboard")
+    readme.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
     code, printed, _ = run(
         capsys, "bench", "leaderboard", folder / "results", "--out", out, "--splice", readme
     )

@@ -17,7 +17,6 @@ from airseg.errors import RecipeError
 from airseg.markdown import escaped
 from airseg.text_files import decode_text
 
-BEGIN, END = "<!-- leaderboard:begin -->", "<!-- leaderboard:end -->"
 _NAN = float("nan")
 
 
@@ -130,21 +129,27 @@ def markdown(results: Sequence[Result]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def splice(path: Path, text: str) -> None:
-    """Put a text between the leaderboard's markers of a Markdown file.
+def splice(path: Path, text: str, name: str = "leaderboard") -> None:
+    """Put a text between the markers of this name in a Markdown file.
 
     Raises:
         RecipeError: the file lacks a marker.
     """
+    begin, end = markers(name)
     try:
         content = decode_text(path.read_bytes())
     except OSError as cause:
         raise RecipeError(f"{path}: cannot be read ({cause.strerror}).") from None
-    if BEGIN not in content or END not in content:
-        raise RecipeError(f"{path}: lacks the lines {BEGIN} and {END}.")
-    before, rest = content.split(BEGIN, 1)
-    after = rest.split(END, 1)[1]
-    path.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")
+    if begin not in content or end not in content:
+        raise RecipeError(f"{path}: lacks the lines {begin} and {end}.")
+    before, rest = content.split(begin, 1)
+    after = rest.split(end, 1)[1]
+    path.write_text(f"{before}{begin}\n{text.strip()}\n{end}{after}", encoding="utf-8")
+
+
+def markers(name: str) -> tuple[str, str]:
+    """Return the lines of a Markdown file between which a table of this name goes."""
+    return f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
 
 
 def shown(value: object, digits: int | None) -> str:

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from airseg.bench.leaderboard.table import markdown_row
+from airseg.bench.leaderboard.table import markdown_row, splice
 from airseg.bench.metrics.intervals import ALPHA, FEWEST_SEEDS, Estimate, estimate, holm
-from airseg.bench.recipes.recipe import load_recipe
 from airseg.bench.results.certainty import by_flight, certainty
 from airseg.bench.results.published import load_published
 from airseg.bench.results.result import Result, load_results
@@ -26,8 +25,7 @@ _RESULTS = _TOP / "benchmark" / "results"
 _REPORT = Path(__file__).with_name("REPORT.md")
 _README = _TOP / "README.md"
 
-_PAPER, _REVIEWERS = "paper-protocol-cpu", "reviewers-mini-cpu"
-_MODELS = _TOP / "docs" / "models.md"
+_PAPER = "paper-protocol-cpu"
 CONDITIONS = {"tca-cpu": "25 Hz", "tca-cpu-5hz": "5 Hz"}
 MEMORY, PLACEBO, ALONE, MEAN = (
     "FANet-18 N=4",
@@ -53,41 +51,14 @@ def main() -> None:
         if any((_RESULTS / name).glob("*.json"))
     }
     first = found["tca-cpu"]
-    _splice(_REPORT, "verdict", verdict(first) + "\n")
-    _splice(_REPORT, "scores", "\n\n".join(scores(n, rows) for n, rows in found.items()))
-    _splice(_REPORT, "comparisons", _comparisons(found))
-    _splice(_REPORT, "missing", missing(found))
-    _splice(_REPORT, "table2", table2(first))
-    _splice(_README, "verdict", headline(first))
-    _splice(_README, "study", scores("tca-cpu", first))
-    reviewers = sorted((_RESULTS / _REVIEWERS).glob("*.json"))
-    _splice(_MODELS, "reviewers", smoothers([result for _, result in load_results(reviewers)]))
+    splice(_REPORT, verdict(first), "verdict")
+    splice(_REPORT, "\n\n".join(scores(n, rows) for n, rows in found.items()), "scores")
+    splice(_REPORT, _comparisons(found), "comparisons")
+    splice(_REPORT, missing(found), "missing")
+    splice(_REPORT, table2(first), "table2")
+    splice(_README, headline(first), "verdict")
+    splice(_README, scores("tca-cpu", first), "study")
     print(verdict(first))
-
-
-def smoothers(rows: list[Result]) -> str:
-    """Return the rows of `reviewers-mini` that are made, in the recipe's order, in Markdown."""
-    order = [variant.label for variant in load_recipe("reviewers-mini").variants]
-    names = {
-        "mean_iou": "mIoU %",
-        "flicker": "flicker %",
-        "tc_pooled": "TC %",
-        "tc_correct": "TC correct %",
-        "mvc8_correct": "mVC8 correct %",
-    }
-    lines = [markdown_row(["row", *names.values()]), markdown_row(["---", *["---:"] * len(names)])]
-    rows = sorted(rows, key=lambda r: order.index(r.label))
-    lines += [markdown_row([row.label, *_share(row, *names)]) for row in rows]
-    some = rows[0]
-    size = f"{some.recipe['data']['height']}x{some.recipe['data']['width']}"
-    left = len(order) - len(rows)
-    told = (
-        f"{len(rows)} of {len(order)} rows, one seed, {some.recipe['train']['steps']} steps at "
-        f"{size}, {some.supervised_frames:,} supervised frames each, scored on "
-        f"{some.scored_frames:,} frames of {len(some.dataset.sequences)} flights"
-    )
-    missing_rows = f"; {left} rows are not made yet" if left else ""
-    return f"{told}{missing_rows}.\n\n" + "\n".join(lines)
 
 
 def difference(
@@ -278,18 +249,6 @@ def _interval(e: Estimate, *, signed: bool = False) -> str:
 
 def _points(value: float) -> str:
     return f"{100 * value + 0.0:+.1f}".replace("-", "\u2212")
-
-
-def _splice(path: Path, name: str, text: str) -> None:
-    """Put a text between a file's marks of this name; leave a file without them alone."""
-    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-    content = path.read_text(encoding="utf-8")
-    if begin not in content or end not in content:
-        print(f"{path.name}: has no marks {begin} and {end}")
-        return
-    before, rest = content.split(begin, 1)
-    after = rest.split(end, 1)[1]
-    path.write_text(f"{before}{begin}\n{text.strip()}\n{end}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":
