@@ -57,6 +57,8 @@ def refuse_endless(path: Path, limit_s: float = LIMIT_S) -> None:
     remedy = "Restore the file, or pack it again with 'airseg relabel'."
     try:
         ended = subprocess.run(command, timeout=limit_s, check=False, capture_output=True)
+    except OSError:
+        return  # a user who may not start another Python reads without this precaution
     except subprocess.TimeoutExpired:
         raise DatasetError(
             f"{path}: is damaged: HDF5 does not come back from reading its attributes within "

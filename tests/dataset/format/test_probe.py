@@ -1,6 +1,7 @@
 """Files that make HDF5 itself run in circles are refused after a while."""
 
 import struct
+import sys
 
 import h5py
 import pytest
@@ -21,6 +22,12 @@ def file(tmp_path):
 def test_sound_files_and_none_at_all_pass(file, tmp_path):
     refuse_endless(file)
     refuse_endless(tmp_path / "absent.h5")
+
+
+def test_who_may_not_start_another_python_reads_all_the_same(file, monkeypatch):
+    """A service's user whose Python lies in the home of somebody else (numba/numba#4032)."""
+    monkeypatch.setattr(sys, "executable", str(file))  # no program, and not executable
+    refuse_endless(file)
 
 
 def test_a_heap_whose_free_space_has_no_size_is_told_on_one_line(file):
