@@ -40,7 +40,7 @@ $(VENV)/.ready $(VENV)/.ready-demo: pyproject.toml constraints.txt
 DEMO_PLANS := loop_walk loop_high street_val loop_back roofs gardens garden_test car_drive
 
 demo: setup-demo
-	$(AIRSEG) record $(DEMO_PLANS) --embedded --frames 200 --out demo/recordings
+	$(AIRSEG) record $(DEMO_PLANS) --embedded --frames 180 --out demo/recordings
 	$(AIRSEG) relabel demo/recordings --map neighborhood --out demo/dataset.h5 --overwrite
 	$(AIRSEG) bench run demo --dataset demo/dataset.h5 --out demo/results
 	$(AIRSEG) bench leaderboard demo/results --out demo
