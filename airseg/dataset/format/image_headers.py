@@ -90,6 +90,23 @@ def refuse_scaled(data: bytes, path: Path) -> None:
         )
 
 
+def refuse_several(data: bytes, path: Path) -> None:
+    """Refuse animations and files of several pages: decoders return the first picture alone."""
+    is_still = data.startswith(PNG_MAGIC) and b"acTL" not in data[:_EXIF_WITHIN]
+    if is_still or data.startswith(JPEG_MAGIC):
+        return
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            count = getattr(image, "n_frames", 1)
+    except Exception:  # whether it can be read at all is for the decoder to say
+        return
+    if count > 1:
+        raise DatasetError(
+            f"{path}: holds {count} pictures (an animation, or pages), of which one frame can be "
+            "only one. Save each as a file of its own."
+        )
+
+
 def promised_size(data: bytes) -> tuple[int, int] | None:
     """Return the height and width that a header promises, fast for the usual format."""
     if size := png_size(data):

@@ -29,6 +29,7 @@ from airseg.dataset.format.image_headers import (
     promised_size,
     refuse_lossy,
     refuse_scaled,
+    refuse_several,
 )
 from airseg.errors import DatasetError
 
@@ -87,6 +88,7 @@ def read_labels(path: Path, *, as_colors: bool = False) -> np.ndarray:
     header = image_header(data)
     if header.has_palette:
         check_png(data, path)
+        refuse_several(data, path)
         if as_colors:
             return _palette_colors(data, path)
         indices = _palette_indices(data, path)
@@ -298,6 +300,7 @@ def _decode(data: bytes, path: Path) -> np.ndarray:
         raise DatasetError(f"{path}: is cut off. Copy or record it again.")
     if size := promised_size(data):
         _refuse_bomb(size, path)
+    refuse_several(data, path)
     if (turn := exif_orientation(data)) != 1:
         raise DatasetError(
             f"{path}: is to be shown turned or mirrored (EXIF orientation {turn}), and nobody can "

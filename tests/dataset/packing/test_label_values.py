@@ -168,3 +168,15 @@ def test_voc_colours_in_another_order_are_told(here, capsys):
         _, err = relabelled(capsys, "relabel", name, "--map", "ids.yaml", out=f"{name}.h5")
         told = "shows id 1 in the colour that PASCAL VOC gives 4" in " ".join(err.split())
         assert told == (name == "sorted")
+
+
+@pytest.mark.parametrize("folder", ["images", "labels"])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "GIF"])
+def test_animations_and_pages_are_refused(here, capsys, kind, folder):
+    """Pillow writes them; decoders would take the first picture and say nothing of the others."""
+    write_walk(here / "walk", ["000"])
+    path = here / "walk" / folder / "000.png"
+    pages = [Image.fromarray(uniform(value)).convert("RGB") for value in (1, 2, 3)]
+    options = {"lossless": True} if kind == "WEBP" else {}
+    pages[0].save(path, format=kind, save_all=True, append_images=pages[1:], **options)
+    assert "holds 3 pictures" in refusal(capsys, *RELABEL)
