@@ -34,10 +34,26 @@ def record(client, folder, plan=None, **options):
     return Recording.open(recorder.record(folder.name, plan or small_plan(), folder).folder)
 
 
+def tell_no_numbers(monkeypatch):
+    """Let the simulator tell no numbers, as AirSim does not."""
+    monkeypatch.setattr(Capturer, "numbers", lambda capturer: capturer.colors()[..., 0] / 255)
+
+
 @pytest.fixture
 def by_passes(monkeypatch):
-    """The simulator tells no numbers, as AirSim does not."""
-    monkeypatch.setattr(Capturer, "numbers", lambda capturer: capturer.colors()[..., 0] / 255)
+    tell_no_numbers(monkeypatch)
+
+
+@pytest.fixture
+def cosys(world, tmp_path):
+    settings = small_settings(tmp_path / "settings.json")
+    options = EmbeddedOptions(port=0, settings=settings, dialect="cosys")
+    with (
+        EmbeddedServer(options, world) as server,
+        SimulatorClient("127.0.0.1", server.port) as client,
+    ):
+        client.confirmConnection()
+        yield client
 
 
 def test_numbers_name_objects_of_the_families_that_ids_say(client, tmp_path):
@@ -83,19 +99,10 @@ def test_passes_of_ids_tell_the_same_numbers_and_leave_the_frame_alone(
 
 
 @pytest.mark.slow
-def test_cosys_airsim_draws_every_object_in_a_colour_of_its_own(
-    world, client, tmp_path, monkeypatch
-):
-    settings = small_settings(tmp_path / "settings.json")
-    options = EmbeddedOptions(port=0, settings=settings, dialect="cosys")
-    with (
-        EmbeddedServer(options, world) as server,
-        SimulatorClient("127.0.0.1", server.port) as cosys,
-    ):
-        cosys.confirmConnection()
-        with pytest.raises(SimulatorError, match="Leave --palette out"):
-            record(cosys, tmp_path / "given")
-        drawn = record(cosys, tmp_path / "drawn" / "walk", palette=None)
+def test_cosys_airsim_draws_every_object_in_a_colour_of_its_own(cosys, client, tmp_path):
+    with pytest.raises(SimulatorError, match="Leave --palette out"):
+        record(cosys, tmp_path / "given")
+    drawn = record(cosys, tmp_path / "drawn" / "walk", palette=None)
     told = record(client, tmp_path / "told" / "walk")
     assert drawn.info.notes["instances"] == "drawn in a colour of its own"
     meshes = [names_of_instances(r.object_table) for r in (drawn, told)]
@@ -237,7 +244,7 @@ def test_every_view_of_a_flight_has_its_objects_by_measured_colours_too(
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["told", "drawn", "passes"])
 def test_two_flights_number_objects_alike_and_their_truth_scores_one(
-    way, world, client, tmp_path, monkeypatch
+    way, client, tmp_path, monkeypatch, request
 ):
     plans = {
         "first": small_plan(start={"position": (0, 0, -3)}),
@@ -252,16 +259,9 @@ def test_two_flights_number_objects_alike_and_their_truth_scores_one(
 
     told = fly(client, tmp_path / "told")
     if way == "drawn":
-        settings = small_settings(tmp_path / "settings.json")
-        options = EmbeddedOptions(port=0, settings=settings, dialect="cosys")
-        with (
-            EmbeddedServer(options, world) as server,
-            SimulatorClient("127.0.0.1", server.port) as cosys,
-        ):
-            cosys.confirmConnection()
-            flights = fly(cosys, tmp_path / way, palette=None)
+        flights = fly(request.getfixturevalue("cosys"), tmp_path / way, palette=None)
     elif way == "passes":
-        monkeypatch.setattr(Capturer, "numbers", lambda capturer: capturer.colors()[..., 0] / 255)
+        tell_no_numbers(monkeypatch)
         flights = fly(client, tmp_path / way)
     else:
         flights = told
