@@ -48,11 +48,11 @@ print(proposed[:1500])
 # %% [markdown]
 # ## What is left
 #
-# A mesh that is seen and has no class is an error that names it. Whoever packs all the same ignores these.
+# `airseg labels check own/my_map.yaml --names own/recordings` names every mesh without a class, and packing is
+# refused where one is seen. Whoever packs all the same ignores these.
 
 # %%
-# !airseg labels check own/my_map.yaml --names own/recordings
-# !airseg relabel own/recordings --map own/my_map.yaml --allow-unmapped --out own/dataset.h5 --overwrite
+# !airseg relabel own/recordings --map own/my_map.yaml --allow-unmapped --assign train=new_town_harbor_0 --out own/dataset.h5
 
 # %% [markdown]
 # ## How good were the proposals?
@@ -60,7 +60,7 @@ print(proposed[:1500])
 # The drawer is opened: the pixels on which proposals and the shipped map agree.
 
 # %%
-# !airseg relabel own/recordings --map harbor_town --out own/known.h5 --overwrite
+# !airseg relabel own/recordings --map harbor_town --assign train=new_town_harbor_0 --out own/known.h5 --overwrite
 
 # %%
 import numpy as np

@@ -42,7 +42,7 @@ dataset = Dataset(path)
 for sequence in dataset:
     height, width = sequence.label(0, 1).shape[1:]
     print(f"{sequence.name}: {len(sequence)} frames of {width}x{height}, {sequence.split}")
-classes = dataset.classes
+classes = dataset.class_names
 print(", ".join(classes))
 
 # %% [markdown]

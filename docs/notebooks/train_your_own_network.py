@@ -80,7 +80,7 @@ class Fading(nn.Module):
         return logits, memory
 
 
-model = Fading(len(dataset.classes)).to(device)
+model = Fading(len(dataset.class_names)).to(device)
 optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
 
 # %%
