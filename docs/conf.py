@@ -3,6 +3,9 @@
 import sys
 from pathlib import Path
 
+import click
+from sphinx.application import Sphinx
+
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS / "_ext"))
 
@@ -52,3 +55,22 @@ html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {"top_of_page_buttons": []}
+
+# Two dashes begin an option and are no dash.
+smartquotes_action = "qe"
+
+
+def examples_as_code(_app: Sphinx, _context: click.Context, lines: list[str]) -> None:
+    """Show examples as they are typed; docutils reads stars and dashes in lines of text."""
+    for place, line in enumerate(lines):
+        text = line.removeprefix("| ")
+        if line.startswith("| ") and text.startswith("  "):
+            lines[place] = text
+        elif line.startswith("| ") and text.endswith(":"):
+            lines[place] = f"{text}:\n"
+    lines[:] = "\n".join(lines).split("\n")
+
+
+def setup(app: Sphinx) -> None:
+    """Register the above."""
+    app.connect("sphinx-click-process-description", examples_as_code)
