@@ -20,8 +20,10 @@ import numpy as np
 import torch
 
 from airseg.bench.speed.machine import describe_machine, inspect_machine
-from airseg.bench.speed.speed_study import BASE, SpeedBench, default_ways, fastest, settings_of
-from airseg.bench.speed.streams import Setting, Stream
+from airseg.bench.speed.settings import BASE, Setting, settings_of
+from airseg.bench.speed.speed_bench import SpeedBench, default_ways
+from airseg.bench.speed.speed_study import fastest
+from airseg.bench.speed.streams import Stream
 from airseg.bench.speed.timing import time_stream
 from airseg.models import build_model
 

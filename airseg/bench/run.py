@@ -32,11 +32,11 @@ from airseg.bench.scoring.estimated_flow import FlowCache
 from airseg.bench.scoring.evaluate import (
     choose_samples,
     commonest_class,
+    save_samples,
     score_constant,
     score_result,
 )
 from airseg.bench.scoring.places import places_of
-from airseg.bench.scoring.sample_pictures import save_samples
 from airseg.bench.scoring.scored_classes import ScoredClasses, scored_classes
 from airseg.bench.selection import select_rows
 from airseg.bench.speed.streaming_speed import measure_speed

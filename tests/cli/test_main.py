@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from command_line import run
@@ -56,3 +57,21 @@ def test_recording_and_relabelling_start_without_torch(module):
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_the_leaderboard_is_made_without_torch_and_numba(tmp_path):
+    """Scores are counted already: tables and pages of them need nothing that counts."""
+    results = Path(__file__).parents[2] / "benchmark" / "results" / "tca-cpu-5hz"
+    script = (
+        "import sys; from airseg.cli import main\n"
+        "main(['bench', 'leaderboard', *sys.argv[1:]])\n"
+        "print([m for m in ('torch', 'numba', 'scipy.stats', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(results), "--out", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert (tmp_path / "leaderboard.html").is_file()

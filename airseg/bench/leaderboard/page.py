@@ -31,7 +31,8 @@ from airseg.bench.leaderboard.table import (
 from airseg.bench.results import Result
 from airseg.bench.results.certainty import certainty
 from airseg.bench.results.published import PublishedNumbers
-from airseg.bench.speed.speed_study import FIGURES, WORDS, SpeedStudy, cells, kind_cells, words
+from airseg.bench.speed.settings import WORDS, words
+from airseg.bench.speed.speed_study import FIGURES, SpeedStudy, cells, kind_cells
 from airseg.classes import class_palette
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"

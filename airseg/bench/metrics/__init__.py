@@ -4,7 +4,3 @@ Everything is counted in integers at the labels' own resolution, one frame after
 form that adds up: the counts of a split are the sum of its sequences' counts. `formulas` turns
 counts into scores; `intervals` says how sure scores of several flights and trainings are.
 """
-
-from airseg.bench.metrics.confusion import ConfusionMatrix
-
-__all__ = ["ConfusionMatrix"]

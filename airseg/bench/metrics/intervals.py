@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 FEWEST_FLIGHTS = 6
 FEWEST_SEEDS = 3
@@ -70,7 +70,7 @@ class Estimate:
             return math.nan
         if self.error == 0:
             return 1.0 if self.mean == 0 else 0.0
-        return float(2 * stats.t.sf(abs(self.mean) / self.error, self.degrees))
+        return float(2 * special.stdtr(self.degrees, -abs(self.mean) / self.error))
 
     @property
     def bound(self) -> float:
@@ -116,7 +116,7 @@ def estimate(values: np.ndarray) -> Estimate:
         return Estimate(mean, float(columns.min()), float(columns.max()), "range", seeds, flights)
     variance, degrees = _variance(table)
     error = math.sqrt(variance)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, degrees)) * error
+    half = float(special.stdtrit(degrees, (1 + LEVEL) / 2)) * error
     return Estimate(mean, mean - half, mean + half, "interval", seeds, flights, error, degrees)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from airseg.bench.frames import resize_frame, to_model
-from airseg.bench.metrics import ConfusionMatrix
+from airseg.bench.metrics.confusion import ConfusionMatrix
 from airseg.dataset.reading import Dataset, SequenceView
 from airseg.errors import RecipeError
 from airseg.models.base import VideoSegmenter

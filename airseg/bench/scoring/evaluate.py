@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from airseg.bench.frames import resize_frame, to_model
-from airseg.bench.metrics import ConfusionMatrix
+from airseg.bench.metrics.confusion import ConfusionMatrix
 from airseg.bench.metrics.sequence_scorer import SequenceScorer
 from airseg.bench.results.result import ScoreResult
 from airseg.bench.scoring.estimated_flow import FlowCache, estimated_motions
+from airseg.bench.scoring.sample_pictures import save_sample
 from airseg.bench.scoring.scored_classes import ScoredClasses
 from airseg.bench.scoring.scoring import (
     describe_matrices,
@@ -240,3 +242,36 @@ def choose_samples(dataset: Dataset, sequences: list[str], count: int) -> list[t
         turn, turns = i // len(sequences), -(-count // len(sequences))
         samples.append((name, min(int(length * (turn + 0.5) / turns), length - 1)))
     return samples
+
+
+def save_samples(
+    folder: Path,
+    model: VideoSegmenter,
+    dataset: Dataset,
+    samples: list[tuple[str, int]],
+    size: tuple[int, int],
+    device: torch.device,
+    told: Callable[[int], Callable[[int], None]],
+) -> None:
+    """Stream a network to some frames, and write frame, label and prediction of each as PNG files.
+
+    Args:
+        folder: where to write.
+        model: in evaluation mode.
+        dataset: where the frames are.
+        samples: sequence and frame number of each.
+        size: (height, width) of what the network sees.
+        device: where to compute.
+        told: makes what is told how many frames have been streamed, of how many it is given.
+    """
+    wanted: dict[str, set[int]] = {}
+    for name, index in samples:
+        wanted.setdefault(name, set()).add(index)
+    streamed = told(sum(max(indices) + 1 for indices in wanted.values()))
+    for name, indices in wanted.items():
+        view = dataset.sequence(name)
+        stop = max(indices) + 1
+        for start, predictions in stream_predictions(model, view, size, device, frames=stop):
+            for index in indices & set(range(start, start + len(predictions))):
+                save_sample(folder, view, index, predictions[index - start])
+            streamed(len(predictions))

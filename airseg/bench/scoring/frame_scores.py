@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from airseg.bench.metrics import ConfusionMatrix
+from airseg.bench.metrics.confusion import ConfusionMatrix
 from airseg.classes import IGNORE_INDEX
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from airseg.bench.aside import write_aside
-from airseg.bench.scoring.evaluate import stream_predictions
 from airseg.classes import class_palette
 from airseg.dataset.format.label_images import read_color, read_labels
-from airseg.dataset.reading.reader import Dataset, SequenceView
+from airseg.dataset.reading.reader import SequenceView
 from airseg.errors import DatasetError
-from airseg.models.base import VideoSegmenter
 from airseg.recording.stored.png import encode_png
 
 
@@ -50,36 +46,3 @@ def load_sample(stem: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     except DatasetError:
         return None
     return (frame, label, guess) if label.ndim == guess.ndim == 2 else None
-
-
-def save_samples(
-    folder: Path,
-    model: VideoSegmenter,
-    dataset: Dataset,
-    samples: list[tuple[str, int]],
-    size: tuple[int, int],
-    device: torch.device,
-    told: Callable[[int], Callable[[int], None]],
-) -> None:
-    """Stream a network to some frames, and write frame, label and prediction of each as PNG files.
-
-    Args:
-        folder: where to write.
-        model: in evaluation mode.
-        dataset: where the frames are.
-        samples: sequence and frame number of each.
-        size: (height, width) of what the network sees.
-        device: where to compute.
-        told: makes what is told how many frames have been streamed, of how many it is given.
-    """
-    wanted: dict[str, set[int]] = {}
-    for name, index in samples:
-        wanted.setdefault(name, set()).add(index)
-    streamed = told(sum(max(indices) + 1 for indices in wanted.values()))
-    for name, indices in wanted.items():
-        view = dataset.sequence(name)
-        stop = max(indices) + 1
-        for start, predictions in stream_predictions(model, view, size, device, frames=stop):
-            for index in indices & set(range(start, start + len(predictions))):
-                save_sample(folder, view, index, predictions[index - start])
-            streamed(len(predictions))

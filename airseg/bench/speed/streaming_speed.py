@@ -15,7 +15,8 @@ from airseg.bench.speed.machine import (
     peak_memory_bytes,
     reset_peak_memory,
 )
-from airseg.bench.speed.streams import Setting, Stream
+from airseg.bench.speed.settings import Setting
+from airseg.bench.speed.streams import Stream
 from airseg.bench.speed.timing import Timing, time_stream, whole_periods
 from airseg.models.base import VideoSegmenter
 

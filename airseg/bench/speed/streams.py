@@ -5,51 +5,23 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from airseg.bench.export import flatten_memory
+from airseg.bench.speed.settings import Setting
 from airseg.models.base import VideoSegmenter
 from airseg.models.fusion import fuse_conv_bn
 from airseg.models.label_maps import label_map
 
-MODES = ("eager", "compiled", "graph", "compiled-graph")
-PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
-OUTPUTS = ("logits", "labels")
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _DIFFERENT_FRAMES = 4
 
 
 class UnsupportedError(Exception):
     """A way to run that this device, or this network, has not got; says why."""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A way to run a network.
-
-    Attributes:
-        mode: ``eager``; ``compiled`` by torch.compile; ``graph``: a CUDA graph of the eager
-            kernels; ``compiled-graph``: of the compiled ones.
-        precision: ``tf32`` rounds the inputs of fp32 products; of bf16 and fp16 the weights are.
-        folded: batch normalisation folded into convolutions.
-        channels_last: memory layout of images.
-        output: ``logits`` at the network's own resolution, or ``labels``: a class a pixel of the
-            frame, uint8.
-        copies: from a host's uint8 frame, and back to the host.
-        streams: how many at once, in a batch.
-    """
-
-    mode: str = "eager"
-    precision: str = "fp32"
-    folded: bool = False
-    channels_last: bool = False
-    output: str = "labels"
-    copies: bool = False
-    streams: int = 1
 
 
 class Stream:

@@ -18,7 +18,7 @@ import torch
 
 from airseg.bench.aside import write_aside
 from airseg.bench.frames import resize_frame, to_model
-from airseg.bench.metrics import ConfusionMatrix
+from airseg.bench.metrics.confusion import ConfusionMatrix
 from airseg.bench.metrics.motion import Motion, focal_length
 from airseg.bench.metrics.sequence_scorer import SequenceScorer
 from airseg.bench.recipes import Recipe

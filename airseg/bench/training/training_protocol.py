@@ -17,7 +17,7 @@ import torch
 from torch.nn import functional
 
 from airseg.bench.frames import FrameSource, FrameStore, to_model
-from airseg.bench.metrics import ConfusionMatrix
+from airseg.bench.metrics.confusion import ConfusionMatrix
 from airseg.bench.recipes.recipe import Recipe
 from airseg.bench.results.result import ValidationResult, number
 from airseg.bench.scoring.estimated_flow import FlowCache

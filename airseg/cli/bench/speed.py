@@ -112,14 +112,15 @@ def _measure(
     classes: int,
     size: tuple[int, int],
     frames: int,
-    ways: tuple[str | None, str | None],
+    wanted: tuple[str | None, str | None],
     streams: int,
     threads: int | None,
     device_name: str | None,
 ) -> SpeedStudy:
     import torch
 
-    from airseg.bench.speed import speed_study as study
+    from airseg.bench.speed import settings as ways
+    from airseg.bench.speed.speed_bench import default_ways, new_study, run_study
     from airseg.bench.training.engine import pick_device
     from airseg.bench.training.weights import load_weights
     from airseg.cli.display import progress_bar
@@ -128,20 +129,20 @@ def _measure(
     if threads:
         torch.set_num_threads(threads)
     device = pick_device(device_name)
-    modes, precisions = study.default_ways(device)
-    if ways[0]:
-        modes = study.check_choices(ways[0].split(","), study.MODES, "--modes")
-    if ways[1]:
-        precisions = study.check_choices(ways[1].split(","), study.PRECISIONS, "--precisions")
+    modes, precisions = default_ways(device)
+    if wanted[0]:
+        modes = ways.check_choices(wanted[0].split(","), ways.MODES, "--modes")
+    if wanted[1]:
+        precisions = ways.check_choices(wanted[1].split(","), ways.PRECISIONS, "--precisions")
     options = parse_options(settings)
     torch.manual_seed(0)
     model = build_model(name, classes, **options)
     load_weights(model, weights)
     model = model.eval().to(device)
     layouts = (False, True) if device.type == "cuda" else (False,)
-    chosen = study.settings_of(modes, precisions, (False, True), layouts)
+    chosen = ways.settings_of(modes, precisions, (False, True), layouts)
     with progress_bar("ways") as progress:
-        found = study.run_study(model, chosen, streams, *size, device, frames, progress)
+        found = run_study(model, chosen, streams, *size, device, frames, progress)
     fields = {
         "height": size[0],
         "width": size[1],
@@ -149,7 +150,7 @@ def _measure(
         "measurements": found,
         "command": "airseg " + shlex.join(sys.argv[1:]),
     }
-    return study.new_study(name, options, classes, fields, device)
+    return new_study(name, options, classes, fields, device)
 
 
 def _print(studies: list[SpeedStudy]) -> None:
@@ -157,7 +158,8 @@ def _print(studies: list[SpeedStudy]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from airseg.bench.speed.speed_study import FIGURES, WORDS, kind_cells, words
+    from airseg.bench.speed.settings import WORDS, words
+    from airseg.bench.speed.speed_study import FIGURES, kind_cells
     from airseg.bench.speed.speed_study import cells as cells_of
     from airseg.cli.display import as_written
 

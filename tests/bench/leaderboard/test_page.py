@@ -9,8 +9,8 @@ from made_results import WIDTH, made_result, write_results
 from airseg.bench.leaderboard.page import page, thinned
 from airseg.bench.results.published import load_published
 from airseg.bench.results.result import load_results
-from airseg.bench.speed.speed_study import BASE, Measurement, SpeedStudy, load_studies, save_study
-from airseg.bench.speed.streams import Setting
+from airseg.bench.speed.settings import BASE, Setting
+from airseg.bench.speed.speed_study import Measurement, SpeedStudy, load_studies, save_study
 
 ROWS = (
     made_result("slow", label="FANet N=4", iou=0.6, p50=40),

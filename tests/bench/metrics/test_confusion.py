@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
 
-from airseg.bench.metrics import ConfusionMatrix
+from airseg.bench.metrics.confusion import ConfusionMatrix
 
 CLASSES = 5
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from label_videos import CLASSES, make_video
 from torchmetrics.classification import MulticlassJaccardIndex
 
-from airseg.bench.metrics import ConfusionMatrix
+from airseg.bench.metrics.confusion import ConfusionMatrix
 from airseg.bench.metrics.formulas import METRICS, confusion
 from airseg.bench.metrics.motion import ENTERED, SEEN, UNCOVERED, UNKNOWN, Motion
 from airseg.bench.metrics.sequence_scorer import AREAS, SequenceScorer, add_counts

@@ -5,7 +5,7 @@ import torch
 from command_line import run
 
 from airseg.bench.frames import to_model
-from airseg.bench.metrics import ConfusionMatrix
+from airseg.bench.metrics.confusion import ConfusionMatrix
 from airseg.bench.scoring.distances import score_by_distance
 from airseg.errors import RecipeError
 from airseg.models.feature_flow import DeepFeatureFlow, FeatureNetwork

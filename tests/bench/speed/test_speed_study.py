@@ -8,21 +8,19 @@ import torch
 from command_line import run, said
 
 from airseg.bench.export import flatten_memory
-from airseg.bench.speed import speed_study, streams
+from airseg.bench.speed import speed_bench
 from airseg.bench.speed import streaming_speed as speed
+from airseg.bench.speed.settings import BASE, MODES, PRECISIONS, Setting, settings_of, surroundings
+from airseg.bench.speed.speed_bench import SpeedBench
 from airseg.bench.speed.speed_study import (
-    BASE,
     Measurement,
-    SpeedBench,
     SpeedStudy,
     fastest,
     load_study,
     save_study,
-    settings_of,
-    surroundings,
 )
 from airseg.bench.speed.streaming_speed import measure_speed
-from airseg.bench.speed.streams import Setting, Stream, UnsupportedError, advance_in_place
+from airseg.bench.speed.streams import Stream, UnsupportedError, advance_in_place
 from airseg.bench.speed.timing import time_stream
 from airseg.models.conv_lstm import SSNet
 from airseg.models.fanet import FANet
@@ -52,7 +50,7 @@ def vssnet():
 
 @pytest.fixture(autouse=True)
 def _in_a_hurry(monkeypatch):
-    monkeypatch.setattr(speed_study, "LONGEST_WARM_UP_S", 0.05)
+    monkeypatch.setattr(speed_bench, "LONGEST_WARM_UP_S", 0.05)
     monkeypatch.setattr(speed, "_LONGEST_WARM_UP_S", 0.05)
 
 
@@ -203,10 +201,10 @@ def test_agreement_is_lost_where_the_answer_is():
 def test_the_peak_of_memory_is_that_of_the_way_that_is_measured(monkeypatch):
     """What eager fp32 takes, which a way is compared with, is no part of it."""
     happened = []
-    plain = speed_study.Stream
-    monkeypatch.setattr(speed_study, "reset_peak_memory", lambda device: happened.append("reset"))
+    plain = speed_bench.Stream
+    monkeypatch.setattr(speed_bench, "reset_peak_memory", lambda device: happened.append("reset"))
     monkeypatch.setattr(
-        speed_study, "Stream", lambda *of: (happened.append("stream"), plain(*of))[1]
+        speed_bench, "Stream", lambda *of: (happened.append("stream"), plain(*of))[1]
     )
     SpeedBench(fanet(0), *SIZE, CPU, 1).measure(Setting(folded=True))
     assert happened == ["stream", "reset", "stream"]
@@ -301,5 +299,5 @@ def test_a_study_is_read_as_it_was_written(tmp_path):
 
 
 def test_modes_and_precisions_are_those_the_help_names():
-    assert streams.MODES == ("eager", "compiled", "graph", "compiled-graph")
-    assert streams.PRECISIONS == ("fp32", "tf32", "bf16", "fp16")
+    assert MODES == ("eager", "compiled", "graph", "compiled-graph")
+    assert PRECISIONS == ("fp32", "tf32", "bf16", "fp16")
