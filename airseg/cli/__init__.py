@@ -11,6 +11,7 @@ import sys
 import click
 
 from airseg.cli.lazy import LazyGroup
+from airseg.cli.slow_imports import slow_imports_told
 from airseg.errors import AirsegError
 from airseg.extras import how_to_install
 from airseg.version import __version__
@@ -57,7 +58,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; mistakes print one line and exit with code 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        _cli(args=arguments, standalone_mode=False)
+        with slow_imports_told():
+            _cli(args=arguments, standalone_mode=False)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as mistake:

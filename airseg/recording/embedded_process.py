@@ -18,6 +18,7 @@ from airseg.recording.simulator_settings import settings_text
 from airseg.simulators.protocol import DEFAULT_HOST
 
 _ENDS = "airseg: "
+_LOADS = "loading "
 _START_TIMEOUT_S = 300
 
 
@@ -106,8 +107,8 @@ class EmbeddedProcess:
         for line in self._process.stderr or ():
             if said := line.strip():
                 self._said.append(said)
-                # What starts so is why it ends: the error that is raised then says it.
-                if self._told and not said.startswith(_ENDS):
+                # Why it ends, says the error that is raised then; that it loads, who starts it.
+                if self._told and not said.startswith((_ENDS, _LOADS)):
                     self._told(said)
 
     def _wait_until_ready(self) -> int:
