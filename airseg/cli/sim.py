@@ -134,7 +134,8 @@ def command(
         if exit_with_stdin:
             threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
         objects = len(server.simulation.world.objects)
-        if ideal:
+        # A program that starts it chose this itself: whoever runs that program asked for nothing.
+        if ideal and not exit_with_stdin:
             click.echo(f"airseg sim: kinder than AirSim: {', '.join(ideal)}", err=True)
         click.echo(
             f"airseg sim: listening on {server.host}:{server.port}, world {world}, seed {seed}, "

@@ -119,6 +119,8 @@ def test_a_simulator_that_dies_leaves_a_recording_that_continues(tmp_path):
     assert process.returncode == 2
     assert "lost the simulator" in said(err)
     assert "complete frames are kept" in said(err)
+    assert err.count("loading numba") == 1  # by who records, and not by the simulator once more
+    assert "kinder" not in err
     kept = len(Recording.open(lines.parent))
     assert kept >= 5
     subprocess.run(arguments, check=True, capture_output=True)
