@@ -33,8 +33,10 @@ $(VENV)/.ready $(VENV)/.ready-demo: pyproject.toml constraints.txt
 	  { echo 'airseg needs the venv module, which Debian and Ubuntu keep apart: apt-get install python3-venv' >&2; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(UV)'
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '$(WHAT)' || \
-	  $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '$(WHAT)'
+	@echo "installing '$(WHAT)' as constraints.txt says ..."
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '$(WHAT)' || { \
+	  echo 'uv could not; pip takes over and takes some minutes (why: docs/troubleshooting.md) ...' >&2; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '$(WHAT)'; }
 	@touch $@
 
 DEMO_PLANS := loop_walk loop_high street_val loop_back roofs gardens garden_test car_drive
