@@ -45,6 +45,7 @@ _NED_IN_MAP = (0.0, 0.5**0.5, 0.5**0.5, 0.0)  # quaternions w x y z
 _OPTICAL_IN_CAMERA = (0.5, 0.5, 0.5, 0.5)
 _PATH_COLOR = (0.98, 0.65, 0.1)
 _PATH_PIXELS = 2.0
+_FARTHEST_M = np.finfo(np.float16).max
 _SECOND_NS = 10**9
 _LAST_SECOND = 2**32 - 1  # of a message's time
 
@@ -173,6 +174,9 @@ class _McapFile:
             self._labels.log(image, log_time=now)
         if depth is not None:
             metres = depth.astype("<f4")
+            # The half float's greatest stands for the sky and all that is too far. ROS (REP 118)
+            # calls that inf, and so must it be for viewers that colour from nearest to farthest.
+            metres[depth >= _FARTHEST_M] = np.inf
             raw = RawImage(
                 **about,
                 width=flight.width,
@@ -284,6 +288,8 @@ def _path(flight: ShownFlight) -> Any:
     red, green, blue = _PATH_COLOR
     line = messages.LinePrimitive(
         type=messages.LinePrimitiveLineType.LineStrip,
+        # Foxglove's schema requires all fields; viewers may take a missing turn for all noughts.
+        pose=_pose([0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]),
         thickness=_PATH_PIXELS,
         scale_invariant=True,
         points=[messages.Point3(x=x, y=y, z=z) for x, y, z in flight.poses[:, :3].tolist()],
@@ -293,6 +299,7 @@ def _path(flight: ShownFlight) -> Any:
         timestamp=_stamp(int(flight.timestamps_ns[0])),
         frame_id="world_ned",
         id="path",
+        lifetime=messages.Duration(sec=0, nsec=0),  # until it is replaced
         lines=[line],
     )
     return messages.SceneUpdate(entities=[entity])

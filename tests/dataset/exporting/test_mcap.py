@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import recording_folders
 from command_line import run, said
 from PIL import Image
 from recording_folders import HEIGHT, WIDTH, write_recording
@@ -80,6 +81,55 @@ def test_colour_labels_and_depth_come_back_pixel_by_pixel(walk, tmp_path, capsys
         "/camera/color": FRAMES, "/camera/labels": FRAMES, "/camera/depth": FRAMES,
         "/camera/info": FRAMES, "/camera/pose": FRAMES, "/tf": FRAMES, "/path": 1,
     }  # fmt: skip
+
+
+def test_the_sky_is_infinitely_far_so_that_viewers_colours_reach_from_near_to_far(
+    tmp_path, capsys, monkeypatch
+):
+    """REP 118 of ROS: what is too far is inf. FiftyOne and Rerun colour what is finite only."""
+    plain = recording_folders.synthetic_frame
+
+    def under_a_sky(*arguments):
+        rgb, ids, bits = plain(*arguments)
+        depth = bits.view(np.float16)
+        depth[:8], depth[8] = 65504.0, 65472.0  # the half float's greatest, and the next
+        return rgb, ids, bits
+
+    monkeypatch.setattr(recording_folders, "synthetic_frame", under_a_sky)
+    folder = write_recording(tmp_path / "flights", "walk", frames=1)
+    found = messages(exported(capsys, folder, tmp_path / "out") / "walk.mcap")
+    metres = np.frombuffer(found["/camera/depth"][0][1].data, "<f4").reshape(HEIGHT, WIDTH)
+    assert np.isposinf(metres[:8]).all()
+    assert (metres[8] == 65472.0).all()
+    below = Recording.open(folder).read_depth(0)[9:]
+    assert np.array_equal(metres[9:], below.astype(np.float32))
+
+
+def test_no_field_that_foxgloves_schemas_require_is_left_out(walk, tmp_path, capsys):
+    """They require all: a missing turn is none of no length, which viewers read as they like."""
+
+    def left_out(message, path):
+        for field in message.DESCRIPTOR.fields:
+            if field.message_type is None:
+                continue
+            name = f"{path}.{field.name}"
+            value = getattr(message, field.name)
+            if hasattr(value, "append"):  # a repeated field may be empty
+                for item in value:
+                    yield from left_out(item, name)
+            elif not message.HasField(field.name):
+                yield name
+            else:
+                yield from left_out(value, name)
+
+    found = messages(exported(capsys, walk, tmp_path / "out") / "walk.mcap")
+    gaps = {gap for topic, rows in found.items() for _, row in rows for gap in left_out(row, topic)}
+    assert gaps == set()
+    turns = [step.rotation for _, row in found["/tf"] for step in row.transforms]
+    turns += [row.pose.orientation for _, row in found["/camera/pose"]]
+    turns += [line.pose.orientation for line in found["/path"][0][1].entities[0].lines]
+    for turn in turns:
+        assert turn.x**2 + turn.y**2 + turn.z**2 + turn.w**2 == pytest.approx(1.0)
 
 
 def test_frames_of_reference_lead_from_the_picture_to_a_map_that_stands_upright(
