@@ -70,8 +70,10 @@ class EmbeddedProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # Ctrl-C is for the recorder, which finishes its frame and then stops the simulator.
-            start_new_session=True,
+            # Ctrl-C is for the recorder, which finishes its frame and then stops the simulator. No
+            # session of its own: Linux shares the cores out by session first, and the priority of
+            # the recorder's encoders counts within one only.
+            process_group=0,
         )
         # Read always: a pipe that nobody empties stops whoever writes into it.
         self._listener = threading.Thread(target=self._listen, daemon=True)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
+import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -38,6 +40,7 @@ from airseg.recording.stored.storage import RecordingInfo, Segment, frame_file, 
 _ENCODERS = 2
 _IN_FLIGHT = 8
 _CHECKED_AT_RESUME = 4
+_PRIORITY = 10
 # Colour must keep up with the camera; labels are small, and a little more effort costs nothing.
 _LEVELS = {"rgb": 1, "seg": 3, "depth": 1, "flow": 1, "instance": 3}
 # Given up when the disk is full, so that there is room to write down why the recording stopped.
@@ -96,7 +99,9 @@ class RecordingWriter:
             self._resume()
             write_file(self._reserve, bytes(_RESERVE_BYTES), sync=False)
             self._locked = stack.pop_all()
-        self._pool = ThreadPoolExecutor(_ENCODERS, thread_name_prefix="encode")
+        self._pool = ThreadPoolExecutor(
+            _ENCODERS, thread_name_prefix="encode", initializer=_step_back
+        )
         self._pending: deque[Future[tuple[str, ...]]] = deque()
 
     def __enter__(self) -> Self:
@@ -250,6 +255,17 @@ class RecordingWriter:
             self._drain(0)
         except RecordingError:
             self._pending.clear()  # the first error is the one to tell
+
+
+def _step_back() -> None:
+    """Let the simulator's threads go first where they share this machine's cores.
+
+    A frame may be written at any time before the eighth after it is taken; what the simulator
+    draws is waited for. Only Linux has a priority for each thread.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _PRIORITY)
 
 
 def tables_of(info: RecordingInfo) -> list[tuple[str, tuple[str, ...]]]:

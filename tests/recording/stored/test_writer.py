@@ -1,6 +1,9 @@
 """The sequence folder: what is complete stays, what is torn goes, two writers never meet."""
 
 import errno
+import os
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +67,24 @@ def test_frames_come_back_as_they_were_written(tmp_path):
         assert np.array_equal(recording.read_ids(i), frame(i).ids)
         assert np.array_equal(recording.read_depth(i), frame(i).depth)
     assert recording.object_table == info().object_table
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+def test_encoders_let_the_simulator_go_first(tmp_path, monkeypatch):
+    nice = {}
+    encode = RecordingWriter._encode
+
+    def encode_and_look(self, index, frame):
+        # proc(5): of /proc/PID/task/TID/stat, field 19 is the nice value.
+        stat = Path(f"/proc/self/task/{threading.get_native_id()}/stat").read_text()
+        nice["encoder"] = int(stat.rpartition(")")[2].split()[16])
+        return encode(self, index, frame)
+
+    monkeypatch.setattr(RecordingWriter, "_encode", encode_and_look)
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    write(tmp_path / "walk", range(2))
+    assert nice["encoder"] > before
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before, "the recorder itself keeps its priority"
 
 
 def test_a_torn_line_and_files_without_a_line_are_cut_off(tmp_path):
