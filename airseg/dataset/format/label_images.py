@@ -26,6 +26,7 @@ from airseg.dataset.format.image_headers import (
     check_png,
     exif_orientation,
     image_header,
+    jpeg_is_damaged,
     promised_size,
     refuse_lossy,
     refuse_scaled,
@@ -296,7 +297,6 @@ def _decode(data: bytes, path: Path) -> np.ndarray:
     if data.startswith(PNG_MAGIC):
         check_png(data, path)
     elif data.startswith(JPEG_MAGIC) and JPEG_END not in data[-_AFTER_END:]:
-        # OpenCV fills the lower part of such a picture with grey.
         raise DatasetError(f"{path}: is cut off. Copy or record it again.")
     if size := promised_size(data):
         _refuse_bomb(size, path)
@@ -309,6 +309,8 @@ def _decode(data: bytes, path: Path) -> np.ndarray:
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     except cv2.error:  # such as more pixels than OpenCV believes in
+        image = None
+    if data.startswith(JPEG_MAGIC) and jpeg_is_damaged(data):
         image = None
     if image is None:
         what = "is no image, or damaged" if data else "is empty"

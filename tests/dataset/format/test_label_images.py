@@ -128,3 +128,36 @@ def test_pictures_that_claim_too_many_pixels_are_told(tmp_path, side, colour_typ
         read_labels(path)
     with pytest.raises(DatasetError, match=r"x\.png: is larger than airseg reads"):
         FolderSource(FolderFacts("s", "s", "e"), [FrameFiles(path, path)], None)
+
+
+def jpeg(**how):
+    pixels = cv2.GaussianBlur(
+        np.random.default_rng(1).integers(0, 256, (48, 64, 3), dtype=np.uint8), (0, 0), 1.5
+    )
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", **how)
+    return buffer.getvalue()
+
+
+JPEGS = [{}, {"progressive": True}, {"restart_marker_blocks": 2}, {"subsampling": 0}]
+
+
+@pytest.mark.parametrize("how", JPEGS)
+@pytest.mark.parametrize("kept", [0.6, 0.95])
+def test_a_jpeg_cut_off_and_ended_again_is_no_picture(tmp_path, how, kept):
+    # What a tool leaves that repairs a cut off file by its end mark: decoders fill in grey.
+    whole = jpeg(**how)
+    path = tmp_path / "000001.jpg"
+    path.write_bytes(whole[: int(kept * len(whole))] + b"\xff\xd9")
+    with pytest.raises(DatasetError, match=r"000001\.jpg.* damaged"):
+        read_color(path)
+
+
+@pytest.mark.parametrize("how", [*JPEGS, {"quality": 1}, {"comment": b"x" * 5000}])
+@pytest.mark.parametrize("tail", [b"", bytes(16), jpeg()])  # phones append further pictures
+def test_a_sound_jpeg_is_read_as_pillow_reads_it(tmp_path, how, tail):
+    path = tmp_path / "000001.jpg"
+    path.write_bytes(jpeg(**how) + tail)
+    with Image.open(path) as image:
+        theirs = np.asarray(image.convert("RGB"), np.int16)
+    assert np.abs(read_color(path) - theirs).max() <= 2  # both decode with libjpeg of their own
