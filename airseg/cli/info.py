@@ -11,6 +11,7 @@ from typing import Any
 import click
 import numpy as np
 
+from airseg.cli.every_nth import every_option
 from airseg.cli.names import LABEL_MAP
 
 
@@ -19,9 +20,7 @@ from airseg.cli.names import LABEL_MAP
 @click.option(
     "--map", "map_name", type=LABEL_MAP, help="Label map.  [default: that of the environment]"
 )
-@click.option(
-    "--every", default=10, show_default=True, help="Count classes in every Nth frame.", metavar="N"
-)
+@every_option("Count classes in every Nth frame.", 10)
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def command(paths: tuple[Path, ...], map_name: str | None, every: int, as_json: bool) -> None:
     """Say what is in PATHS: frames, motion, and how much of each class is seen.
@@ -39,9 +38,9 @@ def command(paths: tuple[Path, ...], map_name: str | None, every: int, as_json: 
     rows: list[dict[str, Any]] = []
     for path in paths:
         if path.suffix in (".h5", ".hdf5", ".json"):
-            rows += _dataset_rows(path, max(every, 1))
+            rows += _dataset_rows(path, every)
         else:
-            rows += _recording_rows(path, map_name, max(every, 1))
+            rows += _recording_rows(path, map_name, every)
     if as_json:
         click.echo(json.dumps(rows, indent=1))
     else:

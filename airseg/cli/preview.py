@@ -7,20 +7,19 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.every_nth import every_option
+from airseg.cli.names import LABEL_MAP
+
 
 @click.command("preview")
 @click.argument("recordings", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder for the films.  [default: beside them]"
 )
-@click.option("--map", "map_name", help="Label map.  [default: that of the environment]")
 @click.option(
-    "--every",
-    default=1,
-    show_default=True,
-    type=click.IntRange(min=1),
-    help="Take every Nth frame.",
+    "--map", "map_name", type=LABEL_MAP, help="Label map.  [default: that of the environment]"
 )
+@every_option("Take every Nth frame.")
 def command(
     recordings: tuple[Path, ...], out: Path | None, map_name: str | None, every: int
 ) -> None:

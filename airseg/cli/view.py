@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from airseg.cli.every_nth import every_option
 from airseg.cli.names import LABEL_MAP
 
 if TYPE_CHECKING:
@@ -35,13 +36,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Show what a network says of a dataset, too: a folder or file as for 'bench score'.",
 )
-@click.option(
-    "--every",
-    default=1,
-    show_default=True,
-    type=click.IntRange(min=1),
-    help="Take every Nth frame.",
-)
+@every_option("Take every Nth frame.")
 @click.option(
     "--save",
     type=click.Path(path_type=Path),

@@ -36,6 +36,14 @@ def test_a_film_of_every_second_frame_is_half_as_long(tmp_path, capsys):
     assert len(pictures(tmp_path / "films" / "walk.mp4")) == 4
 
 
+@pytest.mark.parametrize("command", ["preview", "view", "info", "dataset leak"])
+@pytest.mark.parametrize("every", ["0", "-3", "2.5"])
+def test_every_nth_frame_is_a_whole_number_from_one_on(tmp_path, capsys, command, every):
+    code, _, err = run(capsys, *command.split(), tmp_path, "--every", every)
+    assert code == 2
+    assert "--every" in said(err)
+
+
 def test_no_half_written_film_is_left_of_a_damaged_recording(tmp_path, capsys):
     folder = write_recording(tmp_path, "walk")
     (folder / "rgb" / "000004.png").write_bytes(b"x")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from airseg.cli.every_nth import every_option
 from airseg.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Pictures whose hashes differ in at most so many of 256 bits are the same.",
 )
-@click.option("--every", default=1, show_default=True, help="Look at every Nth frame only.")
+@every_option("Look at every Nth frame only.")
 @click.option(
     "--fail-above",
     type=click.FloatRange(0, 100),
