@@ -6,6 +6,7 @@ import io
 import json
 import re
 
+import numpy as np
 import pytest
 from command_line import run, said
 from made_results import made_result, write_results
@@ -13,6 +14,7 @@ from small_dataset import build_dataset
 
 from airseg.bench.leaderboard import table as leaderboard
 from airseg.bench.results.result import load_result
+from airseg.bench.scoring import estimated_flow
 from airseg.cli import main
 from airseg.errors import RecipeError
 
@@ -65,6 +67,20 @@ def test_finished_rows_are_kept(folder, capsys):
     run_bench(folder)
     assert path.stat().st_mtime_ns == before
     assert "FANet-18 N=1: done before: 1/1 rows" in capsys.readouterr().err
+
+
+def test_a_flow_cache_keeps_what_the_next_row_is_scored_with(folder, capsys, tmp_path, monkeypatch):
+    arguments = ["bench", "run", folder / "tiny.yaml", "--dataset", folder / "small.h5"]
+    arguments += ["--only", "majority-class", "--flow-cache", tmp_path / "flow"]
+    assert run(capsys, *arguments, "--out", tmp_path / "first")[0] == 0
+    (kept,) = (tmp_path / "flow").iterdir()
+    assert np.load(kept).shape[::3] == (8, 2)  # between the test flight's nine frames, x and y
+    monkeypatch.delattr(estimated_flow, "classical_flow")  # nothing is estimated again
+    assert run(capsys, *arguments, "--out", tmp_path / "second")[0] == 0
+    made = [load_result(next(p.glob("*.json"))) for p in (tmp_path / "first", tmp_path / "second")]
+    plain = load_result(next((folder / "results").glob("*majority-class*.json")))
+    assert plain.scores.tc_estimated is not None
+    assert [row.scores for row in made] == [plain.scores] * 2
 
 
 def test_every_stage_of_a_row_shows_progress_in_units_of_its_own(folder):
