@@ -34,7 +34,10 @@ class AuditSource(Protocol):
     name: str
     environment: str
     length: int
-    object_table: Sequence[MeshGroup]
+
+    @property
+    def object_table(self) -> Sequence[MeshGroup]:
+        """Meshes by raw id; empty when only ids are known."""
 
     def read_ids(self, index: int) -> np.ndarray:
         """Return the raw ids of a frame: (H, W) uint8."""

@@ -47,7 +47,7 @@ def check_importer(
     for one, other in zip(found.sources, again.sources, strict=True):
         same = (one.name, one.length, one.split) == (other.name, other.length, other.split)
         _hold(same, f"{one.name}: what is found does not change: the second time it did.")
-        _check_source(one)  # type: ignore[arg-type]
+        _check_source(one)
     map_name = label_map or publication.label_map
     _hold(bool(map_name), f"{publication.title} has no label map; name one with label_map.")
     with tempfile.TemporaryDirectory() as temporary:

@@ -143,4 +143,4 @@ def find(layout: str, root: Path, options: ImportOptions) -> Found:
 
 def prepare_import(found: Found, label_map: LabelMap, splits: tuple[str, ...]) -> Preparation:
     """Resolve labels and choose splits of what was found; see `preparation.prepare`."""
-    return prepare_sources([*sorted(found.sources, key=lambda s: s.name)], label_map, splits)  # type: ignore[list-item]
+    return prepare_sources([*sorted(found.sources, key=lambda s: s.name)], label_map, splits)

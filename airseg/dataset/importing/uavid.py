@@ -140,7 +140,7 @@ def _source(
     sequence: _Sequence, numbers: list[int], shown: dict[int, FilmFrame], name: str
 ) -> FolderSource:
     frames = [
-        FrameFiles(shown.get(n, sequence.stills.get(n)), sequence.labels.get(n))  # type: ignore[arg-type]
+        FrameFiles(shown[n] if n in shown else sequence.stills[n], sequence.labels.get(n))
         for n in numbers
     ]
     times_ns, details = times_of(numbers, _RATE_HZ)

@@ -142,19 +142,19 @@ class FolderSource:
         if palette is None and facts.label_reader is None:
             warnings += _look_at_headers([f.labels for f in labelled if f.labels])
         self.warnings = [f"{facts.name}: {warning}" for warning in warnings]
-        self.poses = facts.poses
-        self.timestamps_ns = facts.timestamps_ns
         self.labelled: np.ndarray | None = None
         if len(labelled) < self.length:
             self.labelled = np.array([frame.labels is not None for frame in self._frames])
-        if self.poses is None:
-            self.poses = np.full((self.length, 7), np.nan)
-        if self.timestamps_ns is None:
+        unknown = np.full((self.length, 7), np.nan)
+        self.poses = unknown if facts.poses is None else facts.poses
+        if facts.timestamps_ns is None:
             step_ns = round(1e9 / facts.rate_hz)
             self.timestamps_ns = np.arange(self.length, dtype=np.int64) * step_ns
             self.warnings.append(
                 f"{facts.name}: has no time stamps; they are taken to be {facts.rate_hz:g} Hz"
             )
+        else:
+            self.timestamps_ns = facts.timestamps_ns
         self.stored_bytes = self.length * self.height * self.width * _STORED_BYTES_PER_PIXEL
 
     @cached_property
@@ -310,15 +310,17 @@ def _look_at_headers(labels: Sequence[Path]) -> list[str]:
     return warnings
 
 
-def _moved(palette: Sequence[Sequence[int]], voc: Mapping[tuple[int, ...], int]) -> list[int]:
+def _moved(
+    palette: Sequence[Sequence[int]], voc: Mapping[tuple[int, ...], int]
+) -> tuple[int, int] | None:
     """Return an index and the id that its colour stands for in VOC's palette, if that is another.
 
-    Only of palettes that are VOC's but for the order; nothing otherwise.
+    Only of palettes that are VOC's but for the order; None otherwise.
     """
     meant = [voc.get(tuple(color), -1) for color in palette]
     if len(meant) < 3 or -1 in meant or len(set(meant)) < len(meant):
-        return []
-    return next(([i, id_] for i, id_ in enumerate(meant) if i != id_), [])
+        return None
+    return next(((i, id_) for i, id_ in enumerate(meant) if i != id_), None)
 
 
 def _first_bytes(path: Path) -> bytes:

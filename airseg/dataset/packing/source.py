@@ -40,7 +40,6 @@ class SequenceSource(Protocol):
         height: pixels.
         width: pixels.
         has_depth: whether `read` may be asked for depth.
-        object_table: meshes by raw id; empty when only ids are known.
         details: those of `schema.DETAIL_ATTRIBUTES` that are known.
         poses: (T, 7) float64, x y z in NED metres, then qw qx qy qz, of the camera.
         timestamps_ns: (T,) int64, the simulator's own clock.
@@ -63,13 +62,16 @@ class SequenceSource(Protocol):
     height: int
     width: int
     has_depth: bool
-    object_table: Sequence[MeshGroup]
     details: dict[str, Any]
     poses: np.ndarray
     timestamps_ns: np.ndarray
     labelled: np.ndarray | None
     stored_bytes: int
     warnings: list[str]
+
+    @property
+    def object_table(self) -> Sequence[MeshGroup]:
+        """Meshes by raw id; empty when only ids are known."""
 
     def read_ids(self, index: int) -> np.ndarray:
         """Return the raw ids of one frame: (H, W) uint8."""

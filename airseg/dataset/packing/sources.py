@@ -225,7 +225,7 @@ def _sources_in(path: Path, palette: Path | None) -> list[SequenceSource]:
             "a dataset file, a TartanAir v1 sequence, a recording of AirSim's own recorder, or "
             "folders 'images' and 'labels'; found none of them."
         )
-    return [*found]  # type: ignore[list-item]
+    return [*found]
 
 
 def _recordings_in(path: Path) -> list[Path]:
