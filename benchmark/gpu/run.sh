@@ -48,11 +48,11 @@ part() {
 }
 
 if [ "$rehearse" ]; then
-  plans='loop_walk street_val garden_test' frames=4 size='--height 48 --width 64'
+  plans='loop_walk street_val garden_test' frames=8 size='--height 48 --width 64'
   scan="$size --encoder b0 --window 4 --rounds 1" maps='--networks espnet --rounds 1'
   inference="$size --quick" training='--height 48 --width 64 --targets 4 --depth 2 --rounds 1'
-  study='demo --set train.steps=2 --set data.height=48 --set data.width=64 --set evaluate.samples=1'
-  study="$study --set evaluate.speed_frames=3" seconds=900
+  study='demo --set train.steps=2 --set train.warmup_steps=0 --set data.height=48'
+  study="$study --set data.width=64 --set evaluate.samples=1 --set evaluate.speed_frames=3" seconds=900
   whole_s=1500 # tiny, but on two cores, and kernels are compiled
 else
   plans='loop_walk loop_high street_val loop_back roofs gardens garden_test car_drive'
