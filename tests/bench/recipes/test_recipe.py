@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,6 +19,19 @@ def write(tmp_path, text=GOOD):
     path = tmp_path / "recipe.yaml"
     path.write_text(text)
     return str(path)
+
+
+SCRIPT = Path(__file__).parents[3] / "benchmark" / "gpu" / "run.sh"
+
+
+@pytest.mark.parametrize("sizes", [0, 1], ids=["rehearsal", "real"])
+def test_what_the_gpu_script_sets_suits_its_recipe(sizes):
+    # Nobody runs it for weeks; what a recipe refuses must not be found out on a lent machine.
+    block = re.split(r'^if \[ "\$rehearse" \]; then|^else$|^fi$', SCRIPT.read_text(), flags=re.M)
+    said = " ".join(re.findall(r"study=['\"](?:\$study )?([^'\"]+)", block[1 + sizes]))
+    name, *settings = re.split(r"\s+--set ", said.replace(" seconds", ""))
+    recipe = load_recipe(name, settings)
+    assert recipe.train.steps == (2, 150)[sizes]
 
 
 @pytest.mark.parametrize("name", shipped_names("recipe"))
