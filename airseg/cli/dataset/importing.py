@@ -152,8 +152,10 @@ def command(
     broken = [str(promise) for promise in found.promises if not promise.is_kept]
     if strict and broken:
         raise DatasetError(f"{folder}: {'; '.join(broken)}. Complete it, or leave out --strict.")
+    for note in found.notes:  # first, since what is left out may be why the rest cannot be split
+        click.echo(f"note: {note}", err=True)
     preparation = prepare_import(found, label_map, splits)
-    for warning in (*found.notes, *_grouped(preparation.warnings)):
+    for warning in _grouped(preparation.warnings):
         click.echo(f"note: {warning}", err=True)
     with progress_bar("frames") as update:
         check_labels(preparation.items, label_map, allow_unmapped=allow_unmapped, progress=update)

@@ -19,7 +19,7 @@ from airseg import yaml_schema
 from airseg.classes import IGNORE_INDEX
 from airseg.dataset.exporting.cvat import BACKGROUND, CLASS_FOLDER, LABELMAP
 from airseg.dataset.format.label_images import image_size, pack_colors, read_color, read_labels
-from airseg.dataset.packing.frame_names import last_number
+from airseg.dataset.packing.frame_names import last_number, visible_files
 from airseg.dataset.packing.source import RawFrame
 from airseg.dataset.reading.reader import Dataset, SequenceView, StoredGroup
 from airseg.errors import DatasetError, did_you_mean
@@ -164,13 +164,19 @@ def _places(folder: Path, dataset: Dataset) -> dict[str, Path]:
                 f"{place}: {place.name} is no sequence of {dataset.path.name}."
                 f"{did_you_mean(place.name, dataset.sequences)}"
             )
-    return {place.name: place for place in found}
+    places = {place.name: place for place in found}
+    if lost := [place for place in found if places[place.name] != place]:
+        raise DatasetError(
+            f"{lost[0]}: {places[lost[0].name]} is of the same sequence. Keep one of them."
+        )
+    return places
 
 
 def _open_masks(place: Path, view: SequenceView, label_map: LabelMap) -> _Masks:
     by_color, by_index = _read_labelmap(place / LABELMAP, label_map)
     files: dict[int, Path] = {}
-    for path in sorted((place / CLASS_FOLDER).glob("*.png")):
+    images = (p for p in (place / CLASS_FOLDER).glob("*") if p.suffix.lower() == ".png")
+    for path in visible_files(images):
         match = last_number(path.stem)
         number = int(match[1]) if match else -1
         if not 0 <= number < view.length:
@@ -178,7 +184,17 @@ def _open_masks(place: Path, view: SequenceView, label_map: LabelMap) -> _Masks:
                 f"{path}: there is no such frame; {view.name} has frames 0 to {view.length - 1}, "
                 "whose masks are frame_000000.png and so on."
             )
+        if number in files:
+            raise DatasetError(
+                f"{path}: {files[number].name} lies beside it, and both are frame {number}. Keep "
+                "one of them."
+            )
         files[number] = path
+    if not files:
+        raise DatasetError(
+            f"{place / CLASS_FOLDER}: has no masks such as frame_000000.png. Export the task from "
+            "CVAT as Segmentation mask 1.1, and unpack all of it."
+        )
     masks = _Masks(files, by_color, by_index)
     # CVAT writes a black mask for a frame that nobody labelled, too.
     empty = [

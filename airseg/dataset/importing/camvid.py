@@ -32,7 +32,7 @@ from airseg.dataset.packing.folder_sources import (
     LabelPalette,
     NamedId,
 )
-from airseg.dataset.packing.frame_names import visible_files
+from airseg.dataset.packing.frame_names import by_stem
 from airseg.errors import DatasetError
 from airseg.labels.label_map import SPLITS
 from airseg.text_files import decode_text
@@ -45,7 +45,7 @@ PUBLICATION = Publication(
 )
 _RATE_HZ = 30.0
 _STILLS, _LABELS, _COLORS = "701_StillsRaw_full", "LabeledApproved_full", "label_colors.txt"
-_NAME = re.compile(r"(?P<film>0001TP|0006R0|0016E5|Seq05VD)_f?(?P<number>\d+)(?:_L)?\.png")
+_NAME = re.compile(r"(?P<film>0001TP|0006R0|0016E5|Seq05VD)_f?(?P<number>\d+)(?:_L)?\.(?i:png)")
 _COLOR_LINE = re.compile(r"\s*(\d+)\s+(\d+)\s+(\d+)\s+(\w+)\s*")
 _FILM_NAMES = {"0001TP": ("0001TP", "01TP_extract"), "Seq05VD": ("Seq05VD", "0005VD")}
 _FILM_SUFFIXES = (".mxf", ".avi", ".mp4", ".mkv", ".mov")
@@ -105,10 +105,11 @@ def split_of(film: str, number: int) -> str:
 
 def _published(root: Path) -> list[_Still]:
     stills = []
-    for path in visible_files((root / _LABELS).glob("*.png")):
+    pictures = _images(root / _STILLS)
+    for stem, path in _images(root / _LABELS).items():
         film, number = _parse(path)
-        picture = root / _STILLS / path.name.replace("_L.png", ".png")
-        _check_picture(picture, path)
+        name = stem.removesuffix("_L")
+        picture = _picture(pictures, name, root / _STILLS, path)
         stills.append(_Still(film, number, split_of(film, number), picture, path))
     return stills
 
@@ -116,9 +117,10 @@ def _published(root: Path) -> list[_Still]:
 def _prepared(root: Path) -> list[_Still]:
     stills = []
     for split in SPLITS:
-        for path in visible_files((root / f"{split}annot").glob("*.png")):
-            _check_picture(root / split / path.name, path)
-            stills.append(_Still(*_parse(path), split, root / split / path.name, path))
+        pictures = _images(root / split)
+        for stem, path in _images(root / f"{split}annot").items():
+            picture = _picture(pictures, stem, root / split, path)
+            stills.append(_Still(*_parse(path), split, picture, path))
     return stills
 
 
@@ -129,9 +131,16 @@ def _parse(path: Path) -> tuple[str, int]:
     return match["film"], int(match["number"])
 
 
-def _check_picture(picture: Path, labels: Path) -> None:
-    if not picture.is_file():
-        raise DatasetError(f"{labels}: has no picture: expected {picture}.")
+def _images(folder: Path) -> dict[str, Path]:
+    """Return the PNG files of a folder by stem; none where there is no folder."""
+    files = folder.iterdir() if folder.is_dir() else ()
+    return by_stem(path for path in files if path.suffix.lower() == ".png")
+
+
+def _picture(pictures: dict[str, Path], stem: str, folder: Path, labels: Path) -> Path:
+    if stem not in pictures:
+        raise DatasetError(f"{labels}: has no picture: expected {folder / stem}.png.")
+    return pictures[stem]
 
 
 def _palette(root: Path) -> LabelPalette:

@@ -74,7 +74,9 @@ def _sequence(root: Path, split: str, folder: Path, objects: tuple[NamedId, ...]
     pictures, maps = numbered(place, _FRAME), numbered(folder, _FRAME)
     check_pictures(maps, pictures, place)
     if not maps:
-        raise DatasetError(f"{folder}: has no maps such as 000000.png.")
+        raise DatasetError(
+            f"{folder}: has no maps such as 000000.png. Unpack them, or take the folder away."
+        )
     frames, without = paired(pictures, maps, maps)
     times_ns, details = times_of(pictures, _RATE_HZ)
     origin = PUBLICATION.origin("kitti-step", first_frame=next(iter(pictures)))

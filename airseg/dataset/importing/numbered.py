@@ -20,12 +20,13 @@ def numbered(folder: Path, pattern: str) -> dict[int, Path]:
     Args:
         folder: the folder.
         pattern: regular expression of whole names, whose group ``number`` has digits alone. Files
-            with other names are not frames.
+            with other names are not frames. Capitals do not count: programs and disks of Windows
+            make ``000000.PNG`` of a name.
 
     Raises:
         DatasetError: two files have one number, or one is no file.
     """
-    name = re.compile(pattern, re.ASCII)
+    name = re.compile(pattern, re.ASCII | re.IGNORECASE)
     found: dict[int, Path] = {}
     files = folder.iterdir() if folder.is_dir() else ()
     for path in visible_files(path for path in files if name.fullmatch(path.name)):

@@ -106,6 +106,11 @@ def _find(root: Path, options: ImportOptions, edition: _Edition) -> Found:
             sources.append(
                 _trajectory(folder, environment.name, camera, names[environment], edition)
             )
+    if not sources:
+        raise DatasetError(
+            f"{root}: none of its trajectories has seg_{camera}. Unpack the archives of labels "
+            "beside those of pictures."
+        )
     return Found(sources, _promises(edition, names, trajectories, sources), notes)
 
 
@@ -130,7 +135,9 @@ def _trajectory(
             "theirs). Every frame has some: unpack the archive again."
         )
     if not pictures:
-        raise DatasetError(f"{folder}: has no pictures in image_{camera}.")
+        raise DatasetError(
+            f"{folder}: has no pictures in image_{camera}. Unpack its archive of pictures again."
+        )
     poses = tartan_poses(folder / f"pose_{camera}.txt", len(pictures))
     warnings = [] if poses is not None else [f"has no pose_{camera}.txt; poses are unknown (NaN)"]
     times_ns, details = times_of(pictures, _RATE_HZ)

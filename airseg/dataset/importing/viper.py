@@ -82,7 +82,10 @@ def _sequence(part: Path, split: str, folder: Path) -> FolderSource:
     labels = numbered(folder, pattern + "png")
     check_pictures(labels, pictures, part / "img" / number)
     if not labels:
-        raise DatasetError(f"{folder}: has no label images such as {number}_00001.png.")
+        raise DatasetError(
+            f"{folder}: has no label images such as {number}_00001.png. Unpack them, or take the "
+            "folder away."
+        )
     poses, camera, warnings = _camera(part / "camera" / f"{number}.csv", list(pictures))
     frames, without = paired(pictures, labels, numbered(part / "inst" / number, pattern + "png"))
     times_ns, details = times_of(pictures, _RATE_HZ)

@@ -84,7 +84,9 @@ def _video(folder: Path, split: str, objects: tuple[NamedId, ...]) -> FolderSour
     if strange:
         raise DatasetError(f"{masks[strange[0]]}: has no picture in {folder / 'origin'}.")
     if not masks:
-        raise DatasetError(f"{folder / 'mask'}: has no masks (PNG).")
+        raise DatasetError(
+            f"{folder / 'mask'}: has no masks (PNG). Unpack them, or take the folder away."
+        )
     files = list(pictures.values())
     frames = [FrameFiles(path, masks.get(path.stem)) for path in files]
     without = len(frames) - len(masks)

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import zipfile
 
 import numpy as np
@@ -136,6 +137,17 @@ def test_context_that_somebody_labels_becomes_labelled(tmp_path, capsys):
         assert np.array_equal(*other.label(0, last + 1)[[0, last]])
 
 
+def test_masks_with_capitals_and_beside_what_a_mac_writes_come_back_too(small, tmp_path, capsys):
+    """AppleDouble files, named ._ and the file's name: RFC 1740, appendix B."""
+    corrected = unpacked(capsys, small, tmp_path)
+    for mask in [*(corrected / "d" / "SegmentationClass").iterdir()]:
+        mask.rename(mask.with_suffix(".PNG"))
+        mask.with_name(f"._{mask.name}").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X        ")
+    code, out, err = correct(capsys, small, corrected, tmp_path / "again.h5")
+    assert code == 0, err
+    assert "d: 9 frames" in out
+
+
 def test_mistakes_are_one_line(small, tmp_path, capsys):
     corrected = unpacked(capsys, small, tmp_path)
     place = corrected / "d"
@@ -163,5 +175,13 @@ def test_mistakes_are_one_line(small, tmp_path, capsys):
     (place / "labelmap.txt").write_text(labelmap)
     mask.rename(mask.with_name("frame_000100.png"))
     refused("frames 0 to 8")
+    mask.with_name("frame_000100.png").rename(mask.with_name("frame_000001.PNG"))
+    refused("both are frame 1")
+    (place / "SegmentationClass").rename(place / "SegmentationObject2")
+    refused("has no masks such as frame_000000.png")
+    (corrected / "test" / "d").mkdir(parents=True)
+    (corrected / "test" / "d" / "labelmap.txt").write_text(labelmap)
+    refused("is of the same sequence")
+    shutil.rmtree(corrected / "test")
     place.rename(corrected / "dd")
     refused("dd is no sequence")

@@ -2,11 +2,13 @@
 
 import fcntl
 import os
+import shutil
 import struct
 
 import h5py
 import numpy as np
 import pytest
+from command_line import run, said
 from importing import imported, refusal
 from PIL import Image
 from published_datasets import camvid, cityscapes, vspw
@@ -131,6 +133,50 @@ def test_what_a_mac_writes_beside_files_is_no_frame(here, capsys, layout):
             path.with_name(f"._{path.name}").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X        ")
     dataset, *_ = imported(capsys, layout, "set")
     assert len(dataset)
+
+
+@pytest.mark.parametrize("layout", sorted(HIDDEN.keys() - {"cityscapes"}))
+def test_capitals_of_endings_and_what_windows_writes_beside_files_change_nothing(
+    here, capsys, layout
+):
+    """Programs and disks of Windows write 000000.PNG; its Explorer writes Thumbs.db."""
+    MAKERS[layout](here / "set")
+    plain, *_ = imported(capsys, layout, "set")
+    content = plain.content_hash
+    (here / "d.h5").unlink()
+    for pattern in HIDDEN[layout]:
+        for path in [*(here / "set").glob(pattern)]:
+            path.rename(path.with_suffix(path.suffix.upper()))
+            for name in ("Thumbs.db", "desktop.ini", ".DS_Store"):
+                path.with_name(name).write_bytes(b"x")
+    capitals, *_ = imported(capsys, layout, "set")
+    assert capitals.content_hash == content
+
+
+def test_two_files_that_differ_in_capitals_alone_are_one_frame_twice(here, capsys):
+    uavid(here / "set")
+    path = only(here, "uavid_train/seq1/Labels/000010.png")
+    path.with_suffix(".PNG").write_bytes(path.read_bytes())
+    assert "both are frame 10" in refusal(capsys, "uavid", "set")
+
+
+def test_sequences_without_labels_are_told_before_nothing_is_left_for_training(here, capsys):
+    uavid(here / "set")
+    for path in (here / "set").glob("uavid_train/seq1/Labels/*"):
+        path.unlink()
+    code, _, err = run(capsys, "dataset", "import", "uavid", "set", "--out", "refused.h5")
+    assert code == 2
+    assert "no sequence is left for training" in said(err)
+    assert "seq1 (train) has no labels; it is left out" in err
+
+
+def test_a_set_whose_labels_were_not_unpacked_at_all_is_told_so(here, capsys):
+    tartanair2(here / "set")
+    for folder in (here / "set").glob("*/*/*/seg_*"):
+        shutil.rmtree(folder)
+    line = refusal(capsys, "tartanair2", "set")
+    assert "none of its trajectories has seg_lcam_front" in line
+    assert "Unpack" in line
 
 
 @pytest.mark.parametrize("layout", HIDDEN)
