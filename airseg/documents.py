@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -12,6 +14,7 @@ from airseg import yaml_schema
 from airseg.errors import AirsegError, did_you_mean
 from airseg.text_files import read_text
 
+_ODD_NUMBER = re.compile(r"[-+]?(0[0-9_]+.*|.*_.*)", re.DOTALL)
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -22,18 +25,29 @@ class StrictModel(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _refuse_truth(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse true and false where a number belongs: pydantic takes them for 1 and 0."""
+    def _refuse_no_numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse what is no number where one belongs, though pydantic takes it for one.
+
+        To pydantic true is 1, and the texts ``010`` and ``1_0`` are 10: versions of YAML differ on
+        both.
+        """
         kinds = _kinds(cls.model_fields[info.field_name or ""].annotation)
-        if _has_truth(value) and kinds & {int, float} and not kinds & {bool, Any}:
-            raise ValueError("expected a number, found true or false")
+        if not kinds & {int, float} or kinds & {bool, Any}:
+            return value
+        for one in _flattened(value):
+            if isinstance(one, bool):
+                raise ValueError("expected a number, found true or false")
+            if isinstance(one, str) and str not in kinds and _ODD_NUMBER.fullmatch(one.strip()):
+                raise ValueError(f"expected a number, found the text '{one.strip()[:40]}'")
         return value
 
 
-def _has_truth(value: Any) -> bool:
+def _flattened(value: Any) -> Iterator[Any]:
     if isinstance(value, list | tuple):
-        return any(map(_has_truth, value))
-    return isinstance(value, bool)
+        for one in value:
+            yield from _flattened(one)
+    else:
+        yield value
 
 
 def _kinds(annotation: Any) -> set[Any]:
@@ -82,11 +96,10 @@ def _explain(cause: ValidationError, source: str, root: yaml.Node, model: type[B
     """Turn the first of pydantic's complaints into one line."""
     complaints = cause.errors()
     first = complaints[0]
-    location = [part for part in first["loc"] if _is_in_document(part, first)]
+    line, location = _place(root, first["loc"], is_missing=first["type"] == "missing")
     field = ".".join(str(part) for part in location) or "the document"
-    line = _line_of(root, location)
     message = first["msg"].removeprefix("Value error, ").rstrip(".")
-    if first["type"] == "extra_forbidden":
+    if first["type"] == "extra_forbidden" and location:
         message = "unknown field." + did_you_mean(str(location[-1]), _known_fields(model, location))
     elif first["type"] == "missing":
         message = "required field is missing"
@@ -97,29 +110,31 @@ def _explain(cause: ValidationError, source: str, root: yaml.Node, model: type[B
     return f"{source}:{line}: {field}: {message}{end}{more}"
 
 
-def _is_in_document(part: Any, complaint: Any) -> bool:
-    """Tell whether a part of pydantic's location is a key of the document, not a union's tag."""
-    return not (isinstance(part, str) and ("[" in part or part.startswith("function-")))
+def _place(node: yaml.Node | None, loc: Any, *, is_missing: bool) -> tuple[int, list[Any]]:
+    """Return the line, counted from one, and the keys of the deepest part of pydantic's location.
+
+    Among the keys of the document pydantic lists tags of its own, such as ``function-before``.
+    """
+    line, location = node.start_mark.line if node else 0, []
+    for place, part in enumerate(loc):
+        key, value = _child(node, part)
+        if key is not None:
+            line, node = key.start_mark.line, value
+            location.append(part)
+        elif is_missing and place == len(loc) - 1:
+            location.append(part)
+    return line + 1, location
 
 
-def _line_of(node: yaml.Node | None, location: list[Any]) -> int:
-    """Return the line, counted from one, of the deepest part of `location` that exists."""
-    line = node.start_mark.line if node else 0
-    for part in location:
-        child = None
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                if key.value == str(part):
-                    line, child = key.start_mark.line, value
-        elif (
-            isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value)
-        ):
-            child = node.value[part]
-            line = child.start_mark.line
-        if child is None:
-            break
-        node = child
-    return line + 1
+def _child(node: yaml.Node | None, part: Any) -> tuple[yaml.Node | None, yaml.Node | None]:
+    """Return the node that says where a part of a node is, and the part; nothing: no such part."""
+    if isinstance(node, yaml.MappingNode):
+        found = [pair for pair in node.value if pair[0].value == str(part)]
+        return found[-1] if found else (None, None)  # a merged key stands before its own
+    is_index = isinstance(part, int) and isinstance(node, yaml.SequenceNode)
+    if is_index and 0 <= part < len(node.value):
+        return node.value[part], node.value[part]
+    return None, None
 
 
 def _known_fields(model: type[BaseModel], location: list[Any]) -> list[str]:

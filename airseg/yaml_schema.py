@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 _NULL, _BOOL, _INT, _FLOAT = (f"tag:yaml.org,2002:{n}" for n in ("null", "bool", "int", "float"))
+_PLAIN_TAGS = [f"tag:yaml.org,2002:{n}" for n in ("str", "seq", "map")]
 _MOST_CHARACTERS, _MOST_VALUES, _DEEPEST = 2_000_000, 500_000, 64
 _CORE_SCHEMA = (
     (_NULL, r"~|null|Null|NULL|", ["~", "n", "N", ""]),
@@ -25,23 +26,34 @@ _CORE_SCHEMA = (
         list("-+0123456789."),
     ),
 )
+_PATTERNS = {tag: re.compile(f"(?:{pattern})\\Z") for tag, pattern, _ in _CORE_SCHEMA}
+_OLD_LINE_END = re.compile("[\x85\u2028\u2029]")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
 _MERGE = ("tag:yaml.org,2002:merge", re.compile("<<"))
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """PyYAML's reader, ten times as fast where it has libyaml, with the values of version 1.2."""
+    """PyYAML's reader, ten times as fast where it has libyaml, with the values of version 1.2.
+
+    It knows the tags of the core schema alone: of others, such as ``!!binary``, it takes damaged
+    values for empty ones.
+    """
 
     yaml_implicit_resolvers: dict[str, Any] = {"<": [_MERGE]}
+    yaml_constructors: dict[str | None, Any] = {
+        tag: construct
+        for tag, construct in yaml.SafeLoader.yaml_constructors.items()
+        if tag in (None, _NULL, _BOOL, *_PLAIN_TAGS)
+    }
 
 
 class _Dumper(yaml.SafeDumper):
     """PyYAML's writer, which puts in quotes what either version takes for no text."""
 
 
-for _tag, _pattern, _firsts in _CORE_SCHEMA:
+for _tag, _, _firsts in _CORE_SCHEMA:
     for _kind in (_Loader, _Dumper):
-        _kind.add_implicit_resolver(_tag, re.compile(f"(?:{_pattern})\\Z"), _firsts)
+        _kind.add_implicit_resolver(_tag, _PATTERNS[_tag], _firsts)
 
 
 def _read_int(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
@@ -66,6 +78,15 @@ _Loader.add_constructor(_INT, _read_int)
 _Loader.add_constructor(_FLOAT, _read_float)
 
 
+def _write_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """Write what old versions take for line ends as escapes, which double quotes alone have."""
+    style = '"' if _OLD_LINE_END.search(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _write_text)
+
+
 def compose(text: str) -> tuple[yaml.Node | None, Any]:
     """Return the nodes of a YAML text, which know their lines, and the values they stand for.
 
@@ -74,6 +95,12 @@ def compose(text: str) -> tuple[yaml.Node | None, Any]:
     """
     if len(text) > _MOST_CHARACTERS:
         raise yaml.YAMLError(f"{len(text):,} characters are more than airseg reads")
+    if match := _OLD_LINE_END.search(text):
+        line = text.count("\n", 0, match.start()) + 1
+        raise yaml.YAMLError(
+            f"line {line} holds U+{ord(match[0]):04X}, which ends a line in some versions of YAML "
+            "and none in others; write it as an escape in double quotes, or take it out"
+        )
     _refuse_deep(text)
     loader = _Loader(text)
     try:
@@ -123,6 +150,8 @@ def _check(node: yaml.Node, sizes: dict[int, int]) -> int:
         children = [child for pair in node.value for child in pair]
     elif isinstance(node, yaml.SequenceNode):
         children = node.value
+    elif node.tag in _PATTERNS and not _PATTERNS[node.tag].match(node.value):
+        raise _mistake(f"'{node.value[:40]}' is no {node.tag.rpartition(':')[2]}", node)
     size = 1 + sum(_check(child, sizes) for child in children)
     if size > _MOST_VALUES:
         raise _mistake(f"more than {_MOST_VALUES:,} values, aliases written out", node)
@@ -133,7 +162,7 @@ def _check(node: yaml.Node, sizes: dict[int, int]) -> int:
 def _refuse_duplicate_keys(node: yaml.MappingNode) -> None:
     seen: set[str] = set()
     for key, _ in node.value:
-        if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE[0]:
+        if isinstance(key, yaml.ScalarNode):
             if key.value in seen:
                 raise _mistake(f"the key '{key.value}' stands twice in one mapping", key)
             seen.add(key.value)

@@ -129,3 +129,54 @@ def test_numbers_without_end_are_told_in_one_line(tmp_path, capsys, text):
     code, _, err = run(capsys, "labels", "check", str(tmp_path / "map.yaml"))
     assert code == 2
     assert "more than 300 digits" in said(err)
+
+
+@pytest.mark.parametrize("end", ["\x85", "\u2028", "\u2029"])
+def test_line_ends_of_version_1_1_are_refused(tmp_path, capsys, end):
+    """To version 1.2 (chapter 5.4) they are none: what stands behind them is still a comment."""
+    path = tmp_path / "p.yaml"
+    path.write_text(f"{PLAN}# as before{end}speed_mps: 3\n", encoding="utf-8")
+    code, _, err = run(capsys, "plan", "check", path)
+    assert code == 2
+    assert f"line 5 holds U+{ord(end):04X}" in said(err)
+    assert yaml_schema.load(yaml_schema.dump({"a": f"x{end}y"})) == {"a": f"x{end}y"}
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("depth: !!bool 12", "p.yaml:5: not valid YAML: '12' is no bool"),
+        ("laps: !!int x", "p.yaml:5: not valid YAML: 'x' is no int"),
+        ("speed_mps: !!float ten", "p.yaml:5: not valid YAML: 'ten' is no float"),
+        ("split: !!null train", "p.yaml:5: not valid YAML: 'train' is no null"),
+        ("time_of_day: !!timestamp x", "p.yaml:5: not valid YAML: could not determine"),
+        ("environment: !!binary '*'", "p.yaml:5: not valid YAML: could not determine"),
+        ("<<: {laps: 2}\n<<: {laps: 3}", "p.yaml:6: not valid YAML: the key '<<' stands twice"),
+    ],
+)
+def test_values_that_are_not_what_their_tag_says_are_told(tmp_path, capsys, line, told):
+    path = tmp_path / "p.yaml"
+    path.write_text(PLAN + line + "\n")
+    code, _, err = run(capsys, "plan", "check", path)
+    assert code == 2
+    assert told in said(err)
+
+
+@pytest.mark.parametrize("text", ["010", "1_0", "-007", "0_1", "1_0.5"])
+def test_texts_are_no_numbers_where_versions_of_yaml_differ_on_them(tmp_path, capsys, text):
+    path = tmp_path / "p.yaml"
+    for line in (f"speed_mps: '{text}'", f"look_at: ['{text}', 3]"):
+        path.write_text(f"{PLAN}{line}\n")
+        code, _, err = run(capsys, "plan", "check", path)
+        assert code == 2
+        assert f"expected a number, found the text '{text}'" in said(err)
+
+
+@pytest.mark.parametrize("key", ["[x]", "function-y", "a[b", "\\e[31m"])
+def test_unknown_keys_are_told_whatever_they_look_like(tmp_path, capsys, key):
+    path = tmp_path / "p.yaml"
+    path.write_text(f'{PLAN}"{key}": 3\n')
+    code, _, err = run(capsys, "plan", "check", path)
+    assert code == 2
+    assert "unknown field" in said(err)
+    assert "p.yaml:5: " in said(err)
