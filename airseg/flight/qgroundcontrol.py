@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,11 +28,13 @@ _WAYPOINT, _SPLINE, _SPEED, _SET_HOME, _TRANSITION = 16, 82, 178, 179, 3000
 _TAKEOFF, _VTOL_TAKEOFF = 22, 84
 _LOITER_FOREVER, _LOITER_TURNS, _LOITER_TIME, _LOITER_TO_HEIGHT = 17, 18, 19, 31
 _LOITERS = (_LOITER_FOREVER, _LOITER_TURNS, _LOITER_TIME, _LOITER_TO_HEIGHT)
+_RETURN, _LANDINGS_THERE = 20, (21, 85, 94)
 _PLACES = (_WAYPOINT, _SPLINE, _TAKEOFF, _VTOL_TAKEOFF, *_LOITERS)
 _NAMES = {
-    20: "return to launch", 21: "land", 85: "VTOL land", 93: "delay", 112: "delay",
-    115: "turn to a heading", 177: "jump", 189: "start of landing", 195: "look at a place",
-    197: "look ahead again", 201: "look at a place", 203: "take a picture", 205: "turn the camera",
+    20: "return to launch", 21: "land", 85: "VTOL land", 93: "delay", 94: "place a payload",
+    112: "delay", 115: "turn to a heading", 177: "jump", 189: "start of landing",
+    195: "look at a place", 197: "look ahead again", 201: "look at a place",
+    203: "take a picture", 205: "turn the camera",
     206: "take pictures by distance", 530: "camera mode", 1000: "turn the camera",
     2000: "take pictures", 2001: "end of pictures", 2500: "film", 2501: "end of film",
     3000: "VTOL transition",
@@ -97,13 +99,22 @@ def plan_text(plan: FlightPlan) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(read_text(path, PlanError))
+        data = json.loads(read_text(path, PlanError), object_pairs_hook=_without_twins)
     except (ValueError, RecursionError) as cause:
         raise PlanError(f"{path}: not a QGroundControl plan ({cause}).") from None
     mission = data.get("mission") if isinstance(data, dict) else None
     if not isinstance(mission, dict) or data.get("fileType") != "Plan":
         raise PlanError(f"{path}: not a QGroundControl plan: fileType is not Plan, or no mission.")
     return mission
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON, whose readers keep the last of two same keys and say nothing."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twin = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"{json.dumps(twin)[:60]} stands twice in one object")
+    return found
 
 
 def _is_number(value: Any) -> bool:
@@ -150,6 +161,7 @@ class _Flight:
             self._default_speed = self._speed("cruiseSpeed", 15.0)
         self._speed_mps = self._default_speed
         self._is_ardupilot = self.mission.get("firmwareType") == _ARDUPILOT
+        self._is_copter = self._is_ardupilot and kind in _HOVERS - {None, 0}
 
     def items(self) -> Iterator[_Item]:
         """Yield the commands in order, those of surveys and the like among them."""
@@ -214,6 +226,7 @@ class _Flight:
             name = _NAMES.get(item.command)
             what = f"{name} (command {item.command})" if name else f"command {item.command}"
             self._leave_out(what, item.number)
+            self._go_down(item)
 
     def left_out(self) -> tuple[str, ...]:
         """Return what is not flown, each thing once with the numbers of its items."""
@@ -240,6 +253,14 @@ class _Flight:
             place["yaw_deg"] = math.remainder(yaw, 360)
         self.places.append(place)
 
+    def _go_down(self, item: _Item) -> None:
+        """Remember where the vehicle comes down: a take-off behind it may start there."""
+        latitude, longitude = [*item.params, *[None] * 6][4:6]
+        if item.command == _RETURN:
+            self._here = self._home
+        elif item.command in _LANDINGS_THERE and (latitude or longitude):
+            self._here = (latitude or 0.0, longitude or 0.0)
+
     def _position(self, item: _Item) -> list[float]:
         """Return metres North, East, Down from home."""
         if len(item.params) < 7 or item.params[6] is None:
@@ -253,10 +274,15 @@ class _Flight:
             self._no_place(item)
         self._here = (latitude, longitude)
         self._check_distance(item)
+        if height == 0 and self._is_copter and item.command not in (_TAKEOFF, _VTOL_TAKEOFF):
+            # ArduCopter's word for the height it has (mode_auto.cpp, loc_from_cmd).
+            down = self.places[-1]["position"][2] if self.places else self._no_height(item)
+        else:
+            down = round(-self._above_home(item, height), 2)
         north = (latitude - self._home[0]) * _METRES_A_DEGREE
         around = math.remainder(longitude - self._home[1], 360)
         east = around * _METRES_A_DEGREE * math.cos(math.radians(self._home[0]))
-        return [round(north, 2), round(east, 2), round(-self._above_home(item, height), 2)]
+        return [round(north, 2), round(east, 2), down]
 
     def _check_distance(self, item: _Item) -> None:
         """Refuse what lies beyond every world; most often home was never set, or is swapped."""
@@ -318,6 +344,12 @@ class _Flight:
 
     def _no_place(self, item: _Item) -> NoReturn:
         raise PlanError(f"{self.path}: mission item {item.number}: params 5 to 7 are no place.")
+
+    def _no_height(self, item: _Item) -> NoReturn:
+        raise PlanError(
+            f"{self.path}: mission item {item.number}: height 0 is the height ArduCopter has, and "
+            "nothing says which. Begin with a take-off."
+        )
 
     def _refuse(self, where: str, expected: str, found: Any) -> NoReturn:
         raise PlanError(f"{self.path}: mission {where}: {expected}, found {_shown(found)}.")

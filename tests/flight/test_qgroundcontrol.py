@@ -305,3 +305,44 @@ def test_places_far_from_home_are_refused_by_their_number(imported, home, item):
     number = 1 if home != HOME else 2
     assert f"mission item {number}: lies at" in told
     assert "degrees from home" in told
+
+
+COPTER = {"firmwareType": 3, "vehicleType": 2}
+
+
+@pytest.mark.parametrize(
+    ("vehicle", "height"),
+    [(COPTER, -10), ({"firmwareType": 3, "vehicleType": 1}, 0), ({"firmwareType": 12}, 0)],
+)
+def test_height_0_is_the_height_arducopter_has(imported, vehicle, height):
+    """As `ModeAuto::loc_from_cmd` of ArduCopter reads it; a plane or PX4 flies at home's height."""
+    items = [place(command=22), place(50), place(80, up=0), place(90, up=20)]
+    _, plan, _ = imported(items, **vehicle)
+    assert points(plan) == [(0, 0, -10), (50, 0, -10), (80, 0, height), (90, 0, -20)]
+
+
+def test_a_height_that_nobody_knows_yet_is_refused(imported):
+    code, _, told = imported([place(10, up=0), place(50)], **COPTER)
+    assert code == 2
+    assert "item 1: height 0" in told
+
+
+@pytest.mark.parametrize(
+    ("down", "north"),
+    [(place(80, up=0, command=21), 80), (place(70, up=0, command=85), 70), (order(20), 0)],
+)
+def test_a_take_off_after_landing_begins_where_the_vehicle_came_down(imported, down, north):
+    items = [place(command=22), place(50), down, place(command=22, p5=None, p6=None), place(99)]
+    _, plan, told = imported(items)
+    assert points(plan) == [(n, 0, -10) for n in (0, 50, north, 99)]
+    assert "item 3: " in told
+
+
+@pytest.mark.parametrize("key", ["items", "command", "plannedHomePosition"])
+def test_a_key_that_stands_twice_is_refused(imported, key):
+    def twice(text):
+        return text.replace(f'"{key}"', f'"{key}": 0, "{key}"', 1).encode()
+
+    code, _, told = imported([place(command=22), place(50)], text=twice)
+    assert code == 2
+    assert f'"{key}" stands twice' in told
