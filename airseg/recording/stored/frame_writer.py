@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import threading
 from collections import deque
@@ -35,12 +36,19 @@ from airseg.recording.stored.frame_table import (
     sealed_lines,
 )
 from airseg.recording.stored.png import encode_png
-from airseg.recording.stored.storage import RecordingInfo, Segment, frame_file, read_info
+from airseg.recording.stored.storage import (
+    ALL_KINDS,
+    RecordingInfo,
+    Segment,
+    frame_file,
+    read_info,
+)
 
 _ENCODERS = 2
 _IN_FLIGHT = 8
 _CHECKED_AT_RESUME = 4
 _PRIORITY = 10
+_FRAME = re.compile(r"([0-9]{1,18})\.png(\.part)?")
 # Colour must keep up with the camera; labels are small, and a little more effort costs nothing.
 _LEVELS = {"rgb": 1, "seg": 3, "depth": 1, "flow": 1, "instance": 3}
 # Given up when the disk is full, so that there is room to write down why the recording stopped.
@@ -167,6 +175,8 @@ class RecordingWriter:
         if (self.folder / "recording.json").exists():
             found = read_info(self.folder)
             refuse_another_flight(self.folder, found, self.info)
+        else:
+            _refuse_strangers(self.folder)
         frames = read_frames(self.folder)
         kept = len(frames) if self._most is None else min(len(frames), self._most)
         if found is not None and (suspect := first_suspect(found)) is not None:
@@ -187,7 +197,7 @@ class RecordingWriter:
             directory = self.folder / kind
             directory.mkdir(exist_ok=True)
             for path in directory.iterdir():
-                if path.suffix != ".png" or not path.stem.isdigit() or int(path.stem) >= kept:
+                if (match := _FRAME.fullmatch(path.name)) and (match[2] or int(match[1]) >= kept):
                     path.unlink()
         self._tables = [
             cut_table(self.folder, table, columns, kept).open("a", encoding="ascii", newline="\n")
@@ -279,6 +289,17 @@ def cut_table(folder: Path, table: str, columns: tuple[str, ...], kept: int) -> 
     lines = [header(columns), *sealed_lines(folder, kept, table)]
     write_file(folder / table, ("\n".join(lines) + "\n").encode())
     return folder / table
+
+
+def _refuse_strangers(folder: Path) -> None:
+    """Refuse a folder that has no description, but frames: nobody knows which flight they show."""
+    holding = [kind for kind in ALL_KINDS if any((folder / kind).glob("[!.]*"))]
+    if holding or len(read_sound_frames(folder)[0]):
+        raise RecordingError(
+            f"{folder}: has {holding[0] + '/' if holding else FRAME_TABLE} and no recording.json, "
+            "so nobody knows which flight that is. Restore it, move the folder away, or choose "
+            "another --out."
+        )
 
 
 def write_file(path: Path, content: bytes, *, sync: bool = True) -> None:

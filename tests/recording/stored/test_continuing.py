@@ -120,6 +120,34 @@ def test_a_recording_of_another_kind_is_not_continued(tmp_path, change, told):
     assert [p.read_bytes() for p in sorted(folder.rglob("*.*")) if p.is_file()] == before
 
 
+@pytest.mark.parametrize("kept", ["frames.csv", "rgb/mine.jpg", "seg/000000.png"])
+def test_frames_of_an_unknown_flight_are_neither_continued_nor_taken_away(tmp_path, kept):
+    """Without its description nobody can say that they are this flight's."""
+    folder = tmp_path / "walk"
+    write(folder, range(3), "interrupted")
+    (folder / "recording.json").unlink()
+    for path in (p for p in folder.rglob("*.*") if p.is_file()):
+        if path.relative_to(folder).as_posix() != kept:
+            path.unlink()
+    (folder / kept).touch()
+    with pytest.raises(RecordingError, match="nobody knows which flight"):
+        RecordingWriter(folder, described())
+    assert (folder / kept).exists()
+
+
+def test_what_others_put_beside_frames_stays_there(tmp_path):
+    folder = tmp_path / "walk"
+    write(folder, range(3), "interrupted")
+    for name in ("notes.txt", "000001 copy.png", "preview"):
+        (folder / "rgb" / name).mkdir()
+    (folder / "rgb" / "000003.png.part").touch()
+    assert write(folder, range(3, 5)) == 5
+    assert {p.name for p in (folder / "rgb").iterdir()} == {
+        *("notes.txt", "000001 copy.png", "preview"),
+        *(f"{n:06d}.png" for n in range(5)),
+    }
+
+
 def test_each_run_is_a_segment_that_says_how_it_ended(tmp_path):
     folder = tmp_path / "walk"
     write(folder, range(3), "interrupted", reason="Ctrl-C")
