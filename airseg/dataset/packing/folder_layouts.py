@@ -34,7 +34,8 @@ _IMAGE_FOLDERS = ("images", "image", "rgb", "frames", "imgs")
 _LABEL_FOLDERS = ("labels", "label", "seg", "masks", "mask", "annotations")
 _IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".ppm", ".bmp", ".webp"}
 _LABEL_SUFFIXES = {".png", ".npy", ".ppm", ".bmp"}
-_DEEPEST = 4
+_OTHER_SUFFIXES = {".tif", ".tiff", ".gif", ".jp2", ".avif", ".heic", ".exr", ".tga"}
+_DEEPEST = 16
 _NOTHING = (0, 0, 0)  # where nothing was drawn
 _RATE_HZ = 25.0
 _TARTAN_LABEL = re.compile(r"(\d+)_left_seg\.npy")
@@ -245,6 +246,7 @@ def _plain(
     warnings = ["poses are unknown (NaN)"]
     if unlabelled > 0:
         warnings.append(f"{unlabelled} pictures have no labels and are left out")
+    warnings += [*_passed_by(images, _IMAGE_SUFFIXES), *_passed_by(labels, _LABEL_SUFFIXES)]
     shown = [p for p in pictures.values() if p in labelled]
     times_ns, notes = frame_times(shown, pictures.values(), _RATE_HZ)
     facts = FolderFacts(
@@ -255,3 +257,21 @@ def _plain(
         warnings=(*warnings, *notes),
     )
     return FolderSource(facts, frames, palette)
+
+
+def _passed_by(folder: Path, suffixes: set[str]) -> list[str]:
+    """Return what to say of pictures beside the frames that are none of them."""
+    pictures = _IMAGE_SUFFIXES | _LABEL_SUFFIXES | _OTHER_SUFFIXES
+    beside = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    others = [p for p in beside if p.suffix.lower() in pictures - suffixes and p.is_file()]
+    inner = [p for p in beside if p.is_dir() and any(_is_picture(q, pictures) for q in p.iterdir())]
+    told = []
+    if others:
+        told.append(f"{len(others)} files of other kinds are left out, such as {others[0]}")
+    if inner:
+        told.append(f"pictures in folders below are left out, such as those in {inner[0]}")
+    return told
+
+
+def _is_picture(path: Path, suffixes: set[str]) -> bool:
+    return path.suffix.lower() in suffixes and not path.name.startswith(".")

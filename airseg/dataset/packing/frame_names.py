@@ -87,20 +87,26 @@ def frame_times(
     Returns:
         The times, and what a person should know.
     """
-    numbers, all_numbers = _numbers(frames), _numbers(neighbours)
-    steps, all_steps = np.diff(numbers), np.diff(np.unique(all_numbers))
-    if len(numbers) != len(frames) or not len(steps):
+    places = _counting(frames)
+    numbers = _numbers(frames, frames, places)
+    if len(numbers) < 2:
         return None, _told_of_several(frames)
-    unit = int(min(all_steps.min(), steps.min())) if len(all_steps) else int(steps.min())
-    if (steps == unit).all():
+    steps = [after - before for before, after in itertools.pairwise(numbers)]
+    all_numbers = sorted(set(_numbers(neighbours, frames, places)))
+    unit = min(*steps, *(after - before for before, after in itertools.pairwise(all_numbers)))
+    if set(steps) == {unit}:
         return None, []
     first = next(i for i, step in enumerate(steps) if step != unit)
     gap = f"{frames[first].name} is followed by {frames[first + 1].name}"
-    if unit < 1 or (steps % unit).any() or (steps // unit).max() > _LARGEST_GAP:
+    is_even = unit > 0 and not any(step % unit for step in steps)
+    if not is_even or max(steps) // unit > _LARGEST_GAP:
         return None, [f"the numbers in its names run unevenly ({gap}); time does not follow them"]
-    times = np.round((numbers - numbers[0]) / unit * 1e9 / rate_hz).astype(np.int64)
-    count = int((steps != unit).sum())
-    return times, [f"{count} gaps in its frame numbers ({gap}) are gaps in its time stamps"]
+    since_first = np.array([(number - numbers[0]) // unit for number in numbers], np.int64)
+    count = sum(step != unit for step in steps)
+    return (
+        np.round(since_first * 1e9 / rate_hz).astype(np.int64),
+        [f"{count} gaps in its frame numbers ({gap}) are gaps in its time stamps"],
+    )
 
 
 def last_number(text: str) -> re.Match[str] | None:
@@ -116,16 +122,47 @@ def _key(path: Path, number: re.Pattern[str] = _DIGITS) -> list[tuple[int, Decim
     ]
 
 
+def _counting(frames: Sequence[Path]) -> list[int]:
+    """Return which parts of names are the number that counts frames; none where several differ.
+
+    Not every last number does: ``000012_cam0``, ``7_640x480``. Seconds with as many decimals in all
+    names are one number in two parts.
+    """
+    rows = [_DIGITS.split(path.stem) for path in frames]
+    if len({tuple(row[::2]) for row in rows}) != 1:
+        return []
+    differ = [i for i in range(1, len(rows[0]), 2) if len({int(row[i]) for row in rows}) > 1]
+    if len(differ) == 2 and differ[1] == differ[0] + 2 and rows[0][differ[0] + 1] == ".":
+        return differ if len({len(row[differ[1]]) for row in rows}) == 1 else []
+    return differ if len(differ) == 1 else []
+
+
+def _numbers(paths: Iterable[Path], frames: Sequence[Path], places: Sequence[int]) -> list[int]:
+    """Return the numbers of those files whose names are in all else like those of the frames."""
+    if not places:
+        return []
+    found, first = [], _without(_DIGITS.split(frames[0].stem), places)
+    for path in paths:
+        parts = _DIGITS.split(path.stem)
+        if len(parts) > max(places) and _without(parts, places) == first:
+            found.append(int("".join(parts[place] for place in places)))
+    return found
+
+
+def _without(parts: Sequence[str], places: Sequence[int]) -> list[str | int]:
+    """Return the parts of a name but for some, numbers as numbers."""
+    return [int(p) if i % 2 else p for i, p in enumerate(parts) if i not in places]
+
+
 def _told_of_several(frames: Sequence[Path]) -> list[str]:
     """Return what to say where names run through the same numbers again, as of two cameras."""
-    found: dict[str, tuple[str, set[str]]] = {}
+    found: dict[tuple[str, str], tuple[str, set[str]]] = {}
     for path in frames:
         if match := last_number(path.stem):
-            start = path.stem[: match.start()]
-            found.setdefault(start, (path.name, set()))[1].add(match[1])
-    if not 1 < len(found) <= _MOST_BEGINNINGS or not set.intersection(
-        *(n for _, n in found.values())
-    ):
+            around = path.stem[: match.start()], path.stem[match.end() :]
+            found.setdefault(around, (path.name, set()))[1].add(match[1])
+    is_several = 1 < len(found) <= _MOST_BEGINNINGS and len(found) < len(frames)
+    if not is_several or not set.intersection(*(n for _, n in found.values())):
         return _told_of_other_names(frames)
     names = ", ".join(name for name, _ in found.values())
     return [
@@ -135,24 +172,17 @@ def _told_of_several(frames: Sequence[Path]) -> list[str]:
 
 
 def _told_of_other_names(frames: Sequence[Path]) -> list[str]:
-    """Return what to say where names differ in more than decimal numbers, as hexadecimal ones."""
+    """Return what to say where names differ in more than one decimal number."""
     around = [_DIGITS.sub("0", path.stem) for path in frames]
-    if len(set(around)) <= 1:
+    other = next((i for i, text in enumerate(around) if text != around[0]), None)
+    if other is not None:
+        return [
+            f"its names do not count alike ({frames[0].name}, {frames[other].name}), so they are "
+            "taken in the order of their names; look whether that is the order of the film"
+        ]
+    if len(frames) < 2:
         return []
-    other = next(i for i, text in enumerate(around) if text != around[0])
     return [
-        f"its names do not count alike ({frames[0].name}, {frames[other].name}), so they are "
-        "taken in the order of their names; look whether that is the order of the film"
+        f"several numbers differ in its names ({frames[0].name}, {frames[-1].name}), so nobody "
+        "knows how far apart frames are; time does not follow them"
     ]
-
-
-def _numbers(paths: Iterable[Path]) -> np.ndarray:
-    """Return the last number of each name; nothing where names differ in more than that."""
-    found, around = [], set()
-    for path in paths:
-        match = last_number(path.stem)
-        if not match or len(match[1]) > 18:
-            return np.zeros(0, np.int64)
-        found.append(int(match[1]))
-        around.add(path.stem[: match.start()])
-    return np.array(found if len(around) <= 1 else [], np.int64)

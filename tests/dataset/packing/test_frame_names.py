@@ -154,6 +154,62 @@ def test_gaps_in_numbers_are_gaps_in_time(here, capsys, numbers, steps):
     assert ("gaps in its frame numbers" in err) == (set(steps) != {1})
 
 
+@pytest.mark.parametrize(
+    ("names", "steps"),
+    [
+        ([f"frame_{n:04d}_cam0" for n in (1, 2, 5, 6)], [1, 3, 1]),
+        ([f"{n}_640x480" for n in (8, 9, 10, 15)], [1, 1, 5]),
+        ([f"2024-06-21_{n:03d}_v2" for n in (998, 999, 1000, 1002)], [1, 1, 2]),
+        # Nanoseconds of a Unix clock, as EuRoC's; 19 digits.
+        ([str(1403636579763555584 + n * 50_000_000) for n in (0, 1, 2, 6)], [1, 1, 4]),
+        ([f"{ms // 1000}.{ms % 1000:03d}" for ms in (960, 1000, 1040, 1200)], [1, 1, 4]),
+    ],
+)
+def test_gaps_are_kept_wherever_in_names_the_number_stands(here, capsys, names, steps):
+    write_walk(here / "walk", names)
+    dataset, err = relabelled(capsys, *RELABEL)
+    times = dataset.sequence("walk").timestamps_ns
+    assert np.diff(times).tolist() == [40_000_000 * step for step in steps]
+    assert "gaps in its frame numbers" in err
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ([f"12-{s // 60:02d}-{s % 60:02d}" for s in (58, 59, 61, 62)], "several numbers differ"),
+        (["1.8", "1.9", "2.10"], "several numbers differ"),
+        ([f"{n}_{side}" for n in (1, 2, 3) for side in "LR"], "the same numbers 2 times"),
+        ([str(10**40), str(10**40 + 1), str(10**41)], "run unevenly"),
+    ],
+)
+def test_distances_that_nobody_knows_are_told(here, capsys, names, told):
+    write_walk(here / "walk", names)
+    dataset, err = relabelled(capsys, *RELABEL)
+    assert set(np.diff(dataset.sequence("walk").timestamps_ns)) == {40_000_000}
+    assert told in " ".join(err.split())
+
+
+@pytest.mark.parametrize("folder", ["images", "labels"])
+def test_pictures_that_are_left_out_are_told(here, capsys, folder):
+    write_walk(here / "walk", ["1", "2"])
+    below = here / "walk" / folder / "part2"
+    below.mkdir()
+    Image.fromarray(uniform(1)).save(below / "3.png")
+    Image.fromarray(uniform(1)).save(here / "walk" / folder / "4.TIF", format="TIFF")
+    dataset, err = relabelled(capsys, *RELABEL)
+    assert len(dataset) == 2
+    assert f"folders below are left out, such as those in walk/{folder}/part2" in " ".join(
+        err.split()
+    )
+    assert f"such as walk/{folder}/4.TIF" in " ".join(err.split())
+
+
+def test_sequences_lie_as_deep_as_people_put_them(here, capsys):
+    write_walk(here / "walk" / "2024" / "06" / "21" / "south" / "drone" / "a", ["1", "2"])
+    write_walk(here / "walk" / "b", ["1"])
+    assert len(relabelled(capsys, *RELABEL)[0]) == 3
+
+
 def test_labels_of_some_pictures_keep_their_distance(here, capsys):
     write_walk(here / "walk", [f"{n:02d}" for n in range(9)])
     for n in (1, 2, 3, 5, 6, 7):
