@@ -25,7 +25,8 @@ _NETPBM = re.compile(rb"P([1-6])" + _SPACE + rb"\d+" + _SPACE + rb"\d+" + _SPACE
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 JPEG_MAGIC, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _EXIF_ORIENTATION, _EXIF_WITHIN = 0x0112, 1 << 17
-_RIFF_MAGIC = b"RIFF"
+_RIFF_MAGIC, _BMP_MAGIC = b"RIFF", b"BM"
+_BMP_HEADER, _BMP_BITS, _BMP_COLORS = 14, 28, 46  # BITMAPINFOHEADER
 MOST_PIXELS = 1 << 26  # twice an 8K picture; decoders make room for what a header promises
 
 
@@ -71,23 +72,65 @@ def voc_colors() -> tuple[tuple[int, int, int], ...]:
 
 
 def refuse_lossy(data: bytes, path: Path) -> None:
-    """Refuse formats that change values between classes, under whatever name they come."""
-    is_webp = data.startswith(_RIFF_MAGIC) and b"VP8 " in data[:_EXIF_WITHIN]
+    """Refuse what does not keep values as they were, under whatever name it comes.
+
+    Decoders read many formats. Only of PNG, BMP, Netpbm and lossless WebP is it known here that
+    what comes out is what went in: a TIFF, for one, may hold a JPEG.
+    """
+    is_riff = data.startswith(_RIFF_MAGIC)
+    is_webp = is_riff and b"VP8 " in data[:_EXIF_WITHIN]
     if data.startswith(JPEG_MAGIC) or is_webp:
         raise DatasetError(
             f"{path}: is a {'WebP' if is_webp else 'JPEG'} picture, which does not keep values as "
             "they were. Save the labels as 8-bit PNG from where they were drawn."
         )
+    if is_riff or data.startswith((PNG_MAGIC, _BMP_MAGIC)) or _NETPBM.match(data):
+        return
+    if kind := _kind_of(data):
+        raise DatasetError(
+            f"{path}: is of format {kind}, which may not keep values as they were. Save the labels "
+            "as 8-bit PNG."
+        )
+
+
+def _kind_of(data: bytes) -> str:
+    """Return the name of a format, as Pillow tells it; empty: it is no picture."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.format or ""
+    except Exception:  # whether it can be read at all is for the decoder to say
+        return ""
 
 
 def refuse_scaled(data: bytes, path: Path) -> None:
-    """Refuse a Netpbm image whose values a decoder would stretch or turn over."""
+    """Refuse a Netpbm image or a BMP whose values a decoder would stretch or turn over."""
     match = _NETPBM.match(data)
     if match and (match[1] in b"14" or match[2] not in (b"255", b"65535")):
         raise DatasetError(
             f"{path}: is a Netpbm image whose values do not run to 255 or 65535, so decoders "
             "change them. Save the labels as 8-bit PNG."
         )
+    if data.startswith(_BMP_MAGIC) and len(data) >= _BMP_BITS + 2 and _bmp_changes(data):
+        raise DatasetError(
+            f"{path}: is a BMP image of fewer than 8 bits a value, or whose greys are not its ids, "
+            "so decoders change them. Save the labels as 8-bit PNG."
+        )
+
+
+def _bmp_changes(data: bytes) -> bool:
+    """Tell whether a BMP has few bits, or a palette of greys in another order than 0 to 255.
+
+    A palette of colours is read as the colours it shows.
+    """
+    bits = int.from_bytes(data[_BMP_BITS : _BMP_BITS + 2], "little")
+    if bits != 8:
+        return bits not in (24, 32)
+    start = _BMP_HEADER + int.from_bytes(data[_BMP_HEADER : _BMP_HEADER + 4], "little")
+    count = min(int.from_bytes(data[_BMP_COLORS : _BMP_COLORS + 4], "little") or 256, 256)
+    palette = np.frombuffer(data[start : start + 4 * count], np.uint8)
+    palette = palette[: len(palette) // 4 * 4].reshape(-1, 4)[:, :3]
+    is_grey = bool((palette == palette[:, :1]).all())
+    return is_grey and not np.array_equal(palette[:, 0], np.arange(len(palette)))
 
 
 def refuse_several(data: bytes, path: Path) -> None:

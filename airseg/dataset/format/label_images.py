@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ from airseg.dataset.format.image_headers import (
 from airseg.errors import DatasetError
 
 _AFTER_END = 4096  # some cameras write a little after the end
+_PFM = re.compile(rb"P[Ff]\s+\d+\s+\d+\s+(\S{1,40})\s")
 _NPY_MAGIC = b"\x93NUMPY"
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong is told here
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # refused here
@@ -78,7 +80,8 @@ def read_labels(path: Path, *, as_colors: bool = False) -> np.ndarray:
 
     Args:
         path: a NumPy file or an image.
-        as_colors: return the colours of a palette PNG, where labels are known to be colours.
+        as_colors: return colours of all that is stored as colours, where labels are known to be
+            some, greys among them.
 
     Raises:
         DatasetError: missing, damaged, ids beyond 255, see-through pixels, or no image at all.
@@ -95,6 +98,7 @@ def read_labels(path: Path, *, as_colors: bool = False) -> np.ndarray:
         indices = _palette_indices(data, path)
         _refuse_grey_palette(header.palette, indices, path)
         return indices
+    refuse_several(data, path)
     refuse_lossy(data, path)
     refuse_scaled(data, path)
     image = _decode(data, path)
@@ -113,6 +117,8 @@ def read_labels(path: Path, *, as_colors: bool = False) -> np.ndarray:
         )
     rgb = np.ascontiguousarray(image[..., 2::-1])
     is_gray = (rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 0] == rgb[..., 2]).all()
+    if as_colors:
+        return rgb
     # Black and white are colours of palettes too; a single grey level proves nothing.
     return np.ascontiguousarray(rgb[..., 0]) if is_gray and rgb.any() else rgb
 
@@ -124,7 +130,9 @@ def read_depth(path: Path) -> np.ndarray:
         DatasetError: missing, damaged, no floats, or some of them no distances.
     """
     is_array = path.suffix.lower() == ".npy"
-    depth = _load_npy(path) if is_array else read_stored(path)
+    data = b"" if is_array else _bytes(path)
+    _refuse_scaled_depth(data, path)
+    depth = _load_npy(path) if is_array else _decode(data, path)
     if depth.ndim != 2 or depth.dtype.kind != "f":
         raise DatasetError(f"{path}: expected (H, W) floats of depth, found {describe(depth)}.")
     if path.suffix.lower() == ".pfm":
@@ -137,6 +145,16 @@ def read_depth(path: Path) -> np.ndarray:
             "negative)."
         )
     return np.clip(depth, 0, np.finfo(np.float16).max).astype(np.float16)
+
+
+def _refuse_scaled_depth(data: bytes, path: Path) -> None:
+    """Refuse a PFM that says what its values are to be multiplied with: readers differ on it."""
+    match = _PFM.match(data)
+    if match and match[1].lstrip(b"-+") not in (b"1", b"1.0", b"1.00", b"1.000000"):
+        raise DatasetError(
+            f"{path}: scales its values by {match[1].decode()}, which some programs multiply with, "
+            "others divide by, and most leave out. Save depth in metres, with scale -1."
+        )
 
 
 def image_size(path: Path) -> tuple[int, int] | None:

@@ -31,6 +31,7 @@ _IMAGE = re.compile(
     r"\.(?:png|ppm|pfm)"
 )
 _LONGEST_NAME = 255
+_SHORTEST_STEP_NS, _LONGEST_STEP_NS = 2e6, 2e10
 _POSE = ("POS_X", "POS_Y", "POS_Z", "Q_W", "Q_X", "Q_Y", "Q_Z")
 _COLOR, _DEPTH, _DEPTH_ALONG_RAYS, _SEGMENTATION = 0, 1, 2, 5
 
@@ -158,6 +159,7 @@ def _sequence(log: Path, name: str, flight: _Flight, palette: LabelPalette | Non
         warnings.append(
             "its depth is measured along rays (image type 2) and is left out; type 1 is packed"
         )
+    warnings += _told_of_time(flight.rows)
     facts = FolderFacts(
         name,
         str(log.parent),
@@ -168,6 +170,18 @@ def _sequence(log: Path, name: str, flight: _Flight, palette: LabelPalette | Non
     )
     frames = [FrameFiles(one[_COLOR], one[_SEGMENTATION], one.get(_DEPTH)) for one in found]
     return FolderSource(facts, frames, palette)
+
+
+def _told_of_time(rows: Sequence[_Row]) -> list[str]:
+    """Return what to say where TimeStamp seems to count something else than milliseconds."""
+    steps_ns = np.diff([row.time_ns for row in rows])
+    step_ns = float(np.median(steps_ns)) if len(steps_ns) else _LONGEST_STEP_NS
+    if _SHORTEST_STEP_NS <= step_ns <= _LONGEST_STEP_NS:
+        return []
+    return [
+        f"its frames are {step_ns / 1e9:g} s apart if TimeStamp counts milliseconds, as AirSim's "
+        "does; look whether it does in this log"
+    ]
 
 
 def _choose_camera(log: Path, rows: Sequence[_Row]) -> tuple[str, list[str]]:

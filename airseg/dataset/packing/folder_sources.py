@@ -235,6 +235,8 @@ class FolderSource:
             labels = self._label_reader(path)
         else:
             labels = read_labels(path, as_colors=self._palette is not None)
+            if self._palette and labels.ndim == 2 and path.suffix.lower() != ".npy":
+                labels = _colors_of_greys(labels, self._palette, path)
         self._check_label_size(path, labels.shape[:2])
         return labels
 
@@ -271,6 +273,28 @@ class FolderSource:
                     "here. These are photographs, smoothed or lossy labels, or instances."
                 )
         return {n: (c >> 16, (c >> 8) & 255, c & 255) for n, c in enumerate(sorted(seen), 1)}
+
+
+def _colors_of_greys(greys: np.ndarray, palette: LabelPalette, path: Path) -> np.ndarray:
+    """Return a grey image as the colours it shows, where these are the palette's; else as ids.
+
+    A tool such as optipng stores colours that all happen to be grey as a grey image.
+
+    Raises:
+        DatasetError: it may be either, with other labels.
+    """
+    ids = {color: number for number, color in palette.colors.items()}
+    used = np.unique(greys).tolist()
+    meant = [ids.get((grey, grey, grey)) for grey in used]
+    if meant == used or None in meant:
+        return greys
+    if all(grey in palette.colors for grey in used):
+        grey = next(g for g, id_ in zip(used, meant, strict=True) if g != id_)
+        raise DatasetError(
+            f"{path}: is a grey image, in which {grey} may be id {grey} or the colour of id "
+            f"{ids[grey, grey, grey]}. Save it as 8-bit RGB, or as ids in a NumPy file."
+        )
+    return np.repeat(greys[..., None], 3, axis=2)
 
 
 def _look_at_headers(labels: Sequence[Path]) -> list[str]:

@@ -89,6 +89,33 @@ def test_depth_is_read_from_the_top(here, capsys):
     assert (depth[:, -1] == 2).all()
 
 
+@pytest.mark.parametrize(
+    ("scale", "order", "is_read"),
+    [("-1.0", "<", True), ("1", ">", True), ("-0.01", "<", False), ("2.0", ">", False)],
+)
+def test_depth_is_read_in_both_byte_orders_and_not_scaled(here, capsys, scale, order, is_read):
+    """The sign tells the byte order, the number is a scale that few readers know of (PFM)."""
+    for row in recording(here / "rec", kinds=(0, 1, 5)):
+        path = here / "rec" / "images" / row[2][1]
+        values = np.full((HEIGHT, WIDTH), 30.0, f"{order}f4").tobytes()
+        path.write_bytes(f"Pf\n{WIDTH} {HEIGHT}\n{scale}\n".encode() + values)
+    if is_read:
+        assert (relabel(capsys)[0].sequence("rec").depth(0, 3) == 30).all()
+    else:
+        assert f"scales its values by {scale}" in refusal(capsys)
+
+
+@pytest.mark.parametrize(
+    ("step", "is_told"), [(40, False), (1000, False), (40_000, True), (40_000_000, True), (1, True)]
+)
+def test_time_stamps_of_another_unit_are_told(here, capsys, step, is_told):
+    """AirSim's own are milliseconds; logs of other programs have micro- and nanoseconds."""
+    rows = recording(here / "rec")
+    write_log(here / "rec", [(("Drone1", 1000 + n * step), *rows[n][1:]) for n in range(3)])
+    _, err = relabel(capsys)
+    assert ("if TimeStamp counts milliseconds" in " ".join(err.split())) == is_told
+
+
 @pytest.mark.parametrize("missing", [0, 1, 2])
 def test_one_missing_depth_image_is_told(here, capsys, missing):
     rows = recording(here / "rec", kinds=(0, 1, 5))

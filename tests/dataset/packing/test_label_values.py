@@ -158,6 +158,78 @@ def test_labels_in_formats_that_change_values_are_refused(here, capsys, kind, op
         assert "does not keep values" in refusal(capsys, *RELABEL)
 
 
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("TIFF", {"compression": "jpeg"}),
+        ("TIFF", {}),
+        ("AVIF", {"quality": 60}),
+        ("JPEG2000", {"irreversible": True, "quality_layers": [20]}),
+        ("GIF", {}),
+    ],
+)
+def test_labels_of_other_formats_are_refused(here, capsys, kind, options):
+    """Decoders read them under any name, and whether values survived is not to be seen."""
+    write_walk(here / "walk", ["000"])
+    path = here / "walk" / "labels" / "000.png"
+    Image.fromarray(STRIPES * 30).convert("RGB").save(path, format=kind, **options)
+    told = refusal(capsys, *RELABEL)
+    assert kind in told
+    assert "Save the labels as 8-bit PNG" in told
+
+
+def as_bmp(path, mode):
+    """Write a BMP: 1 bit a pixel, a palette of spread greys, colours, or plain ids."""
+    if mode == "1":
+        Image.fromarray(STRIPES % 2 * 255).convert("1").save(path)
+    elif mode in ("greys", "colours"):
+        image = Image.frombytes("P", (WIDTH, HEIGHT), (STRIPES % 4).tobytes())
+        voc = [0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0]
+        image.putpalette(voc if mode == "colours" else [v for g in range(4) for v in [g * 85] * 3])
+        image.save(path)
+    else:
+        Image.fromarray(STRIPES % 4).save(path)
+
+
+@pytest.mark.parametrize("mode", ["1", "greys", "colours", "ids"])
+def test_bmp_images_whose_values_decoders_change_are_refused(here, capsys, mode):
+    write_walk(here / "walk", ["000"])
+    (here / "walk" / "labels" / "000.png").unlink()
+    as_bmp(here / "walk" / "labels" / "000.bmp", mode)
+    if mode in ("1", "greys"):
+        assert "decoders change them" in refusal(capsys, *RELABEL)
+        return
+    colors = "colors: ['#800000', '#008000', '#808000', '#000000']"
+    if mode == "colours":
+        (here / "ids.yaml").write_text(
+            f"format: 1\nname: m\nrules:\n  - {{class: house, {colors}}}\n"
+        )
+    view = relabelled(capsys, *RELABEL)[0].sequence("walk")
+    if mode == "ids":
+        assert np.array_equal(view.raw_label(0, 1)[0], STRIPES % 4)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_greys_are_colours_where_a_palette_has_them(here, capsys, mode):
+    """Cityscapes paints buildings and poles in greys; optipng stores such a picture as grey."""
+    (here / "seg_rgbs.txt").write_text("1\t[70, 70, 70]\n2\t[153, 153, 153]\n3\t[128, 64, 128]\n")
+    write_walk(here / "walk", ["000"])
+    ids = STRIPES % 2 + 1
+    greys = np.array([0, 70, 153], np.uint8)[ids]
+    path = here / "walk" / "labels" / "000.png"
+    Image.fromarray(greys).convert(mode).save(path)
+    view = relabelled(capsys, *RELABEL, "--palette", "seg_rgbs.txt")[0].sequence("walk")
+    assert np.array_equal(view.raw_label(0, 1)[0], ids)
+
+
+def test_greys_that_may_be_ids_or_colours_are_refused(here, capsys):
+    (here / "seg_rgbs.txt").write_text("1\t[2, 2, 2]\n2\t[1, 1, 1]\n3\t[128, 64, 128]\n")
+    write_walk(here / "walk", ["000"])
+    Image.fromarray(STRIPES % 2 + 1).save(here / "walk" / "labels" / "000.png")
+    told = refusal(capsys, *RELABEL, "--palette", "seg_rgbs.txt")
+    assert "may be id 1 or the colour of id 2" in told
+
+
 def test_voc_colours_in_another_order_are_told(here, capsys):
     """An optimiser that sorts a palette keeps the colours; these are the development kit's."""
     voc = [(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0), (0, 0, 128)]
