@@ -5,7 +5,7 @@ import os
 import shutil
 
 import pytest
-from command_line import run
+from command_line import run, said
 from made_results import made_result
 from recording_folders import write_recording
 
@@ -14,7 +14,7 @@ from airseg.bench.recipes.recipe import load_recipe
 from airseg.bench.results.result import load_result, save_result
 from airseg.dataset.format.attributes import check_sequence_name
 from airseg.errors import DatasetError, RecipeError
-from airseg.path_names import is_path_name
+from airseg.path_names import is_path_name, names_of_one_file
 
 HOSTILE = [
     "../x",
@@ -32,6 +32,9 @@ HOSTILE = [
     "\x1b[31mx",
     "x" * 300,
     "\u00e4" * 120,
+    # Devices of Windows, and names whose ends it drops ("Naming Files, Paths, and Namespaces").
+    *("CON", "nul", "aux.tar.gz", "COM1", "lpt9.h5", "COM\u00b2", "prn .txt", "walk.", "walk "),
+    "\u202egnp.exe",
 ]
 
 
@@ -42,7 +45,10 @@ def test_no_such_name_is_joined_to_a_folder(name):
         check_sequence_name(name, "here")
 
 
-@pytest.mark.parametrize("name", ["a", "walk 2", "[ab]", "..a", "a.b", "\u8857\u8def", "x" * 200])
+@pytest.mark.parametrize(
+    "name",
+    ["a", "walk 2", "[ab]", "..a", "a.b", "\u8857\u8def", "x" * 200, "console", "COM10", "nulls"],
+)
 def test_names_of_files_are_names(name, tmp_path):
     assert is_path_name(name)
     (tmp_path / f"{name}.json").touch()
@@ -109,3 +115,29 @@ def test_a_recipe_is_no_folder_above(tmp_path, name):
     path.write_text(json.dumps({"format": 1, "name": name, "model": {"name": "tcanet"}}))
     with pytest.raises(RecipeError, match="name"):
         load_recipe(str(path))
+
+
+@pytest.mark.parametrize(
+    ("names", "pair"),
+    [
+        (["walk", "Walk"], ("walk", "Walk")),
+        (["b", "caf\u00e9", "cafe\u0301"], ("caf\u00e9", "cafe\u0301")),
+        (["STRASSE", "stra\u00dfe"], ("STRASSE", "stra\u00dfe")),
+        (["walk", "walk1", "wa lk"], None),
+    ],
+)
+def test_names_that_are_one_file_elsewhere_are_told(names, pair):
+    """Unicode's full case folding and canonical forms (Unicode 15, 3.13 and 3.11)."""
+    assert names_of_one_file(names) == pair
+
+
+def test_sequences_that_are_one_folder_elsewhere_are_not_exported(tmp_path, capsys):
+    for name in ("walk", "Walk"):
+        write_recording(tmp_path / "recordings", name, 2)
+    data, out = tmp_path / "d.h5", tmp_path / "out"
+    code = run(capsys, "relabel", tmp_path / "recordings", "--map", "neighborhood", "--out", data)
+    assert code[0] == 0
+    code, _, err = run(capsys, "dataset", "export", "vspw", data, "--out", out)
+    assert code == 2
+    assert "would be one folder on Windows or a Mac" in said(err)
+    assert not out.exists()

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from airseg.documents import StrictModel, load_document
 from airseg.errors import PlanError
@@ -16,9 +16,18 @@ from airseg.path_names import PATH_NAMES, is_path_name
 from airseg.resources import find_resource
 
 FORMAT_VERSION = 1
+
+
+def _printable(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError(f"{name[:40]!a} is no name: expected one printable line")
+    return name
+
+
 Metres = Annotated[float, Field(ge=-10_000, le=10_000)]
 Position = tuple[Metres, Metres, Metres]
 SimulatorName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,40}$")]
+PrintableName = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -141,7 +150,7 @@ class FlightPlan(StrictModel):
 
     format: Literal[1] = 1
     description: str = Field(min_length=1)
-    environment: str = "neighborhood"
+    environment: PrintableName = "neighborhood"
     seed: int | None = Field(None, ge=0)
     vehicle: Literal["multirotor", "car", "camera"] = "multirotor"
     camera: PlanCamera = PlanCamera()

@@ -11,6 +11,7 @@ from airseg.classes import CLASSES, IGNORE_INDEX
 from airseg.documents import StrictModel
 from airseg.errors import did_you_mean
 from airseg.name_patterns import NamePattern, Patience, SlowPatternError
+from airseg.path_names import first_twin
 
 IGNORE = "ignore"
 """The word that stands for `IGNORE_INDEX` in label maps."""
@@ -208,8 +209,7 @@ def _class_names(document: Any) -> list[str]:
 def check_classes(classes: tuple[TargetClass, ...]) -> str | None:
     """Return what is wrong with a list of classes, or None."""
     names = [c.name for c in classes]
-    double = next((name for name in names if names.count(name) > 1), None)
-    if double:
+    if double := first_twin(names):
         return f"the class '{double}' stands twice"
     if IGNORE in names:
         return f"'{IGNORE}' is the word for pixels without a class and cannot be one"

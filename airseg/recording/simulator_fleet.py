@@ -25,6 +25,7 @@ from pydantic import Field, model_validator
 from airseg.documents import StrictModel
 from airseg.errors import AirsegError, RecordingError
 from airseg.flight import load_plan, plan_trajectory
+from airseg.path_names import first_twin
 from airseg.simulators.client import NOBODY_ANSWERS
 
 _POLL_S = 0.5
@@ -68,14 +69,10 @@ class Fleet(StrictModel):
 
     @model_validator(mode="after")
     def _repeats_nothing(self) -> Self:
-        names = [Path(p).stem for p in self.plans]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"plans: '{name}' stands twice, and so would its recording")
-        places = [s.address for s in self.simulators if s.address]
-        for place in places:
-            if places.count(place) > 1:
-                raise ValueError(f"simulators: {place} stands twice; one flies one plan at a time")
+        if name := first_twin(Path(p).stem for p in self.plans):
+            raise ValueError(f"plans: '{name}' stands twice, and so would its recording")
+        if place := first_twin(s.address for s in self.simulators if s.address):
+            raise ValueError(f"simulators: {place} stands twice; one flies one plan at a time")
         return self
 
     def slots(self) -> list[FleetSimulator]:

@@ -154,3 +154,8 @@ def test_a_plan_without_later_fields_keeps_the_fingerprint_it_always_had():
     plain = read(GOOD)
     assert plain.fingerprint() == read(GOOD + "flow: false\n").fingerprint()
     assert plain.fingerprint() != read(GOOD + "flow: true\n").fingerprint()
+
+
+@pytest.mark.parametrize("name", ["a\\nb", "\\e[31mred", "\\u202Etxt", "x" * 201])
+def test_environments_have_names_that_a_dataset_can_hold(name):
+    assert "plan.yaml:6: environment: " in message(f'{GOOD}environment: "{name}"\n')

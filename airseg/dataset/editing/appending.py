@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from airseg.dataset.editing.combining import Combined, CombineOptions, Taken, combine
@@ -86,7 +86,11 @@ def append(
     options = CombineOptions(overwrite=True, operation="append")
     combined = combine(path, taken, options, progress)
     packed.unlink(missing_ok=True)
-    return combined, taken
+    told = [warning for source in sources for warning in source.warnings]
+    if not any(view.has_depth for view in dataset):
+        without = "its depth is left out, as the dataset has none"
+        told += [f"{source.name}: {without}" for source in sources if source.has_depth]
+    return replace(combined, warnings=[*told, *combined.warnings]), taken
 
 
 def _splits(
@@ -117,13 +121,16 @@ def _pack(
         check_rows(source)
     items = [PackItem(s, splits[s.name], resolve(label_map, s.object_table)) for s in sources]
     first = dataset.sequence(dataset.sequences[0])
+    has_raw, has_depth = (
+        any(getattr(view, f"has_{stream}") for view in dataset) for stream in ("raw_label", "depth")
+    )
     with open_hdf5(dataset.path) as file:
         codec = str(file[f"{SEQUENCES_GROUP}/{first.name}/rgb"].attrs.get(CODEC_ATTRIBUTE, ""))
         edges = _edges(Attributes(dataset.path, "/", file.attrs))
     options = PackOptions(
         codec=codec if codec in CODECS else PackOptions().codec,
-        keep_raw=first.has_raw_label,
-        keep_depth=first.has_depth,
+        keep_raw=has_raw,
+        keep_depth=has_depth,
         overwrite=True,
         edges=edges,
         jobs=jobs,

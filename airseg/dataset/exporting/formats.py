@@ -32,6 +32,7 @@ from airseg.dataset.format.publishing import check_free_space
 from airseg.dataset.reading.reader import Dataset
 from airseg.errors import DatasetError
 from airseg.extensions import Registry
+from airseg.path_names import names_of_one_file
 from airseg.version import __version__
 
 Export = Callable[[Dataset, Path, Facts, ExportOptions, "Progress | None"], None]
@@ -89,6 +90,11 @@ def export(
         DatasetError: there is no such format, the folder is in use, or the disk is full.
     """
     chosen = _FORMATS[name]
+    if pair := names_of_one_file(dataset.sequences):
+        raise DatasetError(
+            f"{dataset.path}: sequences {pair[0]!a} and {pair[1]!a} would be one folder on Windows "
+            "or a Mac. Export them one by one ('airseg dataset subset --sequence')."
+        )
     pixels = sum(view.length * view.height * view.width for view in dataset)
     with published_folder(folder, overwrite=options.overwrite) as unfinished:
         check_free_space(unfinished, int(pixels * chosen.bytes_per_pixel))

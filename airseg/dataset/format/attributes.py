@@ -142,6 +142,19 @@ def is_printable(text: str) -> bool:
     return text.isprintable()
 
 
+def check_environment(environment: str, place: object) -> None:
+    """Refuse the name of a world that could be written, but not be read back; see `word`.
+
+    Raises:
+        DatasetError: it cannot be printed on one line.
+    """
+    if not is_printable(environment):
+        raise DatasetError(
+            f"{place}: {environment[:_SHOWN]!a} cannot name an environment: its name is one "
+            "printable line. Rename the folder, or correct the plan."
+        )
+
+
 def check_sequence_name(name: str, place: object) -> None:
     """Refuse names that are no file names, because exporters make folders of them.
 

@@ -23,6 +23,7 @@ from airseg.dataset.packing.folder_sources import (
     LabelPalette,
 )
 from airseg.errors import DatasetError
+from airseg.path_names import first_twin
 from airseg.text_files import decode_text
 
 AIRSIM_LOG = "airsim_rec.txt"
@@ -92,8 +93,8 @@ def _read(log: Path) -> list[_Flight]:
     missing = [c for c in ("TimeStamp", "ImageFile", *_POSE) if c not in header]
     if missing:
         raise DatasetError(f"{log}:1: the columns {', '.join(missing)} are missing.")
-    if twice := [c for c in header if c and header.count(c) > 1]:
-        raise DatasetError(f"{log}:1: the column {twice[0]} stands there twice.")
+    if twice := first_twin(c for c in header if c):
+        raise DatasetError(f"{log}:1: the column {twice} stands there twice.")
     flights: dict[str, _Flight] = {}
     row_of: dict[Path, int] = {}
     for number, line in enumerate(lines[1:], 2):

@@ -19,6 +19,8 @@ from airseg.errors import DatasetError
 from airseg.labels import LabelMap
 from airseg.labels.resolution import check_seen, resolve
 
+_FARTHEST_M = 1e8  # farther than any place on Earth, wherever positions count from
+
 
 @dataclass(frozen=True)
 class Preparation:
@@ -132,6 +134,13 @@ def check_rows(source: SequenceSource) -> None:
         raise DatasetError(
             f"{source.location}: frame {int(lost[0])}: its orientation is all 0, as in "
             f"{lost.size} of {source.length} frames. Record the sequence again, or leave it out."
+        )
+    far = np.flatnonzero(np.abs(source.poses[:, :3]).max(axis=1, initial=0) > _FARTHEST_M)
+    if len(far):
+        raise DatasetError(
+            f"{source.location}: frame {int(far[0])}: lies more than {_FARTHEST_M:g} m from where "
+            f"positions count from, as {len(far)} of {source.length} frames do. Record the "
+            "sequence again, or leave it out."
         )
     late = np.flatnonzero(np.diff(source.timestamps_ns) <= 0)
     if len(late):

@@ -22,7 +22,7 @@ import h5py
 import numpy as np
 
 from airseg.classes import IGNORE_INDEX
-from airseg.dataset.format.attributes import check_sequence_name
+from airseg.dataset.format.attributes import check_environment, check_sequence_name
 from airseg.dataset.format.chunk_codecs import ChunkError
 from airseg.dataset.format.publishing import check_free_space, check_output, published
 from airseg.dataset.format.schema import (
@@ -142,6 +142,7 @@ def pack(
         raise DatasetError(f"{path}: a dataset needs at least one sequence, found none.")
     for item in items:
         check_sequence_name(item.source.name, item.source.location)
+        check_environment(item.source.environment, item.source.location)
     check_options(path, options)
     total = sum(item.source.length for item in items)
     with published(path, removing=parts_folder(path)) as unfinished:

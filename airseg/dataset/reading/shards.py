@@ -22,6 +22,7 @@ from airseg.dataset.format.files import Location, RemoteFile, locate
 from airseg.dataset.format.schema import dataset_hash
 from airseg.dataset.format.structure import SequenceFacts, Structure
 from airseg.errors import DatasetError
+from airseg.path_names import first_twin
 
 INDEX_SUFFIX = ".json"
 INDEX_FORMAT = 1
@@ -126,8 +127,8 @@ def check_index(location: Location, index: ShardIndex) -> None:
     names = [sequence.name for shard in index.shards for sequence in shard.sequences]
     for name in names:
         check_sequence_name(name, location)
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise DatasetError(f"{location}: sequence {twice[0]} is in two files. {MAKE_AGAIN}")
+    if twice := first_twin(names):
+        raise DatasetError(f"{location}: sequence {twice} is in two files. {MAKE_AGAIN}")
     if shards_hash(index.classes, index.shards) != index.content_hash:
         raise DatasetError(
             f"{location}: was changed: its content hash is not that of its sequences. {MAKE_AGAIN}"

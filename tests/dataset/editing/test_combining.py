@@ -240,6 +240,31 @@ def test_append_relabels_recordings_as_the_others_were(packed, more, tmp_path, c
     assert sorted(p.name for p in tmp_path.iterdir()) == ["d.h5", "m.h5", "more"]
 
 
+def test_append_tells_what_relabel_would(packed, tmp_path, capsys):
+    """What is known of new sequences, and what the dataset has no place for."""
+    out = tmp_path / "d.h5"
+    assert run(capsys, "dataset", "subset", packed, "--no-depth", "--out", out)[0] == 0
+    folder = write_recording(tmp_path, "new", 3, split="train", status="interrupted")
+    code, _, err = run(capsys, "dataset", "append", out, folder)
+    assert code == 0
+    assert "new: the recording is interrupted" in err
+    assert "new: its depth is left out, as the dataset has none" in err
+
+
+def test_append_keeps_depth_where_some_sequence_has_it(packed, tmp_path, capsys):
+    bare, mixed = tmp_path / "bare.h5", tmp_path / "mixed.h5"
+    options = ("--sequence", "a", "--no-depth", "--no-raw", "--out", bare)
+    assert run(capsys, "dataset", "subset", packed, *options)[0] == 0
+    options = ("--sequence", "b", "--out", tmp_path / "b.h5")
+    assert run(capsys, "dataset", "subset", packed, *options)[0] == 0
+    assert run(capsys, "dataset", "merge", bare, tmp_path / "b.h5", "--out", mixed)[0] == 0
+    folder = write_recording(tmp_path, "new", 3, split="train")
+    assert run(capsys, "dataset", "append", mixed, folder)[0] == 0
+    view = Dataset(mixed).sequence("new")
+    assert view.has_depth
+    assert view.has_raw_label
+
+
 def test_append_by_a_map_of_other_classes_leaves_nothing_behind(packed, more, tmp_path, capsys):
     path = tmp_path / "d.h5"
     path.write_bytes(packed.read_bytes())

@@ -319,3 +319,18 @@ def test_endless_image_names_are_refused_in_one_short_line(here, capsys, name):
     log = here / "rec" / "airsim_rec.txt"
     log.write_text(re.sub(r"img_\S+", lambda _: name, log.read_text(), count=1))
     assert len(refusal(capsys)) < 400
+
+
+@pytest.mark.parametrize("value", [1e39, -1e300])
+def test_places_beyond_all_worlds_are_refused_at_the_frame(here, capsys, value):
+    rows = recording(here / "rec")
+    rows[2] = (rows[2][0], value, rows[2][2])
+    write_log(here / "rec", rows)
+    told = refusal(capsys)
+    assert "frame 2: lies more than 1e+08 m" in told
+
+
+@pytest.mark.parametrize("count", [100_000])
+def test_very_many_columns_are_read_in_a_moment(here, capsys, count):
+    recording(here / "rec", header="VehicleName\tTimeStamp\t" + "\t".join(map(str, range(count))))
+    assert "damaged line" in refusal(capsys)

@@ -308,3 +308,11 @@ def test_other_meanings_of_colours_are_other_pixels(here):
     first = fingerprint([[1, 2, 3], [3, 2, 1]])
     assert first == fingerprint([[1, 2, 3], [3, 2, 1]])
     assert first != fingerprint([[3, 2, 1], [1, 2, 3]])
+
+
+def test_environments_that_could_not_be_read_back_are_not_written(here, capsys):
+    tartan(here / "a\x1b[31mb" / "P000")
+    code, _, err = run(capsys, "relabel", here / "a\x1b[31mb", "--map", "founding", "--out", "d.h5")
+    assert code == 2
+    assert "cannot name an environment" in said(err)
+    assert not (here / "d.h5").exists()
