@@ -13,6 +13,7 @@ import numpy as np
 
 from airseg.cli.every_nth import every_option
 from airseg.cli.names import LABEL_MAP
+from airseg.cli.recorded_flights import DATASET_SUFFIXES, with_datasets_inside
 
 
 @click.command("info")
@@ -25,8 +26,8 @@ from airseg.cli.names import LABEL_MAP
 def command(paths: tuple[Path, ...], map_name: str | None, every: int, as_json: bool) -> None:
     """Say what is in PATHS: frames, motion, and how much of each class is seen.
 
-    PATHS are recordings, folders of recordings, datasets (.h5) or their indexes (.json). With
-    --json, names are those of the columns of `relabel --report` and of exports.
+    PATHS are recordings, datasets (.h5) or their indexes (.json), or folders with recordings or
+    datasets. With --json, names are those of the columns of `relabel --report` and of exports.
 
     \b
     Examples:
@@ -36,8 +37,8 @@ def command(paths: tuple[Path, ...], map_name: str | None, every: int, as_json: 
           --json | jq '.[] | {sequence, frames, sky: .classes.sky}'
     """
     rows: list[dict[str, Any]] = []
-    for path in paths:
-        if path.suffix in (".h5", ".hdf5", ".json"):
+    for path in with_datasets_inside(paths):
+        if path.suffix in (*DATASET_SUFFIXES, ".json"):
             rows += _dataset_rows(path, every)
         else:
             rows += _recording_rows(path, map_name, every)

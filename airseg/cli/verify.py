@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
+from airseg.cli.recorded_flights import DATASET_SUFFIXES, with_datasets_inside
 from airseg.errors import DatasetError, RecordingError
 
-_DATASETS = (".h5", ".hdf5")
 _INDEX = ".json"
 
 
@@ -21,7 +21,7 @@ _INDEX = ".json"
 @click.option("--repair", is_flag=True, help="Cut damaged recordings to their last good frame.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def command(paths: tuple[Path, ...], repair: bool, as_json: bool) -> None:
-    """Check every frame of PATHS: recordings or their folders, datasets (.h5), indexes (.json).
+    """Check every frame of PATHS: recordings, datasets (.h5), indexes (.json), folders of those.
 
     Recordings: checksums, sizes, ids against the object table, time steps, poses against the plan,
     counts. After --repair, `airseg record` with the same plan records what was cut off.
@@ -40,12 +40,14 @@ def command(paths: tuple[Path, ...], repair: bool, as_json: bool) -> None:
     from airseg.recording.stored.recording_verification import repair_recording, verify_recording
     from airseg.recording.stored.storage import find_recordings
 
-    files = [path for path in paths if path.suffix in _DATASETS] + _files_of_indexes(paths)
+    indexed = _files_of_indexes(paths)
+    paths = paths if repair else tuple(with_datasets_inside(paths))
+    files = [path for path in paths if path.suffix in DATASET_SUFFIXES] + indexed
     if files and repair:
         raise DatasetError(
             f"{files[0]}: a dataset is not repaired: pack it again with 'airseg relabel'."
         )
-    folders = [path for path in paths if path.suffix not in (*_DATASETS, _INDEX)]
+    folders = [path for path in paths if path.suffix not in (*DATASET_SUFFIXES, _INDEX)]
     reports: list[Any] = []
     with progress_bar("frames") as update:
         reports += [verify_dataset(file, partial(update, file.name)) for file in files]

@@ -1,6 +1,7 @@
 """`airseg preview` and `airseg info`: what is in a recording, to look at and to count."""
 
 import json
+import shutil
 
 import av
 import numpy as np
@@ -75,6 +76,23 @@ def test_info_reads_datasets_too(tmp_path, capsys):
     assert code == 0
     (row,) = json.loads(out)
     assert (row["frames"], row["status"], row["split"]) == (6, "packed", "train")
+
+
+def test_folders_of_recordings_and_datasets_are_told_and_checked_whole(tmp_path, capsys):
+    write_recording(tmp_path / "both", "walk", frames=6, split="train")
+    file = tmp_path / "both" / "d.h5"
+    run(capsys, "relabel", tmp_path / "both", "--map", "neighborhood", "--out", file)
+    _, out, _ = run(capsys, "info", tmp_path / "both", "--json")
+    assert [row["status"] for row in json.loads(out)] == ["complete", "packed"]
+    _, out, _ = run(capsys, "verify", tmp_path / "both", "--json")
+    assert [set(row) & {"folder", "path"} for row in json.loads(out)] == [{"path"}, {"folder"}]
+    shutil.rmtree(tmp_path / "both" / "walk")
+    _, out, _ = run(capsys, "info", tmp_path / "both", "--json")
+    assert [row["status"] for row in json.loads(out)] == ["packed"]
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    code, _, err = run(capsys, "verify", tmp_path / "both")
+    assert code == 2
+    assert "d.h5" in said(err)
 
 
 def test_a_turn_of_ninety_degrees_in_two_seconds_is_forty_five_a_second():
