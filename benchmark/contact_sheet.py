@@ -83,7 +83,9 @@ def main() -> None:
     rows = [np.hstack(tiles[i : i + 4]) for i in range(0, len(tiles), 4)]
     sheet = np.vstack(rows)[_GAP // 2 : -_GAP // 2, _GAP // 2 : -_GAP // 2]
     sheet = np.vstack([sheet, _legend(sheet.shape[1])])
-    cv2.imwrite(str(options.out), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
+    jpeg = [cv2.IMWRITE_JPEG_QUALITY, 82, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
+    jpeg += [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
+    cv2.imwrite(str(options.out), sheet[..., ::-1], jpeg)
     print(f"{options.out}: {sheet.shape[1]}x{sheet.shape[0]}, {options.out.stat().st_size} bytes")
 
 
@@ -96,8 +98,12 @@ def class_colors(name: str, world) -> np.ndarray:  # noqa: ANN001
 
 
 def _in_words(weather: str) -> str:
-    covers = {"snow_cover": "snow on the ground", "leaf_cover": "leaves on the ground"}
-    return covers.get(weather, weather.replace("_", " "))
+    words = {
+        "wetness": "wet road",
+        "snow_cover": "snow on the ground",
+        "leaf_cover": "leaves on the ground",
+    }
+    return words.get(weather, weather.replace("_", " "))
 
 
 def _legend(width: int) -> np.ndarray:
@@ -124,7 +130,7 @@ def _tile(renderer: Renderer, colors: np.ndarray, shot: Shot, width: int) -> np.
     rgb = cv2.resize(seen.rgb, size, interpolation=cv2.INTER_AREA)
     labels = cv2.resize(colors[seen.object_index], size, interpolation=cv2.INTER_NEAREST)
     title = np.full((_LINE, width, 3), 255, np.uint8)
-    cv2.putText(title, shot.caption, (0, _LINE - 7), _FONT, 0.45, _INK, 1, cv2.LINE_AA)
+    cv2.putText(title, shot.caption, (2, _LINE - 7), _FONT, 0.45, _INK, 1, cv2.LINE_AA)
     both = np.vstack([title, rgb, labels])
     half = _GAP // 2
     return cv2.copyMakeBorder(
