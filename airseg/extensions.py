@@ -1,6 +1,6 @@
 """What other packages add to airseg: they name it under entry points, and it is found by name.
 
-A package lists what it brings in its ``pyproject.toml``, and nothing here is edited:
+A package lists what it brings in its ``pyproject.toml``, and nothing here is edited::
 
     [project.entry-points."airseg.models"]
     my_network = "my_package.network:my_network"
