@@ -80,6 +80,8 @@ def parse_document(text: str, source: str, model: type[Model], error: type[Airse
         mark = getattr(cause, "problem_mark", None)
         where = f"{source}:{mark.line + 1}" if mark else source
         problem = getattr(cause, "problem", None) or str(cause).splitlines()[0]
+        if mark and "\t" in _indent_of(text, mark.line):
+            problem = "a tab indents this line; YAML takes spaces only"
         raise error(f"{where}: not valid YAML: {problem}.") from None
     except (ValueError, RecursionError, TypeError) as cause:
         raise error(f"{source}: not valid YAML: {cause}.") from None
@@ -92,10 +94,18 @@ def parse_document(text: str, source: str, model: type[Model], error: type[Airse
         raise error(_explain(cause, source, root, model)) from None  # type: ignore[arg-type]
 
 
+def _indent_of(text: str, line: int) -> str:
+    lines = text.split("\n")
+    found = lines[line] if line < len(lines) else ""
+    return found[: len(found) - len(found.lstrip())]
+
+
 def _explain(cause: ValidationError, source: str, root: yaml.Node, model: type[BaseModel]) -> str:
     """Turn the first of pydantic's complaints into one line."""
     complaints = cause.errors()
     first = complaints[0]
+    if first["type"] == "missing":  # perhaps because its name is misspelt
+        first = next((c for c in complaints if c["type"] == "extra_forbidden"), first)
     line, location = _place(root, first["loc"], is_missing=first["type"] == "missing")
     field = ".".join(str(part) for part in location) or "the document"
     message = first["msg"].removeprefix("Value error, ").rstrip(".")

@@ -8,6 +8,7 @@ or ``airseg.recipes`` names the package in whose folder ``<name>.yaml`` lies.
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -64,6 +65,10 @@ def find_resource(kind: str, name: str, error: type[AirsegError] = AirsegError) 
         return shipped
     if entry := _added(kind, shipped_names(kind)).get(name):
         return _file_of(entry, error)
+    if path.is_dir():
+        raise error(f"{name}: is a folder, no {kind}.")
+    if "\\" in name and os.sep == "/":
+        raise error(f"{name}: there is no such file. Write its path with / instead of \\.")
     known = known_names(kind)
     hint = did_you_mean(name, known) or f" Shipped: {', '.join(known) or 'none'}."
     raise error(f"{name}: there is no such file, and no {kind} of that name is shipped.{hint}")

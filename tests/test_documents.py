@@ -58,6 +58,17 @@ def test_broken_yaml_is_told_with_its_line():
     assert message("description: [x\nwaypoints: ]]").startswith("plan.yaml:2: not valid YAML")
 
 
+def test_a_misspelt_field_is_told_rather_than_the_one_it_should_have_been():
+    told = message("description: x\nwaypoint: []")
+    assert told.startswith("plan.yaml:2: waypoint: unknown field. Did you mean 'waypoints'?")
+
+
+def test_a_tab_is_told_by_its_name():
+    """YAML 1.2.2, 6.1: tab characters must not be used in indentation."""
+    told = message("description: x\nwaypoints:\n\t- position: [0, 0, 0]\n")
+    assert told == "plan.yaml:3: not valid YAML: a tab indents this line; YAML takes spaces only."
+
+
 def test_a_key_that_stands_twice_is_an_error():
     text = "description: x\nwaypoints: []\ndescription: y"
     assert "plan.yaml:3: not valid YAML: the key 'description' stands twice" in message(text)

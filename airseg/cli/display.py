@@ -59,6 +59,8 @@ class Pace:
 
     def told(self, unit: str, total: int | None) -> str:
         """Return speed and time left in words, as far as they are known."""
+        if unit == "seconds":
+            return ""  # of time that is waited there is no speed to tell
         rate, left = self.per_second, self.seconds_left(total)
         words = [] if rate is None else [f"{rate:.1f} {unit}/s"]
         return ", ".join(words + ([] if left is None else [f"{left:.0f} s left"]))

@@ -28,12 +28,13 @@ def command(simulator: str | None, timeout: float, as_json: bool) -> None:
     Example:
       airseg doctor --simulator 192.168.1.20:41451
     """
-    from airseg.recording.conformance import FAIL, examine
-    from airseg.simulators.client import SimulatorClient
     from airseg.simulators.protocol import parse_address
 
-    checks = []
     host, port = parse_address(simulator)
+    from airseg.recording.conformance import FAIL, examine
+    from airseg.simulators.client import SimulatorClient
+
+    checks = []
     with SimulatorClient(host, port, timeout) as client:
         client.confirmConnection()
         for check in examine(client):

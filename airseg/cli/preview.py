@@ -14,7 +14,9 @@ from airseg.cli.names import LABEL_MAP
 @click.command("preview")
 @click.argument("recordings", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder for the films.  [default: beside them]"
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the films.  [default: beside them]",
 )
 @click.option(
     "--map", "map_name", type=LABEL_MAP, help="Label map.  [default: that of the environment]"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,11 +12,18 @@ from airseg.cli.names import PLAN, WORLD
 from airseg.cli.slurm import chosen_slurm, slurm_options
 from airseg.errors import AirsegError
 
+if TYPE_CHECKING:
+    from airseg.flight.plan import FlightPlan
+_UNITS = {"measuring": "colours", "waiting": "seconds"}
+
 
 @click.command("record")
 @click.argument("plans", nargs=-1, type=PLAN)
 @click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="Folder for the recordings."
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the recordings.",
 )
 @click.option(
     "--simulator", metavar="HOST:PORT", help="A running AirSim.  [default: 127.0.0.1:41451]"
@@ -115,16 +122,22 @@ def command(
     if ray or slurm:
         where = "--ray" if ray else "--slurm"
         raise click.UsageError(f"{where} runs a fleet; give it with --fleet.")
-    from airseg.recording.flying.assignment import RecordOptions
-    from airseg.recording.flying.mesh_ids import read_palette
-
     if embedded and simulator:
         raise click.UsageError("--embedded starts a simulator of its own; leave out --simulator.")
     if realtime and mode not in (None, "realtime"):
         raise click.UsageError(f"--realtime and --mode {mode} exclude each other.")
     if source and (realtime or mode not in (None, "pose")):
         raise click.UsageError("--replay sets recorded poses; it has no other mode.")
-    flights = _flights(plans, source)
+    from airseg.flight.plan import load_plan
+    from airseg.simulators.protocol import parse_address
+
+    # What is mistyped is told before anything large is loaded.
+    host, port = parse_address(simulator)
+    loaded = [load_plan(name) for name in plans]
+    from airseg.recording.flying.assignment import RecordOptions
+    from airseg.recording.flying.mesh_ids import read_palette
+
+    flights = _flights(loaded, source)
     options = RecordOptions(
         "realtime" if realtime else mode,
         frames,
@@ -135,9 +148,7 @@ def command(
     todo = _unfinished(flights, out, options)
     if not embedded:
         from airseg.recording.embedded_flights import connected
-        from airseg.simulators.protocol import parse_address
 
-        host, port = parse_address(simulator)
         _record_all(todo, out, lambda: connected(host, port, timeout), options, reconnect_s)
         return
     if not todo:
@@ -145,7 +156,7 @@ def command(
     from airseg.cli.display import progress_bar
     from airseg.recording.embedded_flights import record_embedded
 
-    with progress_bar("frames", {"measuring": "colours"}) as progress:
+    with progress_bar("frames", _UNITS) as progress:
         record_embedded(
             todo,
             out,
@@ -160,12 +171,10 @@ def command(
         )
 
 
-def _flights(plans: tuple[str, ...], source: Path | None) -> list[Any]:
+def _flights(loaded: list[tuple[str, FlightPlan]], source: Path | None) -> list[Any]:
     """Return what to record."""
-    from airseg.flight.plan import load_plan
     from airseg.recording.flying.assignment import Assignment
 
-    loaded = [load_plan(name) for name in plans]
     if source is None:
         if not loaded:
             raise click.UsageError("Missing argument 'PLANS...'.")
@@ -203,7 +212,7 @@ def _record_all(
 
     if not flights:
         return
-    with progress_bar("frames", {"measuring": "colours"}) as progress:
+    with progress_bar("frames", _UNITS) as progress:
         record_flights(flights, out, connect, options, reconnect_s, progress, _tell)
 
 

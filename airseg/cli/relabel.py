@@ -119,6 +119,9 @@ def command(
       airseg relabel dataset.h5 --map other_map.yaml --out other.h5
       airseg relabel tartanair/neighborhood --map founding --as npy --out labels
     """
+    from airseg.labels import load_label_map
+
+    label_map = load_label_map(map_name)  # before anything large is loaded
     from airseg.cli.display import progress_bar
     from airseg.dataset.packing.label_folder import FolderOptions, write_labels
     from airseg.dataset.packing.pixel_counts import count_pixels, split_pixels
@@ -126,7 +129,6 @@ def command(
     from airseg.dataset.packing.shares import missing_classes, shares_of, to_csv
     from airseg.dataset.packing.workers import usable_jobs
     from airseg.dataset.packing.writer import PackOptions, check_options, pack
-    from airseg.labels import load_label_map
     from airseg.labels.boundaries import EdgeOptions
     from airseg.labels.resolution import check_seen
 
@@ -145,7 +147,6 @@ def command(
     folder_options = FolderOptions(kind or "npy", edges, overwrite, allow_unmapped, jobs)
     if not kind:
         check_options(out, options)
-    label_map = load_label_map(map_name)
     preparation = prepare(inputs, label_map, splits, palette, keep_suspect=keep_suspect)
     items = preparation.items
     _warn(preparation.warnings)

@@ -23,7 +23,9 @@ from airseg.cli.names import CLOCK, DIALECT, FAULT, SIM_MODE, WORLD, CommandWith
     help="Which world to build.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the world.")
-@click.option("--port", type=int, help="Port; 0 takes any free one.  [default: 41451]")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one.  [default: 41451]"
+)
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option(
     "--settings",

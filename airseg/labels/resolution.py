@@ -140,8 +140,8 @@ def check_seen(
     if unmapped and not allow_unmapped:
         raise LabelMapError(
             f"label map {label_map.name}: no rule takes {len(unmapped)} mesh group(s) that are "
-            f"seen: {_listing(unmapped)}. Add a rule or an 'ignore' entry, or pass "
-            "--allow-unmapped to leave them out of training and scoring."
+            f"seen: {_listing(unmapped)}. Is it the map of this environment? Then add a rule or an "
+            "'ignore' entry, or pass --allow-unmapped to leave them out of training and scoring."
         )
     return [f"{name} has no class: {count:,} pixels are ignored" for name, count in unmapped]
 

@@ -28,6 +28,8 @@ _CAMERA = "0"
 _STEPS = 50
 _MOVES = 12
 _IDS = 6
+_UNSET = (256, 144)
+"""AirSim's size of images for which settings.json has no entry."""
 _KINDS = (ImageType.Scene, ImageType.Segmentation, ImageType.DepthPlanar)
 
 
@@ -142,6 +144,14 @@ def _settings(patient: _Patient) -> _Outcome:
     return PASS, f"SimMode {mode}, ViewMode {settings.get('ViewMode') or 'default'}", ""
 
 
+def _settings_text(patient: _Patient) -> str:
+    """Return the text of settings.json; an empty one where the simulator does not tell it."""
+    try:
+        return str(patient.client.getSettingsString())
+    except RpcError:
+        return ""
+
+
 def _vehicles(patient: _Patient) -> _Outcome:
     names = patient.client.listVehicles()
     if not names:
@@ -230,12 +240,15 @@ def _one_instant(patient: _Patient) -> _Outcome:
         return FAIL, f"images of one request are {apart} though time stands still", ""
     sizes = {k.name: (int(a.width), int(a.height)) for k, a in zip(_KINDS, answers, strict=True)}
     text = ", ".join(f"{k} {w}x{h}" for k, (w, h) in sizes.items())
-    if len(set(sizes.values())) > 1:
+    # A plan may want that size; then the file says so.
+    is_unset = set(sizes.values()) == {_UNSET} and "CaptureSettings" not in _settings_text(patient)
+    if is_unset or len(set(sizes.values())) > 1:
         return (
             FAIL,
             text,
             "In settings.json, give CameraDefaults.CaptureSettings an entry of the same Width and "
-            "Height for each of ImageType 0, 1 and 5; `airseg settings PLAN` writes it.",
+            "Height for each of ImageType 0, 1 and 5; `airseg settings PLAN` writes it."
+            + (" Or the file lies where the simulator does not look." if is_unset else ""),
         )
     stamps = "one time stamp" if max(times) == min(times) else f"time stamps {apart}: a clock runs"
     return PASS, f"{text}, {stamps}", ""

@@ -28,8 +28,12 @@ def parse_address(text: str | None) -> tuple[str, int]:
     if text is None:
         return DEFAULT_HOST, DEFAULT_PORT
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise SimulatorError(f"simulator {text}: expected HOST:PORT, such as 127.0.0.1:41451.")
+    is_port = port.isascii() and port.isdigit() and 0 < int(port) < 65536
+    if not host or not is_port or "/" in text:
+        hint = " Leave out 'http://' and what follows the port." if "/" in text else ""
+        raise SimulatorError(
+            f"simulator {text}: expected HOST:PORT, such as {DEFAULT_HOST}:{DEFAULT_PORT}.{hint}"
+        )
     return host, int(port)
 
 

@@ -163,6 +163,10 @@ def test_no_results_are_told(capsys, tmp_path):
     code, _, err = run(capsys, "bench", "leaderboard", tmp_path, "--out", tmp_path / "board")
     assert code == 2
     assert "no results in" in said(err)
+    nowhere = tmp_path / "nowhere"
+    code, _, err = run(capsys, "bench", "leaderboard", nowhere, "--out", tmp_path / "board")
+    assert code == 2
+    assert f"{nowhere}: there is no such file or folder. `airseg bench run" in said(err)
 
 
 def test_a_label_with_brackets_is_printed_as_it_is(capsys, tmp_path):
@@ -202,8 +206,10 @@ def test_wrong_input_gets_one_line_and_exit_code_two(folder, capsys, tmp_path):
         (("demoo", "--dataset", data, *out), "Did you mean 'demo'"),
         ((recipe, "--dataset", tmp_path / "no.h5", *out), "no.h5"),
         ((recipe, "--dataset", cut, *out), "cut.h5"),
+        ((recipe, "--dataset", tmp_path, *out), "is a folder, no dataset"),
+        ((recipe, "--dataset", data, "--out", recipe), "is a file"),
         ((recipe, "--dataset", data, "--set", "train.stepz=1", *out), "Did you mean 'steps'"),
-        ((recipe, "--dataset", data, "--device", "tpu9", *out), "cannot be used here"),
+        ((recipe, "--dataset", data, "--device", "tpu9", *out), "Without --device it is cuda"),
         ((recipe, "--dataset", data, "--set", "model.name=fanet19", *out), "Did you mean 'fanet"),
         ((recipe, "--dataset", data, "--set", "model.weights=no.pt", *out), "No such file"),
     ]

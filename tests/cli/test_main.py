@@ -50,6 +50,33 @@ def test_help_imports_neither_torch_nor_numba():
     assert done.stdout.strip().splitlines()[-1] == "[]"
 
 
+def test_what_is_mistyped_is_told_before_anything_large_is_loaded():
+    """PyTorch and numba take many seconds on a busy machine."""
+    script = (
+        "import sys; from airseg.cli import main\n"
+        "for line in sys.stdin.read().splitlines():\n"
+        "    try: main([*line.split(), '--out', 'out'])\n"
+        "    except SystemExit as stop: print(stop.code)\n"
+        "print([m for m in ('torch', 'numba') if m in sys.modules])"
+    )
+    mistakes = (
+        "record loop_wlk --embedded",
+        "record loop_walk --simulator localhost",
+        "relabel recordings --map neighbourhood",
+        "bench run demo --dataset nowhere.h5",
+        "bench run demo --set train.stepz=5 --dataset nowhere.h5",
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        input="\n".join(mistakes),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split("\n")[:-1] == ["2"] * len(mistakes) + ["[]"]
+    assert len(done.stderr.splitlines()) == len(mistakes)
+
+
 @pytest.mark.parametrize("module", ["airseg.cli.record", "airseg.cli.relabel", "airseg.cli.sim"])
 def test_recording_and_relabelling_start_without_torch(module):
     script = f"import sys, {module}; print('torch' in sys.modules)"

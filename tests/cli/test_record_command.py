@@ -165,6 +165,29 @@ def test_an_unknown_plan_gets_the_nearest_name(tmp_path, capsys):
     assert "Did you mean 'loop_walk'" in said(err)
 
 
+@pytest.mark.parametrize(
+    ("plan", "told"),
+    [
+        ("recordings", "recordings: is a folder, no flight plan."),
+        ("C:\\a.yaml", "with / instead of"),
+    ],
+)
+def test_what_cannot_be_a_plan_is_told(tmp_path, capsys, monkeypatch, plan, told):
+    (tmp_path / "recordings").mkdir()
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(capsys, "record", plan, "--embedded", "--out", "out")
+    assert code == 2
+    assert told in said(err)
+
+
+def test_a_file_is_no_place_for_recordings(tmp_path, capsys):
+    (tmp_path / "out").touch()
+    code, _, err = run(capsys, "record", write_plan(tmp_path), "--out", tmp_path / "out")
+    assert code == 2
+    assert "'--out'" in said(err)
+    assert "is a file" in said(err)
+
+
 def test_a_closed_port_is_told_with_what_to_do(tmp_path, capsys):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -184,6 +207,15 @@ def test_a_malformed_address_is_told(tmp_path, capsys, address):
     code, _, err = run(capsys, "record", path, "--simulator", address, "--out", tmp_path / "out")
     assert code == 2
     assert "expected HOST:PORT" in said(err)
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:41451", "http://127.0.0.1:41451/"])
+def test_the_address_of_a_web_page_is_told(tmp_path, capsys, address):
+    path = write_plan(tmp_path)
+    code, _, err = run(capsys, "record", path, "--simulator", address, "--out", tmp_path / "out")
+    assert code == 2
+    assert "expected HOST:PORT" in said(err)
+    assert "Leave out 'http://'" in said(err)
 
 
 def test_two_plans_of_one_name_are_refused(tmp_path, capsys):

@@ -27,3 +27,9 @@ def test_kindness_is_told_to_whoever_asked_for_it(
     assert code == 0
     assert "listening on 127.0.0.1:" in out
     assert ("kinder than AirSim: full-reset" in err) == told
+
+
+def test_a_port_that_is_none_is_told(capsys):
+    code, _, err = run(capsys, "sim", "--port", "99999")
+    assert code == 2
+    assert "'--port': 99999 is not in the range" in err

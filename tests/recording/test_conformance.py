@@ -95,6 +95,26 @@ def test_every_fault_but_lateness_stops_a_recording():
     assert set(FAULTS) - {"delay"} == set(TOLD_BY_RECORD)
 
 
+@pytest.mark.parametrize(("captures", "verdict"), [([], FAIL), ([0, 1, 5], PASS)])
+def test_airsims_own_size_of_images_is_told_unless_it_is_asked_for(
+    world,  # noqa: F811
+    tmp_path,
+    captures,
+    verdict,
+):
+    """AirSim's settings.md: 256x144 where settings.json has no entry, or was not found."""
+    entries = [{"ImageType": kind, "Width": 256, "Height": 144} for kind in captures]
+    content = {"CameraDefaults": {"CaptureSettings": entries}} if entries else {}
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps({"SimMode": "Multirotor", **content}))
+    server = EmbeddedServer(EmbeddedOptions(port=0, settings=settings), world)
+    with server, SimulatorClient("127.0.0.1", server.port) as patient:
+        check = next(c for c in examine(patient) if c.name == "images of one instant")
+    assert "Scene 256x144" in check.found
+    assert check.verdict == verdict
+    assert ("`airseg settings PLAN`" in check.remedy) == (verdict == FAIL)
+
+
 def test_a_method_that_is_missing_is_not_supported_rather_than_failed(client):  # noqa: F811
     class WithoutSteps:
         def __getattr__(self, name):

@@ -181,7 +181,8 @@ class TrainRecipe(StrictModel):
     def _can_warm_up(self) -> Self:
         if self.epochs is None and self.warmup_steps >= self.steps and self.warmup_steps:
             raise ValueError(
-                f"warmup_steps is {self.warmup_steps} of {self.steps} steps; nothing would be left"
+                f"warmup_steps is {self.warmup_steps} of {self.steps} steps; nothing would be "
+                f"left. Take more than {self.warmup_steps} steps, or lower train.warmup_steps"
             )
         return self
 

@@ -314,6 +314,11 @@ def load_results(inputs: list[Path]) -> list[tuple[Path, Result]]:
     """
     paths: list[Path] = []
     for item in inputs:
+        if not item.exists():
+            raise RecipeError(
+                f"{item}: there is no such file or folder. `airseg bench run RECIPE --out {item}` "
+                "makes results there."
+            )
         found = (p for p in sorted(item.glob("*.json")) if not p.name.endswith(SPEED_ENDING))
         paths += found if item.is_dir() else [item]
     paths = list(dict.fromkeys(paths))

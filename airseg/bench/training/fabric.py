@@ -61,7 +61,10 @@ def pick_device(name: str | None = None) -> torch.device:
             torch.cuda.set_device(device)
     except (RuntimeError, AssertionError) as cause:
         reason = str(cause).strip().splitlines()[0]
-        raise RecipeError(f"--device {name}: cannot be used here ({reason}).") from None
+        raise RecipeError(
+            f"--device {name}: cannot be used here ({reason.rstrip('.')}). Without --device it is "
+            "cuda where that works, else cpu."
+        ) from None
     return device
 
 

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 @click.command("leaderboard")
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write into.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write into.",
+)
 @click.option(
     "--splice", type=click.Path(path_type=Path), help="Markdown file to put the table into."
 )

@@ -9,7 +9,12 @@ import click
 
 @click.command("publish")
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write.",
+)
 @click.option("--full", is_flag=True, help="Keep float32; float16 is half as large.")
 @click.option("--licence", default="", help="Of the weights, such as mit.")
 @click.option("--dataset", default="", metavar="USER/NAME", help="What they were trained on.")

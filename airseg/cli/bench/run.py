@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="HDF5 file of airseg relabel.  [default: the recipe's]",
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for results.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for results.",
+)
 @click.option(
     "--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Change a field of the recipe."
 )
@@ -121,10 +126,14 @@ def command(
             list(zip(recipes, loaded, files, strict=True)), out, only, changes, cluster, slurm
         )
         return
+    from airseg.dataset.reading.reader import Dataset
+
+    for path in files:
+        with Dataset(path):
+            pass  # what is no dataset is told before PyTorch is loaded
     from airseg.bench.run import run_recipe
     from airseg.bench.training.fabric import rank
     from airseg.cli.display import RUN_UNITS, progress_bar
-    from airseg.dataset.reading.reader import Dataset
 
     typed = "airseg " + shlex.join(sys.argv[1:])
     with progress_bar("frames", RUN_UNITS, shown=rank() == 0) as progress:

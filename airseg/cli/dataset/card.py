@@ -12,7 +12,12 @@ from airseg.cli.figures import figures_option, say_written
 
 @click.command("card")
 @click.argument("dataset", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder to write.",
+)
 @click.option(
     "--samples",
     default=12,

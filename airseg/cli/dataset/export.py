@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 @click.command("export")
 @click.argument("format_name", metavar="FORMAT", type=FORMAT)
 @click.argument("source", metavar="DATASET", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder to write.",
+)
 @click.option(
     "--jpeg",
     "jpeg_quality",

@@ -11,7 +11,12 @@ from airseg.cli.names import CODEC
 
 @click.command("shard")
 @click.argument("datasets", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder to write.",
+)
 @click.option(
     "--megabytes", default=1000.0, show_default=True, help="Size of a file, about; never divides."
 )

@@ -18,7 +18,10 @@ from airseg.cli.names import LABEL_MAP
     help="Label map to hold against them: a file or a shipped name.",
 )
 @click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="Folder for the page and JSON."
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the page and JSON.",
 )
 @click.option(
     "--palette",

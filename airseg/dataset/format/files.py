@@ -163,6 +163,10 @@ def open_hdf5(location: Location) -> h5py.File:
             except OSError as cause:
                 raise _not_readable(location, "is no HDF5 file, or cut off", cause) from None
         location = copy
+    if location.is_dir():
+        raise DatasetError(
+            f"{location}: is a folder, no dataset. 'airseg relabel' packs recordings into a file."
+        )
     if not location.is_file():
         folder = location.parent
         nearby = [p.name for p in folder.glob("*.h5")] if folder.is_dir() else []

@@ -57,7 +57,7 @@ def record_flights(
                 before = 0 if overwrite else len(read_sound_frames(folder)[0])
                 try:
                     if recorder is None:
-                        client = _connect_within(connect, reconnect_s)
+                        client = _connect_within(connect, reconnect_s, progress)
                         recorder = Recorder(client, options, progress)
                     tell(flight.name, recorder.fly(flight, folder, overwrite=overwrite))
                     break
@@ -69,20 +69,22 @@ def record_flights(
                     fruitless = 0 if gained > 0 else fruitless + 1
                     if reconnect_s <= 0 or fruitless >= _FRUITLESS_TRIES:
                         raise
-                    progress(f"{flight.name}: the simulator is lost; waiting for it", 0, None)
+                    progress("waiting for the simulator", 0, int(reconnect_s))
     finally:
         _close(client)
 
 
-def _connect_within(connect: Connect, seconds: float) -> Any:
-    """Connect, trying again until `seconds` have passed."""
-    until = time.monotonic() + seconds
+def _connect_within(connect: Connect, seconds: float, progress: Progress) -> Any:
+    """Connect, trying again until `seconds` have passed, and say how long that has been so far."""
+    began = time.monotonic()
     while True:
         try:
             return connect()
         except LostSimulatorError:
-            if time.monotonic() + _PAUSE_S >= until:
+            waited = time.monotonic() - began
+            if waited + _PAUSE_S >= seconds:
                 raise
+            progress("waiting for the simulator", int(waited), int(seconds))
         time.sleep(_PAUSE_S)
 
 

@@ -144,8 +144,14 @@ class Stepper:
         Args:
             drift_ns: the furthest that a frame's time was from its place.
         """
-        is_fine = self._slowness <= CAR_CLOCK_SPEED
-        if drift_ns <= NEAR_NS or is_fine or not (self._drives and self.is_steppable):
+        if drift_ns <= NEAR_NS or not self.is_steppable:
+            return ""
+        if not self._drives:
+            load = "take load off the simulator's machine."
+            if _settings(self._client).get("ClockType") == "SteppableClock":
+                return load.capitalize()
+            return f'Write "ClockType": "SteppableClock" into settings.json, and {load}'
+        if self._slowness <= CAR_CLOCK_SPEED:
             return ""
         return (
             f'For times within 2 ms of their places, write "ClockSpeed": {CAR_CLOCK_SPEED} into '
@@ -209,7 +215,16 @@ class Stepper:
 def _clock_speed(client: Any) -> float:
     """Return the ClockSpeed of a simulator's settings; 1 where they do not say."""
     try:
-        speed = float(json.loads(client.getSettingsString()).get("ClockSpeed", 1.0))
-    except (ValueError, TypeError, AttributeError, RpcError):
+        speed = float(_settings(client).get("ClockSpeed", 1.0))
+    except (ValueError, TypeError):
         return 1.0
     return speed if speed > 0 else 1.0
+
+
+def _settings(client: Any) -> dict[str, Any]:
+    """Return a simulator's settings, or nothing where it does not tell them."""
+    try:
+        told = json.loads(client.getSettingsString())
+    except (ValueError, TypeError, AttributeError, RpcError):
+        return {}
+    return told if isinstance(told, dict) else {}

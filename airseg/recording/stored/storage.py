@@ -342,7 +342,10 @@ def find_recordings(paths: Iterable[str | Path]) -> list[Path]:
             continue
         below = sorted(p.parent for p in path.glob("*/recording.json"))
         if not below:
-            what = "is no recording and holds none" if path.is_dir() else "there is no such folder"
+            is_there = (
+                "is no recording and holds none" if path.is_dir() else "is a file, no recording"
+            )
+            what = is_there if path.exists() else "there is no such folder"
             raise RecordingError(f"{path}: {what}. Name the folder that `airseg record` wrote.")
         found += below
     return found

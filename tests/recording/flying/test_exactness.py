@@ -184,6 +184,17 @@ def test_who_drives_at_full_speed_is_told_what_brings_times_nearer(simulators, t
         )
 
 
+def test_who_flies_by_a_clock_that_cannot_be_stepped_is_told_which_can(simulators, tmp_path):
+    """AirSim's ScalableClock goes on while the simulator is paused."""
+    plan = small_plan(speed_mps=5)
+    settings = {**json.loads(settings_text([("plan", plan)])), "ClockType": "ScalableClock"}
+    client = simulators.connect("airsim", json.dumps(settings))
+    options = RecordOptions(palette=DOCUMENTED, max_frames=4)
+    done = Recorder(client, options, lambda *told: None).record("walk", plan, tmp_path / "walk")
+    assert done.notes["largest_drift_ns"] > stepping.NEAR_NS
+    assert done.remedy.startswith('Write "ClockType": "SteppableClock" into settings.json')
+
+
 @pytest.mark.parametrize("speed", [0.5, 3.0])
 @pytest.mark.parametrize("clock", CLOCKS)
 def test_steps_are_as_long_as_they_must_be_at_any_speed_of_the_clock(

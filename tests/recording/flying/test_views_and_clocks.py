@@ -156,6 +156,25 @@ def test_overwriting_begins_anew_once_and_keeps_what_a_lost_simulator_leaves(wor
     assert len(recording.info.segments) >= 2
 
 
+def test_who_waits_for_a_simulator_that_is_not_there_yet_is_told_so(tmp_path):
+    told = []
+
+    def connect_to_nobody():
+        raise LostSimulatorError("no simulator answers")
+
+    with pytest.raises(LostSimulatorError):
+        record_flights(
+            [Assignment("walk", small_plan())],
+            tmp_path,
+            connect_to_nobody,
+            options(),
+            0.6,
+            lambda *progress: told.append(progress),
+            lambda name, done: None,
+        )
+    assert ("waiting for the simulator", 0, 0) in told
+
+
 def test_without_waiting_a_lost_simulator_ends_the_recording(world, tmp_path):
     with (
         serve(world, tmp_path, fault="disconnect", fault_every=3) as server,

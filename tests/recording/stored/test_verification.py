@@ -166,6 +166,10 @@ def test_recordings_are_found_in_a_folder_and_what_is_none_is_told(tmp_path, cap
     code, _, err = run(capsys, "verify", tmp_path / "nowhere")
     assert code == 2
     assert "there is no such folder" in said(err)
+    (tmp_path / "notes.txt").touch()
+    code, _, err = run(capsys, "verify", tmp_path / "notes.txt")
+    assert code == 2
+    assert "notes.txt: is a file, no recording" in said(err)
 
 
 def test_checks_of_ids_know_all_of_the_table(tmp_path):
