@@ -104,8 +104,8 @@ def _explain(cause: ValidationError, source: str, root: yaml.Node, model: type[B
     """Turn the first of pydantic's complaints into one line."""
     complaints = cause.errors()
     first = complaints[0]
-    if first["type"] == "missing":  # perhaps because its name is misspelt
-        first = next((c for c in complaints if c["type"] == "extra_forbidden"), first)
+    if first["type"] == "missing":
+        first = next((c for c in complaints if _is_misspelt(c, first)), first)
     line, location = _place(root, first["loc"], is_missing=first["type"] == "missing")
     field = ".".join(str(part) for part in location) or "the document"
     message = first["msg"].removeprefix("Value error, ").rstrip(".")
@@ -118,6 +118,13 @@ def _explain(cause: ValidationError, source: str, root: yaml.Node, model: type[B
     more = f" ({len(complaints) - 1} more)" if len(complaints) > 1 else ""
     end = "" if message.endswith(("?", ".")) else "."
     return f"{source}:{line}: {field}: {message}{end}{more}"
+
+
+def _is_misspelt(complaint: Any, missing: Any) -> bool:
+    """Tell whether an unknown field is likely the one that is missing, under a wrong name."""
+    if complaint["type"] != "extra_forbidden":
+        return False
+    return bool(did_you_mean(str(complaint["loc"][-1]), [str(missing["loc"][-1])]))
 
 
 def _place(node: yaml.Node | None, loc: Any, *, is_missing: bool) -> tuple[int, list[Any]]:
