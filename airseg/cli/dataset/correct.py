@@ -48,6 +48,8 @@ def command(
     with Dataset(dataset, check=True) as opened:
         sources, label_map, told = corrected_sources(opened, corrected)
         preparation = prepare_sources([*sources], label_map)
+        for warning in preparation.warnings:
+            click.echo(f"warning: {warning}", err=True)
         with progress_bar("frames") as update:
             packed = pack(out, preparation.items, label_map, options, update)
     for name, correction in told.items():

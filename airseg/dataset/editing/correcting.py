@@ -104,6 +104,11 @@ class _CorrectedSource:
         self.labelled: np.ndarray | None = None if labelled.all() else labelled
         self.stored_bytes = 2 * view.length * view.height * view.width
         self.warnings: list[str] = []
+        if view.has_instance:
+            self.warnings.append(
+                f"{view.name}: its numbers of objects are left out, which corrected labels may "
+                "contradict"
+            )
         digest = hashlib.blake2b(view.content_hash.encode(), digest_size=16)
         for index, path in sorted(masks.files.items()) if masks else ():
             digest.update(f"{index} ".encode() + path.read_bytes())
@@ -229,7 +234,12 @@ def _read_labelmap(path: Path, label_map: LabelMap) -> tuple[dict[int, int], tup
                 f"{did_you_mean(name, labels)} Rename it in CVAT's project."
             )
         red, green, blue = (int(v) for v in match.groups()[1:])
-        by_color[red << 16 | green << 8 | blue] = labels[name]
+        color = red << 16 | green << 8 | blue
+        if max(red, green, blue) > 255 or by_color.setdefault(color, labels[name]) != labels[name]:
+            what = "fits no bytes" if max(red, green, blue) > 255 else "is another label's, too"
+            raise DatasetError(
+                f"{path}:{number}: the colour of {name} {what}. Export it from CVAT again."
+            )
         by_index.append(labels[name])
     return by_color, tuple(by_index)
 

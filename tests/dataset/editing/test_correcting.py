@@ -9,6 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 from command_line import run, said
+from instance_flights import build_dataset as build_objects
 from PIL import Image
 from published_datasets import cityscapes
 from small_dataset import build_dataset
@@ -148,6 +149,17 @@ def test_masks_with_capitals_and_beside_what_a_mac_writes_come_back_too(small, t
     assert "d: 9 frames" in out
 
 
+def test_objects_that_are_left_out_are_told(tmp_path, capsys):
+    dataset = build_objects(tmp_path)
+    corrected = unpacked(capsys, dataset, tmp_path)
+    code, _, err = correct(capsys, dataset, corrected, tmp_path / "again.h5")
+    assert code == 0
+    with Dataset(tmp_path / "again.h5") as again:
+        for view in again:
+            assert not view.has_instance
+            assert f"{view.name}: its numbers of objects are left out" in err
+
+
 def test_mistakes_are_one_line(small, tmp_path, capsys):
     corrected = unpacked(capsys, small, tmp_path)
     place = corrected / "d"
@@ -172,6 +184,11 @@ def test_mistakes_are_one_line(small, tmp_path, capsys):
     mask.write_bytes(content)
     (place / "labelmap.txt").write_text(labelmap.replace("tree:", "treee:"))
     refused("Did you mean 'tree'")
+    road = next(line for line in labelmap.splitlines() if line.startswith("road:"))
+    (place / "labelmap.txt").write_text(labelmap + road.replace("road:", "tree:") + "\n")
+    refused("the colour of tree is another label's, too")
+    (place / "labelmap.txt").write_text(labelmap + "tree:0,0,300::\n")
+    refused("the colour of tree fits no bytes")
     (place / "labelmap.txt").write_text(labelmap)
     mask.rename(mask.with_name("frame_000100.png"))
     refused("frames 0 to 8")
