@@ -148,10 +148,10 @@ def _child(node: yaml.Node | None, part: Any) -> tuple[yaml.Node | None, yaml.No
     if isinstance(node, yaml.MappingNode):
         found = [pair for pair in node.value if pair[0].value == str(part)]
         return found[-1] if found else (None, None)  # a merged key stands before its own
-    is_index = isinstance(part, int) and isinstance(node, yaml.SequenceNode)
-    if is_index and 0 <= part < len(node.value):
-        return node.value[part], node.value[part]
-    return None, None
+    if not isinstance(node, yaml.SequenceNode) or not isinstance(part, int):
+        return None, None
+    inside = 0 <= part < len(node.value)
+    return (node.value[part], node.value[part]) if inside else (None, None)
 
 
 def _known_fields(model: type[BaseModel], location: list[Any]) -> list[str]:
