@@ -95,11 +95,21 @@ def _tradeoff(rows: Sequence[Mapping[str, Any]], across: str, title: str) -> Dra
     if len(front) > 1:
         ax.plot(*zip(*front, strict=True), color="#888888", linewidth=0.8, zorder=0)
     if min(r[across] for r in known) > 0:
-        ax.set_xscale("log")
+        _logarithmic(ax)
     ax.set_xlabel(title)
     ax.set_ylabel("mIoU, %")
     key_below(drawing, [ax])
     return drawing
+
+
+def _logarithmic(ax: Axes) -> None:
+    """Number the axis plainly: matplotlib writes formulas, which our style shows as they are."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _training(rows: Sequence[Mapping[str, Any]]) -> Drawing | None:

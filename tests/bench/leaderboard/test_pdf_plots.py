@@ -55,6 +55,8 @@ def test_the_command_writes_a_page_for_every_figure(tmp_path, capsys):
     assert "FANet N=4 $x_1$" in scores  # as written: no formula
     assert "windows (leaks)" in scores
     assert "CPU A" in text_of(folder / "accuracy-latency.pdf")
+    for name in ("accuracy-latency", "accuracy-operations"):
+        assert "mathdefault" not in text_of(folder / f"{name}.pdf")
     fonts = PdfReader(folder / "scores.pdf").pages[0]["/Resources"]["/Font"]
     assert {font.get_object()["/Subtype"] for font in fonts.values()} == {"/Type0"}  # TrueType
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -70,6 +72,8 @@ def test_points_are_the_numbers_of_the_results():
     assert told["windows (leaks)"] == [(4, 90)]
     (front,) = [where for label, where in told.items() if label.startswith("_")]
     assert front == [(5, 50), (40, 60)]  # what leaks is not on it, what is beaten is not
+    ticks = [t.get_text() for t in ax.get_xticklabels(which="both") if t.get_text()]
+    assert {"5", "10", "20"} <= set(ticks)  # of the logarithmic axis, as numbers
     (ax,) = drawn["scores"].axes
     assert [t.get_text() for t in ax.get_yticklabels()] == [
         "SSNet", "ESPNet", "FANet N=4 $x_1$", "windows (leaks)"
