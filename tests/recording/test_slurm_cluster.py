@@ -145,6 +145,7 @@ def test_a_fleet_of_two_flights_is_recorded_by_jobs(tmp_path, capsys):
 @pytest.mark.slow
 def test_rows_are_made_by_jobs(tmp_path, capsys):
     data = build_dataset(tmp_path)
+    capsys.readouterr()  # what packing it says
     settings = [
         "train.steps=2",
         "train.warmup_steps=0",
