@@ -79,7 +79,6 @@ def verify_dataset(
         DatasetError: no dataset that this airseg can read.
     """
     local = Path(locate(path))  # of a file at a URL a copy, which HDF5 can open
-    dataset = Dataset(local, check=True)
     done = 0
 
     def tick() -> None:
@@ -88,7 +87,7 @@ def verify_dataset(
         progress(done, len(dataset))
 
     reports = []
-    with h5py.File(local, "r") as file:
+    with Dataset(local, check=True) as dataset, h5py.File(local, "r") as file:
         for view in dataset:
             report = Report(view.name)
             with _damage_reported(report, path):

@@ -41,6 +41,14 @@ def messages(path):
     return [finding.message for finding in verify_dataset(path).findings]
 
 
+def test_a_file_that_was_checked_is_closed_so_that_what_is_cut_off_later_is_found(copy):
+    """HDF5 hands out a file that is open anew without looking whether it is still whole."""
+    assert messages(copy) == []
+    copy.write_bytes(copy.read_bytes()[:-100])
+    with pytest.raises(DatasetError, match="cut off"):
+        verify_dataset(copy)
+
+
 def test_sound_dataset_is_told_in_one_line(packed, capsys):
     code, out, err = run(capsys, "verify", packed)
     assert code == 0
