@@ -147,7 +147,7 @@ def test_missing_file_gets_the_nearest_name(packed):
 
 
 def test_folder_is_no_dataset(tmp_path):
-    assert "no such dataset" in complaint(tmp_path)
+    assert "is a folder, no dataset" in complaint(tmp_path)
 
 
 def test_future_version_names_who_wrote_it(copy):
