@@ -62,7 +62,8 @@ def _told(of: int, rows: dict[str, Result], seeds: int) -> str:
         "flights"
     )
     left = of - len(rows)
-    return f"{text}; {left} rows are not made yet." if left else f"{text}."
+    rows_are = "row is" if left == 1 else "rows are"
+    return f"{text}; {left} {rows_are} not made yet." if left else f"{text}."
 
 
 def _scores(row: Result) -> list[str]:
