@@ -8,11 +8,13 @@ from typing import Any, Literal
 
 import click
 
+from airseg.cli.names import FOLDER
+
 _PARTS = (
     click.argument("repository", metavar="USER/NAME"),
     click.option(
         "--out",
-        type=click.Path(path_type=Path),
+        type=FOLDER,
         help="The folder to write, which is kept.  [default: hub/USER--NAME]",
     ),
     click.option("--dry-run", is_flag=True, help="Write the folder and upload nothing."),

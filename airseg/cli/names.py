@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -21,6 +22,8 @@ FAULTS = (
 )
 SIM_MODES = ("Multirotor", "Car", "ComputerVision")
 SPLITS = ("train", "val", "test")
+FOLDER = click.Path(file_okay=False, path_type=Path)
+"""A folder to write into, there or not; what is a file is told before any work begins."""
 
 
 class Name(click.ParamType):

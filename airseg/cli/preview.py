@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 
 from airseg.cli.every_nth import every_option
-from airseg.cli.names import LABEL_MAP
+from airseg.cli.names import FOLDER, LABEL_MAP
 
 
 @click.command("preview")
 @click.argument("recordings", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Folder for the films.  [default: beside them]",
 )
 @click.option(

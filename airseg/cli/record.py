@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airseg.cli.names import PLAN, WORLD
+from airseg.cli.names import FOLDER, PLAN, WORLD
 from airseg.cli.slurm import chosen_slurm, slurm_options
 from airseg.errors import AirsegError
 
@@ -22,7 +22,7 @@ _UNITS = {"measuring": "colours", "waiting": "seconds"}
 @click.option(
     "--out",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Folder for the recordings.",
 )
 @click.option(

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from airseg.cli.names import CLOCK, DIALECT, FAULT, SIM_MODE, WORLD, CommandWithOldSpellings
+from airseg.cli.names import CLOCK, DIALECT, FAULT, FOLDER, SIM_MODE, WORLD, CommandWithOldSpellings
 
 
 @click.command("sim", cls=CommandWithOldSpellings, old={"--mode": ("--sim-mode", "")})
@@ -72,7 +72,7 @@ from airseg.cli.names import CLOCK, DIALECT, FAULT, SIM_MODE, WORLD, CommandWith
 )
 @click.option(
     "--files",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Folder where clients may write files; without it they may write none.",
 )
 @click.option("--exit-with-stdin", is_flag=True, help="Stop when standard input closes.")

@@ -167,3 +167,17 @@ def test_info_has_classes_down_and_sequences_across_in_80_columns(dataset, capsy
 def test_shipped_names_are_what_completion_is_made_of():
     assert {*names.PLAN._names()} == {*shipped_names("flight plan")}
     assert {*names.RECIPE._names()} == {*shipped_names("recipe")}
+
+
+def test_no_command_takes_a_file_for_a_folder_to_write_into(tmp_path):
+    file = tmp_path / "notes.txt"
+    file.write_text("mine")
+    tried = 0
+    for typed, command in ALL.items():
+        for option in command.params:
+            told = (getattr(option, "help", None) or "").casefold()
+            if told.startswith(("folder", "the folder")):
+                tried += 1
+                with pytest.raises(click.BadParameter, match="is a file"):
+                    option.type.convert(str(file), option, click.Context(command, info_name=typed))
+    assert tried >= 15

@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from airseg.cli.bench.options import classes_option, height_option, width_option
-from airseg.cli.names import NETWORK
+from airseg.cli.names import FOLDER, NETWORK
 
 
 @click.command("export")
 @click.argument("name", type=NETWORK)
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write into.")
+@click.option("--out", required=True, type=FOLDER, help="Folder to write into.")
 @classes_option
 @height_option
 @width_option

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from airseg.cli.figures import figures_option, say_written
+from airseg.cli.names import FOLDER
 
 if TYPE_CHECKING:
     from airseg.bench.results import Result
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Folder to write into.",
 )
 @click.option(

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import click
 
+from airseg.cli.names import FOLDER
+
 
 @click.command("publish")
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--out",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Folder to write.",
 )
 @click.option("--full", is_flag=True, help="Keep float32; float16 is half as large.")

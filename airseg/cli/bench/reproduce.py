@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from airseg.cli.bench.options import device_option
+from airseg.cli.names import FOLDER
 
 
 @click.command("reproduce")
@@ -19,7 +20,7 @@ from airseg.cli.bench.options import device_option
     "--out",
     default=Path("reproduced"),
     show_default=True,
-    type=click.Path(path_type=Path),
+    type=FOLDER,
     help="Folder for the rerun; run again to continue it.",
 )
 @device_option

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from airseg.cli.bench.options import device_option
-from airseg.cli.names import RECIPE
+from airseg.cli.names import FOLDER, RECIPE
 from airseg.cli.slurm import chosen_slurm, slurm_options
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Folder for results.",
 )
 @click.option(
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--flow-cache",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Folder that keeps the motion estimated for scoring, 2.5 MB a frame of 640x480: it is "
     "the same for every row.",
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from airseg.cli.bench.options import split_option
+from airseg.cli.names import FOLDER
 
 _SHOWN = (
     ("mean_iou", "mIoU, mean over classes"),
@@ -34,7 +35,7 @@ _SHOWN = (
 )
 @split_option
 @click.option("--name", help="What to call the row.  [default: the folder's or file's name]")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of results to write into.")
+@click.option("--out", type=FOLDER, help="Folder of results to write into.")
 def command(
     predictions: Path, dataset: Path, split: str, name: str | None, out: Path | None
 ) -> None:

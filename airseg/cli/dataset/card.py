@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from airseg.cli.figures import figures_option, say_written
+from airseg.cli.names import FOLDER
 
 
 @click.command("card")
@@ -15,7 +16,7 @@ from airseg.cli.figures import figures_option, say_written
 @click.option(
     "--out",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="The folder to write.",
 )
 @click.option(

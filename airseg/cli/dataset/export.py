@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airseg.cli.names import FORMAT, LABEL_MAP
+from airseg.cli.names import FOLDER, FORMAT, LABEL_MAP
 
 if TYPE_CHECKING:
     from airseg.dataset.exporting.common import ExportOptions
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="The folder to write.",
 )
 @click.option(

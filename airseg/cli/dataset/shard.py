@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from airseg.cli.names import CODEC
+from airseg.cli.names import CODEC, FOLDER
 
 
 @click.command("shard")
@@ -14,7 +14,7 @@ from airseg.cli.names import CODEC
 @click.option(
     "--out",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="The folder to write.",
 )
 @click.option(

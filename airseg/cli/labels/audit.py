@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from airseg.cli.names import LABEL_MAP
+from airseg.cli.names import FOLDER, LABEL_MAP
 
 
 @click.command("audit")
@@ -20,7 +20,7 @@ from airseg.cli.names import LABEL_MAP
 @click.option(
     "--out",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Folder for the page and JSON.",
 )
 @click.option(

@@ -235,10 +235,14 @@ def _read_labelmap(path: Path, label_map: LabelMap) -> tuple[dict[int, int], tup
             )
         red, green, blue = (int(v) for v in match.groups()[1:])
         color = red << 16 | green << 8 | blue
-        if max(red, green, blue) > 255 or by_color.setdefault(color, labels[name]) != labels[name]:
-            what = "fits no bytes" if max(red, green, blue) > 255 else "is another label's, too"
+        fault = ""
+        if max(red, green, blue) > 255:
+            fault = "fits no bytes"
+        elif by_color.setdefault(color, labels[name]) != labels[name]:
+            fault = "is another label's, too"
+        if fault:
             raise DatasetError(
-                f"{path}:{number}: the colour of {name} {what}. Export it from CVAT again."
+                f"{path}:{number}: the colour of {name} {fault}. Export it from CVAT again."
             )
         by_index.append(labels[name])
     return by_color, tuple(by_index)

@@ -342,10 +342,9 @@ def find_recordings(paths: Iterable[str | Path]) -> list[Path]:
             continue
         below = sorted(p.parent for p in path.glob("*/recording.json"))
         if not below:
-            is_there = (
-                "is no recording and holds none" if path.is_dir() else "is a file, no recording"
-            )
-            what = is_there if path.exists() else "there is no such folder"
+            what = "is a file, no recording" if path.exists() else "there is no such folder"
+            if path.is_dir():
+                what = "is no recording and holds none"
             raise RecordingError(f"{path}: {what}. Name the folder that `airseg record` wrote.")
         found += below
     return found
