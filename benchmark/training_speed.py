@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=1, help="our clips in a batch")
     parser.add_argument("--precision", default=None, help="of ours [default: bf16 on CUDA, fp32]")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="96x128, one round")
+    parser.add_argument("--quick", action="store_true", help="128x96, one round")
     given = parser.parse_args()
     if given.quick:
         given.height, given.width, given.rounds = 96, 128, 1
@@ -59,7 +59,7 @@ def main() -> None:
             print(f"round {turn + 1}: " + ", ".join(f"{k} {v[-1]:.2f}/s" for k, v in rates.items()))
     first, second = (statistics.median(v) for v in rates.values())
     print(
-        f"\n{describe_machine(device)}; FANet-18, N = {given.depth}, {given.height}x{given.width}"
+        f"\n{describe_machine(device)}; FANet-18, N = {given.depth}, {given.width}x{given.height}"
     )
     for name, values in rates.items():
         middle = statistics.median(values)

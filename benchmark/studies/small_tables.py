@@ -54,7 +54,7 @@ def small_table(recipe: str, found: list[tuple[Path, Result]]) -> str:
 
 def _told(of: int, rows: dict[str, Result], seeds: int) -> str:
     some = next(iter(rows.values()))
-    size = f"{some.recipe['data']['height']}x{some.recipe['data']['width']}"
+    size = f"{some.recipe['data']['width']}x{some.recipe['data']['height']}"
     text = (
         f"{len(rows)} of {of} rows, {'one seed' if seeds == 1 else f'up to {seeds} seeds'}, "
         f"{some.recipe['train']['steps']} steps at {size}, {some.supervised_frames:,} supervised "

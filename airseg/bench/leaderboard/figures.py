@@ -213,7 +213,7 @@ def _curves_by_batching(name: str, ending: str, results: Sequence[Result]) -> Fi
 def _size(ending: str, results: Sequence[Result]) -> str:
     """Return how a reduced run differs from the paper's size, in words, or nothing."""
     data = results[0].recipe.get("data", {}) if results else {}
-    size = f"{data.get('height')}x{data.get('width')}"
+    size = f"{data.get('width')}x{data.get('height')}"
     return f", at {size}" + (f" ({ending.strip('-')})" if ending else "")
 
 

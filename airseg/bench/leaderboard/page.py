@@ -154,7 +154,7 @@ def _study_context(study: SpeedStudy) -> dict[str, Any]:
             if getattr(m, kind):
                 rows.append([f"… {name}", *[""] * (len(WORDS) - 1), *kind_cells(m, kind)])
     return {
-        "title": f"{study.model}{options}, {study.height}x{study.width}, {study.machine}",
+        "title": f"{study.model}{options}, {study.width}x{study.height}, {study.machine}",
         "heads": [*WORDS, *FIGURES],
         "texts": len(WORDS),
         "rows": rows,

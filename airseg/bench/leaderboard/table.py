@@ -194,7 +194,7 @@ def _sized(take: Callable[[SpeedResult], float]) -> Callable[[Result], float]:
 
 def _frame_size(result: Result) -> str:
     data = result.recipe.get("data", {})
-    return f"{data.get('height')}x{data.get('width')}" if result.speed else ""
+    return f"{data.get('width')}x{data.get('height')}" if result.speed else ""
 
 
 def _seeds(result: Result) -> str:

@@ -94,7 +94,7 @@ class Recipe(StrictModel):
         data, by = self.data, self.paper.label_divisor
         if data.height % by or data.width % by:
             raise ValueError(
-                f"protocol paper: {data.height}x{data.width} cannot be divided by "
+                f"protocol paper: {data.width}x{data.height} cannot be divided by "
                 f"{by} (paper.label_divisor)"
             )
         changes = data.flip or data.reverse or data.photometric or data.augment

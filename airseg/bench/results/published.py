@@ -25,7 +25,7 @@ class PublishedRow(StrictModel):
 
     Attributes:
         paper: key of `PublishedNumbers.papers`; table: where in it.
-        dataset: with the split it was scored on; size: height x width of the frames.
+        dataset: with the split it was scored on; size: width x height of the frames.
         paper_jaccard: the founding paper's Eq. 1-2, of each split.
         mvc8, mvc16: of VSPW's script; cons, consw: of frame pairs; accuracy: of pixels.
         fps: on `gpu`, as the paper timed it; params_m: millions; gmacs: multiply-adds, 1e9.

@@ -47,7 +47,7 @@ def what_would_fit(
     height, width = batch.labels.shape[-2:]
     found = (
         f"out of memory with {len(part.clips)} clips of {batch.frames.shape[1]} frames of "
-        f"{height}x{width} at once"
+        f"{width}x{height} at once"
     )
     fits = largest_that_fits(part, attempt)
     if not fits:

@@ -91,7 +91,7 @@ def verdict(rows: dict[str, Result]) -> str:
     if found.probability < ALPHA:
         word = "helps" if found.mean > 0 else "hurts"
     recipe = rows[MEMORY].recipe
-    size = f"{recipe['data']['height']}x{recipe['data']['width']}"
+    size = f"{recipe['data']['width']}x{recipe['data']['height']}"
     text = (
         f"In this study memory {word}: FANet-18 with the context of four frames scores "
         f"{_points(found.mean)} points of class-mean IoU over its placebo (95 %: "

@@ -119,7 +119,7 @@ def test_speeds_of_two_machines_have_a_table_each(tmp_path):
     assert len(rows) == 1  # a speed is no row of the leaderboard
     text = page(rows, None, load_studies([tmp_path]))
     for machine in ("CPU A", "GPU B"):
-        assert text.count(f"<summary>ssnet, 32x48, {machine}</summary>") == 1
+        assert text.count(f"<summary>ssnet, 48x32, {machine}</summary>") == 1
     assert text.count("<td>12.50</td>") == 6
     assert text.count("Left out: CUDA graphs: CUDA only.") == 2
 

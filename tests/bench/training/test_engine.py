@@ -124,7 +124,7 @@ def test_too_little_memory_is_told_with_what_would_fit(recipe, dataset, tmp_path
     )
     with pytest.raises(RecipeError) as caught:
         train(large, dataset, tmp_path / "c.pt", CPU, ignore)
-    assert "out of memory with 7 clips of 2 frames of 64x96 at once; 3 fit" in str(caught.value)
+    assert "out of memory with 7 clips of 2 frames of 96x64 at once; 3 fit" in str(caught.value)
     assert "train.accumulate=3" in str(caught.value)
     cut = apply_settings(large, {"train.accumulate": 3, "train.steps": 1}, "test")
     train(cut, dataset, tmp_path / "c.pt", CPU, ignore)
