@@ -92,6 +92,18 @@ def test_a_map_shows_paths_over_the_world(tmp_path, capsys):
     assert 500 < rows.sum() < 1000  # the path goes North, over most of the map
 
 
+@pytest.mark.parametrize(
+    ("given", "drawn"),
+    [(["new_street_4"], 4), (["loop_walk"], 0), (["new_street_4", "--seed", 7], 7)],
+)
+def test_a_map_is_of_the_plans_own_world(given, drawn, tmp_path, capsys, monkeypatch):
+    asked = []
+    drawing = "airseg.cli.plan.plan_drawing.draw_map"
+    monkeypatch.setattr(drawing, lambda paths, world, seed, out: asked.append((world, seed)))
+    code, _, _ = run(capsys, "plan", "draw", *given, "--out", tmp_path / "map.png")
+    assert (code, asked) == (0, [("neighborhood", drawn)])
+
+
 def test_a_map_is_a_png(tmp_path, capsys):
     code, _, err = run(capsys, "plan", "draw", "loop_walk", "--out", tmp_path / "map.jpg")
     assert code == 2

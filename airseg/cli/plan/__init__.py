@@ -46,8 +46,10 @@ def check(plans: tuple[str, ...]) -> None:
 @click.option(
     "--world", type=WORLD, help="The world below.  [default: the first plan's environment]"
 )
-@click.option("--seed", default=0, show_default=True, help="Seed of the world.")
-def draw(plans: tuple[str, ...], out: Path, world: str | None, seed: int) -> None:
+@click.option(
+    "--seed", type=click.IntRange(0), help="Seed of the world.  [default: the first plan's, else 0]"
+)
+def draw(plans: tuple[str, ...], out: Path, world: str | None, seed: int | None) -> None:
     """Draw the paths of PLANS over the embedded world seen from above.
 
     \b
@@ -65,7 +67,9 @@ def draw(plans: tuple[str, ...], out: Path, world: str | None, seed: int) -> Non
     loaded = [load_plan(name) for name in plans]
     paths = {name: plan_trajectory(plan).position for name, plan in loaded}
     out.parent.mkdir(parents=True, exist_ok=True)
-    draw_map(paths, world or loaded[0][1].environment, seed, out)
+    first = loaded[0][1]
+    seed = (first.seed or 0) if seed is None else seed
+    draw_map(paths, world or first.environment, seed, out)
     click.echo(f"drew {len(paths)} plans to {out}")
 
 
