@@ -1,4 +1,4 @@
-# The two commands of the README:
+# What the README tells to type:
 #   make demo   set everything up, then: simulator -> record -> relabel -> bench -> leaderboard.html
 #   make test   set everything up, then: the test suite
 # `make docs` builds the documentation into build/docs, without a network;

@@ -34,16 +34,18 @@ def test_pages_are_found():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_commands_in_blocks_can_be_typed(page):
+def test_commands_in_blocks_can_be_typed(page, capsys):
     for words in typed_commands(page):
         parse(words)
+    assert " is called " not in capsys.readouterr().err  # an old spelling
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_commands_in_the_text_have_the_names_and_options_of_the_program(page):
+def test_commands_in_the_text_have_the_names_and_options_of_the_program(page, capsys):
     for words in mentioned_commands(page):
         with suppress(click.MissingParameter, click.exceptions.NoArgsIsHelpError):  # only named
             parse(words)
+    assert " is called " not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

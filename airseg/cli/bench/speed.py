@@ -69,7 +69,7 @@ def command(
 
     Every mode and precision that the device has, with batch normalisation folded and not, to a
     label map of the frame's size; then logits alone, host copies and several streams at once for
-    the slowest and the fastest of them.
+    the first and the fastest of them.
 
     \b
     Example:
