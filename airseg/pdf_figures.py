@@ -6,7 +6,7 @@ tells when a file was made, so that the same results give the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,10 +59,26 @@ def figure_style() -> Iterator[None]:
 
 def new_drawing(height_in: float, columns: int = 1) -> tuple[Drawing, list[Any]]:
     """Return an empty figure of the full width, and its axes from left to right."""
+    drawing = _empty(height_in)
+    return drawing, list(drawing.subplots(1, columns, squeeze=False)[0])
+
+
+def stacked_drawing(height_in: float, shares: Sequence[float]) -> tuple[Drawing, list[Any]]:
+    """Return an empty figure of the full width, and axes below each other on one scale across.
+
+    Args:
+        height_in: of the whole figure, inches.
+        shares: of the height, one for each of the axes.
+    """
+    drawing = _empty(height_in)
+    axes = drawing.subplots(len(shares), 1, squeeze=False, sharex=True, height_ratios=shares)
+    return drawing, list(axes[:, 0])
+
+
+def _empty(height_in: float) -> Drawing:
     from matplotlib.figure import Figure
 
-    drawing = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
-    return drawing, list(drawing.subplots(1, columns, squeeze=False)[0])
+    return Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
 
 
 def dashes(pattern: str) -> str | tuple[int, tuple[float, ...]]:

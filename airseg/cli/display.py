@@ -80,6 +80,11 @@ def columns_that_fit(rows: Sequence[Sequence[str]], width: int) -> int:
     return max(fitting, 2)
 
 
+def table_width(rows: Sequence[Sequence[str]]) -> int:
+    """Return the width that shows every cell of a table whole, with two between columns."""
+    return sum(max(map(len, cells)) + 2 for cells in zip(*rows, strict=True))
+
+
 def as_written(cells: Iterable[str]) -> list[Text]:
     """Return cells of a table that show names as they are: rich takes ``[ab]`` for markup."""
     from rich.text import Text

@@ -169,11 +169,13 @@ def test_no_results_are_told(capsys, tmp_path):
     assert f"{nowhere}: there is no such file or folder. `airseg bench run" in said(err)
 
 
-def test_a_label_with_brackets_is_printed_as_it_is(capsys, tmp_path):
-    write_results(tmp_path, made_result("a", label="net [ours] [/x]"))
+def test_a_label_with_brackets_is_printed_as_it_is_and_whole_into_a_file(capsys, tmp_path):
+    label = "net [ours] [/x]" + " with a long name" * 12
+    write_results(tmp_path, made_result("a", label=label))
     code, out, _ = run(capsys, "bench", "leaderboard", tmp_path, "--out", tmp_path / "page")
     assert code == 0
-    assert "net [ours] [/x]" in out
+    assert label in out
+    assert "…" not in out
 
 
 def test_a_terminal_shows_as_many_columns_as_fit(capsys, tmp_path, monkeypatch):

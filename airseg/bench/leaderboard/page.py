@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,8 @@ _COLORS = (
     "#7a9a2e",
 )
 """Readable on white and on black; after ten rows they come again with broken lines."""
+DASHES = ("", "6 3", "2 3")
+"""Of the lines of the first ten rows, the next and the next."""
 
 
 def page(
@@ -86,13 +88,13 @@ def page(
     """
     results = [r for _, r in rows]
     chosen, marks = columns(results), badges(results)
-    first = results[0]
+    first, data = results[0], _page_data(rows, marks)
     loader = FileSystemLoader(_TEMPLATES)
     environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     return environment.get_template("leaderboard.html").render(
         style=Markup(_source("leaderboard.css")),
         script=Markup(_source("leaderboard.js")),
-        data=_json(_page_data(rows, marks)),
+        data=_json(data),
         columns=chosen,
         rows=[_row_context(r, i, chosen, marks[r.run]) for i, r in enumerate(results)],
         class_bars=_class_bars(results, marks),
@@ -109,14 +111,14 @@ def page(
         split=split_text(first),
         dataset=first.dataset.content_hash[:16],
         machines=machines(results),
-        has_curves=any(r.curves.loss or r.curves.validation for r in results),
+        curves=[c for c in ("loss", "validation") if any(row[c] for row in data["rows"])],
         version=first.airseg_version,
     )
 
 
 def row_style(index: int) -> tuple[str, str]:
     """Return the colour of a row's lines and points, and its dash pattern."""
-    return _COLORS[index % len(_COLORS)], ("", "6 3", "2 3")[index // len(_COLORS) % 3]
+    return _COLORS[index % len(_COLORS)], DASHES[index // len(_COLORS) % len(DASHES)]
 
 
 def _row_context(result: Result, index: int, chosen: list[Column], mark: Badge) -> dict[str, Any]:
@@ -243,7 +245,7 @@ def _strata(
     found = []
     for field, title in STRATA:
         parts = [getattr(r.scores, field) for r in results]
-        names = dict.fromkeys(name for part in parts for name in part)
+        names = part_names(parts)
         groups = []
         for name in names:
             cells = [part.get(name) for part in parts]
@@ -256,6 +258,12 @@ def _strata(
         if groups:
             found.append((title, groups))
     return found
+
+
+def part_names(parts: Sequence[Mapping[str, object]]) -> list[str]:
+    """Return the names of all rows' parts of the pixels, what could not be told last."""
+    names = dict.fromkeys(name for part in parts for name in part)
+    return sorted(names, key=lambda name: name == "unknown")
 
 
 def _bars(

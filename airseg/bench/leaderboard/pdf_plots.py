@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from airseg.bench.leaderboard.badges import badges
 from airseg.bench.leaderboard.figures import Figure, paper_figures
 from airseg.bench.leaderboard.line_plot import Plot
-from airseg.bench.leaderboard.page import STRATA, row_data
+from airseg.bench.leaderboard.page import DASHES, STRATA, part_names, row_data
 from airseg.bench.leaderboard.table import machines
 from airseg.bench.results.published import PublishedNumbers
 from airseg.bench.results.result import Result
-from airseg.pdf_figures import dashes, figure_style, key_below, new_drawing
+from airseg.pdf_figures import dashes, figure_style, key_below, new_drawing, stacked_drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _ROW_IN, _LINE_IN = 0.24, 0.16
 _UNRANKED = ("leaks", "swept")
+_FORMS = dict(zip(DASHES, ("o", "s", "^"), strict=True))
 
 
 def leaderboard_drawings(
@@ -48,7 +49,8 @@ def leaderboard_drawings(
         found["accuracy-operations"] = _tradeoff(rows, "gmacs", "GMAC a frame")
         found["training"] = _training(rows)
         found["classes"] = _parts(
-            [("IoU, %", dict.fromkeys(results[0].scores.class_iou))],
+            "IoU, %",
+            [("", list(results[0].scores.class_iou))],
             rows,
             [[_shares(r.scores.class_iou) for r in results]],
         )
@@ -134,35 +136,39 @@ def _where(results: Sequence[Result], rows: Sequence[Mapping[str, Any]]) -> Draw
     for field, title in STRATA:
         parts = [getattr(r.scores, field) for r in results]
         if any(parts):
-            panels.append((title, {name: None for part in parts for name in part}))
+            panels.append((title, part_names(parts)))
             values.append([_shares({k: v.mean_iou for k, v in p.items()}) for p in parts])
-    return _parts(panels, rows, values)
+    return _parts("mIoU of the pixels, %", panels, rows, values)
 
 
 def _parts(
-    panels: Sequence[tuple[str, Mapping[str, None]]],
+    across: str,
+    panels: Sequence[tuple[str, Sequence[str]]],
     rows: Sequence[Mapping[str, Any]],
     values: Sequence[Sequence[Mapping[str, float]]],
 ) -> Drawing | None:
     """Dots of every row for every part: of classes, or of kinds of pixels.
 
     Args:
+        across: what the values are, with their unit.
         panels: title and names of the parts of each, from top to bottom.
         rows: of the leaderboard.
         values: per cent, by panel, row and part; what is not known is left out.
     """
     if not any(part for panel in values for part in panel):
         return None
-    tallest = max(len(names) for _, names in panels)
-    drawing, axes = new_drawing(0.9 + _ROW_IN * tallest + _LINE_IN * (len(rows) // 3), len(panels))
+    shares = [len(names) + 1 for _, names in panels]
+    height = 0.6 + _ROW_IN * sum(shares) + _LINE_IN * (len(rows) // 3)
+    drawing, axes = stacked_drawing(height, shares)
     for ax, (title, names), panel in zip(axes, panels, values, strict=True):
-        order = list(names)[::-1]
+        order = names[::-1]
         for row, known in zip(rows, panel, strict=True):
             places = [i for i, name in enumerate(order) if name in known]
             shown = [known[order[i]] for i in places]
             ax.plot(shown, places, label=row["label"] + _badge(row), **_mark(row))
         _name_lines(ax, [name.replace("_", " ") for name in order])
-        ax.set_xlabel(title)
+        ax.set_title(title)
+    axes[-1].set_xlabel(across)
     key_below(drawing, axes)
     return drawing
 
@@ -193,11 +199,14 @@ def _lines(ax: Axes, plot: Plot) -> None:
 
 
 def _mark(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the look of a row's point: hollow diamonds leak, as on the page."""
+    """Return the look of a row's point: hollow diamonds leak, as on the page.
+
+    Colours come again after ten rows, with another form.
+    """
     leaks = row["badge"] == "leaks"
     return {
         "color": row["color"],
-        "marker": "D" if leaks else "o",
+        "marker": "D" if leaks else _FORMS[row["dash"]],
         "markerfacecolor": "none" if leaks else row["color"],
         "markersize": 5,
         "linestyle": "none",

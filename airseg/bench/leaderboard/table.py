@@ -14,6 +14,7 @@ from airseg.bench.results.certainty import certainty, differences, letters
 from airseg.bench.results.result import Result, SpeedResult
 from airseg.bench.results.seeds import MeanResult
 from airseg.errors import RecipeError
+from airseg.labels.label_map import SPLITS
 from airseg.markdown import escaped
 from airseg.text_files import decode_text
 
@@ -160,10 +161,12 @@ def shown(value: object, digits: int | None) -> str:
 
 
 def split_text(result: Result) -> str:
-    """Return which frames a result was scored on, in words."""
+    """Return which frames a result was scored on, in words: ``the test split, 40 frames ...``."""
     frames, flights = sum(result.dataset.sequences.values()), len(result.dataset.sequences)
     plural = "" if flights == 1 else "s"
-    return f"{result.dataset.split} split, {frames} frames of {flights} flight{plural}"
+    split = result.dataset.split
+    named = f"the {split} split" if split in SPLITS else split
+    return f"{named}, {frames} frames of {flights} flight{plural}"
 
 
 def _score(name: str) -> Callable[[Result], float]:

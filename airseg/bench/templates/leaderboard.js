@@ -55,15 +55,25 @@ for (const head of heads.slice(1)) {
 function showColumns() {
   const hidden = heads.map((head, i) => columnBoxes.get(head.textContent)?.checked === false ? `#board tr > :nth-child(${i + 1})` : "").filter(Boolean);
   $("hidden-columns").textContent = hidden.length ? `${hidden.join(", ")} { display: none; }` : "";
-  hintAtMore();
 }
 $("column-boxes").addEventListener("change", () => { showColumns(); keepView(); });
 $("every-column").onclick = () => { columnBoxes.forEach(box => box.checked = true); showColumns(); keepView(); };
-const wide = $("board").closest(".scroll");
-function hintAtMore() {
-  $("more").hidden = wide.scrollLeft + wide.clientWidth >= wide.scrollWidth - 4;
+
+// A table that is wider than its place says so until its end is seen; nothing moves meanwhile.
+for (const wide of document.querySelectorAll(".scroll")) {
+  const hint = document.createElement("p");
+  hint.className = "more";
+  hint.textContent = "More columns to the right →";
+  wide.before(hint);
+  const tell = () => {
+    hint.hidden = wide.scrollWidth <= wide.clientWidth + 4;
+    hint.style.visibility = wide.scrollLeft + wide.clientWidth >= wide.scrollWidth - 4 ? "hidden" : "";
+  };
+  wide.addEventListener("scroll", tell, { passive: true });
+  const sizes = new ResizeObserver(tell);
+  sizes.observe(wide);
+  sizes.observe(wide.firstElementChild);
 }
-wide.addEventListener("scroll", hintAtMore, { passive: true });
 
 // ---- the address keeps filter, order and columns, so that a view can be sent and kept -----------
 const VIEW = "#view?", FILTERS = ["text", "protocol", "kind"];
@@ -192,6 +202,9 @@ function paretoFront(points) {
   return points.filter(p => !["leaks", "swept"].includes(p.row.badge)).sort((a, b) => a.x - b.x || b.y - a.y).filter(p => p.y > best && (best = p.y, true));
 }
 
+// Circles, squares, triangles: colours come again after ten rows.
+const FORMS = { "": "m-6 0a6 6 0 1 0 12 0a6 6 0 1 0 -12 0z", "6 3": "m-5.5 -5.5h11v11h-11z", "2 3": "m0 -7l7 12h-14z" };
+
 function drawScatter() {
   const across = X[$("x").value], up = Y[$("y").value], holder = $("scatter");
   if (!across || !up) return nothing(holder, "No row has a speed.");
@@ -216,8 +229,8 @@ function drawScatter() {
     if (p.row.interval && $("y").value === "by_flight")
       inside += `<line class="interval" stroke="${p.row.color}" x1="${cx}" x2="${cx}" y1="${y(p.row.interval[0])}" y2="${y(p.row.interval[1])}"/>`;
     const paint = leaks ? `fill="none" stroke="${p.row.color}" stroke-width="2"` : `fill="${p.row.color}"`;
-    const body = leaks ? `<path class="point" tabindex="0" d="M${cx} ${cy - 7}l7 7l-7 7l-7 -7z" ${paint}` : `<circle class="point" tabindex="0" cx="${cx}" cy="${cy}" r="6" ${paint}`;
-    inside += `${body} role="img" aria-label="${escaped(told)}" data-point="${escaped(p.row.run)}"${front.includes(p) ? " data-front" : ""}><title>${escaped(told)}</title></${leaks ? "path" : "circle"}>`;
+    const form = leaks ? "m0 -7l7 7l-7 7l-7 -7z" : FORMS[p.row.dash];
+    inside += `<path class="point" tabindex="0" d="M${cx} ${cy}${form}" ${paint} role="img" aria-label="${escaped(told)}" data-point="${escaped(p.row.run)}"${front.includes(p) ? " data-front" : ""}><title>${escaped(told)}</title></path>`;
     inside += placedName(p.row.label, cx, cy, width, taken);
   }
   put(holder, width, height, inside, `${up.name} against ${across.name}`);
@@ -238,15 +251,19 @@ function placedName(label, cx, cy, width, taken) {
   return "";
 }
 
-// A loss that begins a hundred times too high would press the rest of its curve onto the floor.
+// A loss that begins many times too high would press the rest of its curve onto the floor.
 function upright(values, from, to) {
   const sorted = [...values].sort((a, b) => a - b), highest = sorted.at(-1) * 1.05;
-  const isSteep = sorted[0] > 0 && highest > 20 * sorted[Math.floor(sorted.length / 2)];
+  const isSteep = sorted[0] > 0 && highest > 8 * sorted[Math.floor(sorted.length / 2)];
   return isSteep ? logarithmic(sorted[0], highest, from, to) : linear(0, highest, from, to);
 }
 
-function drawCurves(id, key, title) {
-  const holder = $(id);
+const CURVES = { loss: "training loss", validation: "validation mIoU %" };
+// Colours come again after ten rows, with broken lines.
+const lineSample = r => `<svg class="sample" viewBox="0 0 24 10" aria-hidden="true"><line x1="0" x2="24" y1="5" y2="5" stroke="${r.color}" stroke-width="2.5" stroke-dasharray="${r.dash}"/></svg>`;
+
+function drawCurves(key, title) {
+  const holder = $(key);
   const curves = shown.filter(r => r[key].length);
   if (!curves.length) return nothing(holder, `None of the shown rows has a curve of ${title}.`);
   const width = Math.max(300, holder.clientWidth), height = 270;
@@ -265,11 +282,8 @@ function drawCurves(id, key, title) {
 
 function draw() {
   drawScatter();
-  if ($("loss")) {
-    $("curve-keys").innerHTML = shown.filter(r => r.loss.length || r.validation.length).map(r => `<span style="--c: ${r.color}">${escaped(r.label)}${mark(r)}</span>`).join("");
-    drawCurves("loss", "loss", "training loss");
-    drawCurves("validation", "validation", "validation mIoU %");
-  }
+  if ($("curve-keys")) $("curve-keys").innerHTML = shown.filter(r => r.loss.length || r.validation.length).map(r => `<span class="line">${lineSample(r)}${escaped(r.label)}${mark(r)}</span>`).join("");
+  for (const [id, title] of Object.entries(CURVES)) if ($(id)) drawCurves(id, title);
   drawPictures();
 }
 
@@ -372,7 +386,6 @@ function openTarget() {
 addEventListener("hashchange", () => { openTarget(); restoreView(); });
 
 let resized = 0;
-addEventListener("resize", () => { clearTimeout(resized); resized = setTimeout(() => { draw(); hintAtMore(); }, 120); });
+addEventListener("resize", () => { clearTimeout(resized); resized = setTimeout(draw, 120); });
 if (location.hash.startsWith(VIEW)) restoreView(); else update();
-hintAtMore();
 openTarget();

@@ -114,15 +114,15 @@ def _print_table(results: list[Result]) -> None:
     from rich.table import Table
 
     from airseg.bench.leaderboard.table import columns, shown
-    from airseg.cli.display import as_written, columns_that_fit
+    from airseg.cli.display import as_written, columns_that_fit, table_width
 
     chosen = [c for c in columns(results) if c.brief]
     rows = [[shown(c.value(result), c.digits) for c in chosen] for result in results]
-    console = Console()
-    fitting, width = len(chosen), max(console.width, 44 + 11 * len(chosen))
+    texts = [[c.title for c in chosen], *rows]
+    console, fitting, width = Console(), len(chosen), table_width(texts)
     if console.is_terminal:
         width = console.width
-        fitting = columns_that_fit([[c.title for c in chosen], *rows], width)
+        fitting = columns_that_fit(texts, width)
     printed = Table(box=None, header_style="bold", pad_edge=False)
     for c in chosen[:fitting]:
         printed.add_column(c.title, justify="left" if c.digits is None else "right", no_wrap=True)

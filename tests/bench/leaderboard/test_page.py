@@ -6,7 +6,8 @@ import pytest
 from browser import browser_page
 from made_results import WIDTH, made_result, write_results
 
-from airseg.bench.leaderboard.page import page, thinned
+from airseg.bench.leaderboard.page import page, part_names, thinned
+from airseg.bench.leaderboard.table import split_text
 from airseg.bench.results.published import load_published
 from airseg.bench.results.result import load_results
 from airseg.bench.speed.settings import BASE, Setting
@@ -137,6 +138,26 @@ def test_parts_of_the_pixels_have_bars_of_their_own(tmp_path):
     assert "By occlusion" not in text
 
 
+def test_what_could_not_be_told_of_pixels_stands_last():
+    """The scorer's own order of parts has "unknown" before "gone in the next frame"."""
+    assert part_names([{"seen before": 1, "unknown": 2}, {"unknown": 1, "gone": 3}]) == [
+        "seen before", "gone", "unknown"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("split", "told"),
+    [
+        ("test", "the test split, 13 frames of 2 flights"),
+        ("random windows", "random windows, 13 frames of 2 flights"),
+    ],
+)
+def test_what_was_scored_on_is_told_in_words(split, told):
+    """Windows of the paper's protocol are no split."""
+    dataset = {"content_hash": "abc123", "split": split, "sequences": {"d": 9, "e": 4}}
+    assert split_text(made_result("a", dataset=dataset)) == told
+
+
 def test_long_curves_are_thinned_to_means():
     curve = [(i, float(i)) for i in range(1, 1001)]
     thin = thinned(curve, 100)
@@ -200,17 +221,61 @@ def test_the_address_keeps_filter_order_and_columns_and_brings_them_back(tab, ad
 
 
 @pytest.mark.browser
-def test_a_table_that_is_wider_than_the_screen_says_so_until_its_end_is_seen(tab, address):
+def test_every_table_that_is_wider_than_the_screen_says_so_until_its_end_is_seen(tab, address):
     tab.call(
         "Emulation.setDeviceMetricsOverride",
         width=400, height=900, deviceScaleFactor=1, mobile=True,
     )  # fmt: skip
     tab.open(address)
     tab.until("document.querySelector('#scatter svg')")
-    assert tab.evaluate("document.querySelector('#more').hidden") is False
-    tab.evaluate("(() => { const s = board.closest('.scroll'); s.scrollLeft = s.scrollWidth; })()")
-    tab.until("document.querySelector('#more').hidden")
+    told = """[...document.querySelectorAll('.scroll')].map(s => [s.scrollWidth > s.clientWidth,
+      s.previousElementSibling.matches('.more') && s.previousElementSibling.checkVisibility({
+        visibilityProperty: true })])"""
+    tables = tab.evaluate(told)
+    assert len(tables) == 2
+    assert tables == [[True, True], [True, True]]
+    height = tab.evaluate("document.documentElement.scrollHeight")
+    tab.evaluate("document.querySelectorAll('.scroll').forEach(s => s.scrollLeft = s.scrollWidth)")
+    tab.until(f"{told}.every(([, shown]) => !shown)")
+    assert tab.evaluate("document.documentElement.scrollHeight") == height  # nothing has moved
     tab.call("Emulation.clearDeviceMetricsOverride")
+    tab.evaluate("document.querySelector('.scroll').style.width = '5000px'")
+    tab.until("document.querySelector('.more').hidden")
+
+
+@pytest.mark.browser
+def test_rows_of_one_colour_differ_in_their_lines_and_points_and_in_the_key(tab, tmp_path):
+    rows = [
+        made_result(f"r{i}", label=f"row {i}", iou=0.3 + i / 40, p50=2.0**i, samples=[])
+        for i in range(11)
+    ]
+    write_results(tmp_path, *rows)
+    path = tmp_path / "page.html"
+    path.write_text(page(load_results([tmp_path])))
+    tab.open(path.as_uri())
+    tab.until("document.querySelector('#loss svg')")
+    read = "[...document.querySelectorAll('{}')].map(n => [n.getAttribute('stroke'), "
+    read += "n.getAttribute('stroke-dasharray')].join())"
+    keys, lines = (tab.evaluate(read.format(s)) for s in ("#curve-keys line", "#loss polyline"))
+    assert keys == lines
+    assert len(set(keys)) == 11
+    forms = """[...document.querySelectorAll('#scatter path')]
+      .map(n => n.getAttribute('fill') + n.getAttribute('d').replace(/^M[-0-9.]+ [-0-9.]+/, ''))"""
+    assert len(set(tab.evaluate(forms))) == 11
+
+
+@pytest.mark.browser
+def test_without_validation_the_loss_has_the_whole_width(tab, tmp_path):
+    write_results(tmp_path, made_result("a", curves={"loss": [(1, 2.0), (2, 1.0)]}, samples=[]))
+    path = tmp_path / "page.html"
+    path.write_text(page(load_results([tmp_path])))
+    tab.open(path.as_uri())
+    tab.until("document.querySelector('#loss svg')")
+    assert (
+        tab.evaluate("document.querySelectorAll('#training .plot, #training .empty').length") == 1
+    )
+    width = "document.querySelector('{}').getBoundingClientRect().width"
+    assert tab.evaluate(width.format("#loss svg")) == tab.evaluate(width.format("#training"))
 
 
 @pytest.mark.browser

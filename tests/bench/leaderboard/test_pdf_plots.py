@@ -83,6 +83,23 @@ def test_points_are_the_numbers_of_the_results():
     assert [pytest.approx(100 * sure.low), pytest.approx(100 * sure.high)] in ends
 
 
+def test_parts_of_the_pixels_say_what_they_are_and_in_which_unit():
+    parts = {
+        "unknown": {"pixels": 1, "mean_iou": 0.3},
+        "seen before": {"pixels": 9, "mean_iou": 0.5},
+    }
+    rows = [
+        made_result(f"r{i}", scores={"by_visibility": parts, "by_motion": parts}) for i in range(11)
+    ]
+    motion, occlusion = leaderboard_drawings(rows)["where"].axes
+    titles = [ax.get_title(loc="left") for ax in (motion, occlusion)]
+    assert titles == ["By motion in the image", "By occlusion"]
+    assert occlusion.get_xlabel() == "mIoU of the pixels, %"
+    assert [t.get_text() for t in occlusion.get_yticklabels()] == ["unknown", "seen before"]
+    looks = {(line.get_color(), line.get_marker()) for line in occlusion.get_lines()}
+    assert len(looks) == 11  # colours come again after ten rows
+
+
 def test_the_papers_figures_are_among_them():
     rows = [paper_row("paper-fig9", depth) for depth in (0, 4)]
     drawn = leaderboard_drawings(rows, load_published())["paper-fig9"]
