@@ -2,7 +2,7 @@
 
 Rebol and Knoebelreiter, Frame-To-Frame Consistent Semantic Segmentation, 2020: ESPNet-ConvLSTM L1a
 to L1d, and VSSNet. The cell differs from the textbook's: all three peepholes look at the cell state
-before, the output gate's too, and one PReLU with a single slope bounds both the candidate and the
+before, the output gate's too, and one PReLU with a single slope is for both the candidate and the
 output. Only L1b has public code, whose names the weights have; the others follow the paper's
 picture. The published network ends in a softmax; here all return logits, whose softmax that is.
 """

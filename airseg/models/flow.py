@@ -24,7 +24,7 @@ from airseg.errors import RecipeError, did_you_mean
 
 _LEAK = 0.1
 _UNIT = 2.5
-"""FlowNet predicts twentieths of a pixel of its halved input; 20 * 2 / 16 makes feature pixels."""
+"""FlowNet's unit is 20 pixels of its halved input; 20 * 2 / 16 makes feature pixels."""
 _FEATURE_STRIDE = 16
 FRAME_MEAN = (123.15 / 255, 115.90 / 255, 103.06 / 255)
 """Of red, green and blue, as Deep Feature Flow subtracts it."""

@@ -22,7 +22,11 @@ _REGISTERS = re.compile(r"^from airseg\.models\.registry import .*\bregister_mod
 
 
 def register_model(builder: Builder) -> Builder:
-    """Make a builder available under its own name."""
+    """Make a builder available under its own name.
+
+    Raises:
+        ValueError: there is one of that name.
+    """
     name = builder.__name__
     if name in _BUILDERS:
         raise ValueError(f"two models are named '{name}'")

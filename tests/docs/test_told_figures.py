@@ -13,6 +13,8 @@ from airseg.bench.results.seeds import merge_seeds
 from airseg.classes import CLASS_NAMES, THINGS
 from airseg.dataset.importing.layouts import LAYOUTS
 from airseg.flight.plan import FlightPlan, load_plan
+from airseg.labels.label_map import load_label_map
+from airseg.labels.suggest import suggest_name
 from airseg.recording import conformance
 from airseg.recording.simulator_settings import simulator_settings
 from airseg.resources import shipped_names
@@ -153,6 +155,24 @@ def test_rates_of_simulator_and_recorder_are_those_of_the_committed_measurements
     )
     assert f"{without:.1f} times without depth, {with_depth:.2f} with" in page
     assert f"its {record[1, loops[1]]['frames_per_second']:.2f} frames a second" in page
+
+
+def test_modules_that_the_page_on_drawing_names_have_these_functions():
+    folder = ROOT / "airseg" / "simulators" / "embedded" / "rendering"
+    named = re.findall(r"`(\w+)\.(\w+)`", text("docs/rendering.md"))
+    named = [pair for pair in named if pair[0] != "airseg"]
+    assert len(named) >= 6
+    for module, function in named:
+        assert f"\ndef {function}(" in (folder / f"{module}.py").read_text(), f"{module}.{function}"
+
+
+def test_proposals_agree_with_real_names_as_often_as_is_said():
+    lines = (ROOT / "tests" / "labels" / "airsimnh_families.txt").read_text().splitlines()
+    names = [line for line in lines if line and not line.startswith("#")]
+    real = load_label_map("neighborhood")
+    right = sum(suggest_name(name).class_name == real.class_of_name(name) for name in names)
+    told = re.search(r"(\d+) % of AirSimNH's (\d+) families", text("docs/measurements.md"))
+    assert [int(n) for n in told.groups()] == [round(100 * right / len(names)), len(names)]
 
 
 def test_compiled_scans_agree_as_closely_as_is_said():

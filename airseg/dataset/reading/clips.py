@@ -180,8 +180,8 @@ class ClipSampler:
 
     Several processes train together when each has a sampler of its own that differs in `rank`
     only: step by step they take the next `world_size` batches of the same order. Where the last
-    step has fewer batches than ranks, larger ones are divided; where that is not enough, `uneven`
-    decides, because networks that synchronise after every step wait for the rank that has none.
+    step has fewer batches than ranks, `uneven` decides, because networks that synchronise after
+    every step wait for the rank that has none.
 
     A run is resumed in the middle of an epoch from `state_dict`, which is the same on every rank.
     With worker processes, which fetch ahead, `ClipLoader` counts what was really delivered.
@@ -196,9 +196,13 @@ class ClipSampler:
         shuffle: False keeps the clips in their order, for scoring.
         rank: which of the processes this is, from 0.
         world_size: how many processes train together.
-        uneven: when the batches do not go round: ``keep``: every clip exactly once, so some ranks
-            have one batch less. ``drop``: the last step is left out. ``repeat``: the ranks without
-            a batch get the first ones of the epoch again.
+        uneven: when the batches do not go round: ``keep``: every clip exactly once; larger batches
+            are divided, and where that is not enough some ranks have one batch less. ``drop``: the
+            last step is left out. ``repeat``: the ranks without a batch get the first ones of the
+            epoch again.
+
+    Raises:
+        DatasetError: no clips, an impossible number, or nothing would be left of an epoch.
     """
 
     def __init__(

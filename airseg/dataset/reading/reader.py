@@ -135,6 +135,9 @@ class Dataset:
 
         Args:
             name: ``train``, ``val`` or ``test``.
+
+        Raises:
+            DatasetError: there is no such split.
         """
         if name not in SPLITS:
             raise DatasetError(
@@ -144,7 +147,11 @@ class Dataset:
         return [s for s, view in self._views.items() if view.split == name]
 
     def sequence(self, name: str) -> SequenceView:
-        """Return one sequence."""
+        """Return one sequence.
+
+        Raises:
+            DatasetError: there is none of that name; the message names the nearest.
+        """
         if name not in self._views:
             hint = did_you_mean(name, self._views) or f" Sequences: {', '.join(self._views)}."
             raise DatasetError(f"{self.path}: there is no sequence '{name}'.{hint}")
@@ -220,6 +227,9 @@ class Dataset:
             stream: name of the array.
             start, stop, step: which frames; they must exist.
             out: filled and returned; a loader that keeps its arrays spares half of the time.
+
+        Raises:
+            DatasetError: the file is damaged, or was changed since it was opened.
         """
         owner = self._views[sequence].dataset
         if owner is not self:
@@ -267,7 +277,10 @@ class Dataset:
 
 @dataclass(frozen=True, repr=False)
 class SequenceView(SequenceFacts):
-    """One sequence of a dataset. Frames are read when asked for.
+    """One sequence of a dataset. Frames are read when asked for, from `start` to before `stop`.
+
+    Reading raises `DatasetError` where there are no such frames, where a stream was not kept, and
+    where the file is damaged.
 
     Attributes:
         dataset: the file it belongs to.
@@ -374,5 +387,8 @@ def open_dataset(path: str | Path | RemoteFile, *, check: bool = True) -> Datase
     Args:
         path: an HDF5 file, or an index (``.json``) of some, on this machine or at a URL.
         check: whether another process is asked first if HDF5 survives the file.
+
+    Raises:
+        DatasetError: no file, no HDF5, damaged, of another version, or not of this layout.
     """
     return Dataset(path, check=check)

@@ -100,8 +100,11 @@ class RecordingInfo:
         status: ``recording``, ``complete``, ``interrupted`` or ``failed``; reason: why.
         frames_planned: how many there will be, or None while the flight itself decides.
         airseg_version, format: who wrote it, in which layout.
-        notes: what else happened: `largest_step_error_ns`; `suspect_frames`; `late`, `dropped` and
-            `largest_lateness_ns` of real time; `instances`, how objects were told apart.
+        has_depth, has_flow: whether these are recorded.
+        notes: what else happened: `largest_step_error_ns`, `largest_drift_ns` and `off_their_place`
+            of stepped time; `late`, `dropped` and `largest_lateness_ns` of real time; `placement`,
+            how poses were set, and `largest_pose_error_mm`; `suspect_frames`; `instances`, how
+            objects were told apart.
         frames: how many there were when the status was written.
         segments: the runs that recorded it; between them, simulator time may have jumped.
     """
@@ -155,7 +158,11 @@ class RecordingInfo:
 
     @classmethod
     def from_json(cls, text: str, source: Path) -> Self:
-        """Read the file's text; `source` names it in errors."""
+        """Read the file's text; `source` names it in errors.
+
+        Raises:
+            RecordingError: it was changed since it was written, or is of another format.
+        """
         try:
             data = json.loads(text)
             version = data["format"]
@@ -204,6 +211,9 @@ def _checksum(text: str) -> str:
 
 class Recording:
     """A recorded sequence, opened for reading.
+
+    Reading a frame raises `RecordingError` where its file is missing, differs from its checksum, or
+    is no image of the camera's size.
 
     Attributes:
         path: its folder; name: the sequence's name.
@@ -319,7 +329,11 @@ def frame_file(folder: Path, kind: str, index: int) -> Path:
 
 
 def read_info(folder: Path) -> RecordingInfo:
-    """Read `recording.json` of a folder."""
+    """Read `recording.json` of a folder.
+
+    Raises:
+        RecordingError: there is none, or it was changed, damaged, or written in another format.
+    """
     path = folder / "recording.json"
     try:
         text = path.read_bytes().decode("utf-8-sig")
