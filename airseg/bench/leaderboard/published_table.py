@@ -20,7 +20,7 @@ def published_columns(numbers: PublishedNumbers) -> list[tuple[str, str, int | N
         ("system", "as its paper calls it", None),
         ("paper", "who reports it", None),
         ("scored on", "dataset and split", None),
-        ("size", "height x width of frames", None),
+        ("size", "width x height of frames", None),
         ("mIoU %", "as printed", 1),
         ("Eq. 1-2 %", "the founding paper's 'mIoU' on its test windows", 1),
         ("accuracy %", "share of pixels that are right", 1),

@@ -291,7 +291,7 @@ _SIZES = (
     Column("params M", "trainable numbers, millions", _sized(lambda s: s.parameters / 1e6), 2),
     Column("GMAC", "multiply-adds of a frame, 1e9", _sized(lambda s: s.gmacs), 2),
     Column("memory KB", "what a stream remembers", _sized(lambda s: s.memory_bytes / 1000), 0),
-    Column("size", "height x width of frames while training, predicting and timing", _frame_size),
+    Column("size", "width x height of frames while training, predicting and timing", _frame_size),
 )
 
 _BUDGET = (
