@@ -26,6 +26,10 @@ class RecordingError(AirsegError):
     """A recording is damaged, incomplete, or does not fit what is asked of it."""
 
 
+class OtherFormatError(RecordingError):
+    """A recording is of a format that this airseg does not read, which is no damage."""
+
+
 class DatasetError(AirsegError):
     """A dataset file is damaged, of an unknown version, or lacks what is asked of it."""
 

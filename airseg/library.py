@@ -15,14 +15,14 @@ from airseg.errors import PlanError
 from airseg.flight.plan import FlightPlan, load_plan
 from airseg.labels.label_map import load_label_map
 from airseg.path_names import PATH_NAMES, is_path_name
-from airseg.recording.embedded_flights import connected, record_embedded
+from airseg.recording.embedded_flights import connected, embedded_options, record_embedded
 from airseg.recording.flying.assignment import (
     Assignment,
     Progress,
     Recorded,
     RecordOptions,
-    finished_recording,
 )
+from airseg.recording.flying.finished import finished_recording, take_over_split
 from airseg.recording.flying.sessions import record_flights
 from airseg.recording.stored.storage import Recording
 from airseg.simulators.protocol import parse_address
@@ -78,7 +78,10 @@ def record(
     folder = Path(out) / flight.name
     options = RecordOptions(mode, frames, overwrite=overwrite, instances=instances)
     progress = progress or _tell_nobody
+    if simulator is None:
+        options = embedded_options(options, flight.plan, world, seed)
     if not overwrite and finished_recording(folder, flight, options) is not None:
+        take_over_split(folder, flight.plan)
         return Recording.open(folder)
     if simulator is None:
         record_embedded(

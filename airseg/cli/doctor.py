@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 
+from airseg.cli.names import SECONDS
 from airseg.errors import SimulatorError
 
 _COLORS = {"pass": "green", "fail": "red", "not supported": "yellow"}
@@ -16,7 +17,9 @@ _COLORS = {"pass": "green", "fail": "red", "not supported": "yellow"}
 @click.option(
     "--simulator", metavar="HOST:PORT", help="A running simulator.  [default: 127.0.0.1:41451]"
 )
-@click.option("--timeout", default=20.0, show_default=True, help="Seconds a call may take.")
+@click.option(
+    "--timeout", default=20.0, show_default=True, type=SECONDS, help="Seconds a call may take."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 def command(simulator: str | None, timeout: float, as_json: bool) -> None:
     """Check a simulator: AirSim, Cosys-AirSim, or the embedded one.

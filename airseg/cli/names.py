@@ -5,6 +5,7 @@ What a name stands for is found, and what is wrong with it told, by whoever uses
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,21 @@ SIM_MODES = ("Multirotor", "Car", "ComputerVision")
 SPLITS = ("train", "val", "test")
 FOLDER = click.Path(file_okay=False, path_type=Path)
 """A folder to write into, there or not; what is a file is told before any work begins."""
+
+
+class FiniteRange(click.FloatRange):
+    """A number within bounds. NaN is within none, though nothing compares with it."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number.", param, ctx)
+        return number
+
+
+SECONDS = FiniteRange(0.001, 1e6)
 
 
 class Name(click.ParamType):

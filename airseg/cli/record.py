@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airseg.cli.names import FOLDER, PLAN, WORLD
+from airseg.cli.names import FOLDER, PLAN, SECONDS, WORLD, FiniteRange
 from airseg.cli.slurm import chosen_slurm, slurm_options
 from airseg.errors import AirsegError
 
@@ -51,12 +51,17 @@ _UNITS = {"measuring": "colours", "waiting": "seconds"}
     "--instances", is_flag=True, help="Record the number of the object in each pixel, too."
 )
 @click.option(
-    "--timeout", default=30.0, show_default=True, help="Seconds a call may take before it is dead."
+    "--timeout",
+    default=30.0,
+    show_default=True,
+    type=SECONDS,
+    help="Seconds a call may take before it is dead.",
 )
 @click.option(
     "--reconnect",
     "reconnect_s",
     default=0.0,
+    type=FiniteRange(0, 1e6),
     metavar="SECONDS",
     help="Wait this long for a lost simulator, and go on.",
 )
@@ -137,7 +142,7 @@ def command(
     from airseg.recording.flying.assignment import RecordOptions
     from airseg.recording.flying.mesh_ids import read_palette
 
-    flights = _flights(loaded, source)
+    flights = _flights(loaded, source, out)
     options = RecordOptions(
         "realtime" if realtime else mode,
         frames,
@@ -145,7 +150,7 @@ def command(
         overwrite=overwrite,
         instances=instances,
     )
-    todo = _unfinished(flights, out, options)
+    todo = _unfinished(flights, out, options, (world, seed) if embedded else None)
     if not embedded:
         from airseg.recording.embedded_flights import connected
 
@@ -171,36 +176,51 @@ def command(
         )
 
 
-def _flights(loaded: list[tuple[str, FlightPlan]], source: Path | None) -> list[Any]:
+def _flights(loaded: list[tuple[str, FlightPlan]], source: Path | None, out: Path) -> list[Any]:
     """Return what to record."""
     from airseg.recording.flying.assignment import Assignment
+    from airseg.recording.flying.flight_folders import folders_of, refuse_shared_folders
 
     if source is None:
         if not loaded:
             raise click.UsageError("Missing argument 'PLANS...'.")
-        _refuse_double_names([name for name, _ in loaded])
+        refuse_shared_folders(loaded)
         return [Assignment(name, plan) for name, plan in loaded]
     from airseg.recording.flying.replay import replay
 
     if len(loaded) > 1:
         raise click.UsageError("--replay takes one plan at most, for its camera and weather.")
     name, plan = loaded[0] if loaded else (None, None)
-    return [replay(source, name, plan)]
+    flight = replay(source, name, plan)
+    if source.resolve() in [each.resolve() for each in folders_of(out / flight.name, flight.plan)]:
+        raise AirsegError(
+            f"{source}: would be replayed into itself. Choose another --out, or rename the plan."
+        )
+    return [flight]
 
 
-def _unfinished(flights: list[Any], out: Path, options: Any) -> list[Any]:
-    from airseg.recording.flying.assignment import finished_recording
+def _unfinished(
+    flights: list[Any], out: Path, options: Any, place: tuple[str | None, int | None] | None
+) -> list[Any]:
+    """Return the flights that are not recorded yet; `place` is of the embedded simulator."""
+    from airseg.recording.embedded_flights import embedded_options
+    from airseg.recording.flying.finished import finished_recording, take_over_split
 
     todo = []
     for flight in flights:
-        done = None
+        folder, done = out / flight.name, None
         if not options.overwrite:
-            done = finished_recording(out / flight.name, flight, options)
+            told = embedded_options(options, flight.plan, *place) if place else options
+            done = finished_recording(folder, flight, told)
         if done is None:
             todo.append(flight)
-        else:
-            where = out / flight.name
-            click.echo(f"{flight.name}: already recorded, {done} frames in {where}", err=True)
+            continue
+        more = f", more than the {options.max_frames} asked for"
+        what = f"{done} frames in {folder}{more if done > (options.max_frames or done) else ''}"
+        changed = take_over_split(folder, flight.plan)
+        click.echo(
+            f"{flight.name}: already recorded, {what}{'; ' + changed if changed else ''}", err=True
+        )
     return todo
 
 
@@ -223,9 +243,3 @@ def _tell(name: str, done: Any) -> None:
     if done.remedy:
         drift_ms = done.notes["largest_drift_ns"] / 1e6
         click.echo(f"{name}: times were {drift_ms:.1f} ms off at most. {done.remedy}", err=True)
-
-
-def _refuse_double_names(names: list[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise AirsegError(f"two plans are named '{name}', and so would their recordings be.")

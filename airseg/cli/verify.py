@@ -84,9 +84,13 @@ def _complain(reports: list[Any]) -> None:
     files = [r for r in reports if not hasattr(r, "folder")]
     complaints = []
     if damaged := [r.folder.name for r in recordings if not r.is_sound]:
+        as_a_whole = [r.folder.name for r in recordings if any(f.frame is None for f in r.findings)]
+        remedy = "" if damaged == as_a_whole else " --repair cuts them to their last good frame."
+        if as_a_whole:
+            remedy += f" No frames can be cut to mend {', '.join(as_a_whole)}."
         complaints.append(
-            f"{len(damaged)} of {len(recordings)} recordings are damaged: {', '.join(damaged)}. "
-            "--repair cuts them to their last good frame."
+            f"{len(damaged)} of {len(recordings)} recordings are damaged: {', '.join(damaged)}."
+            + remedy
         )
     if damaged := [r.path.name for r in files if not r.is_sound]:
         complaints.append(

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 
 from airseg.documents import StrictModel, load_document
 from airseg.errors import PlanError
-from airseg.path_names import PATH_NAMES, is_path_name
+from airseg.path_names import PATH_NAMES, is_path_name, names_of_one_file
 from airseg.resources import find_resource
 
 FORMAT_VERSION = 1
@@ -104,7 +104,7 @@ class PoseTolerance(StrictModel):
 
 
 # What can change without making a recording another one.
-_LEFT_OUT = {"description", "split", "pose_tolerance"}
+LEFT_OUT = {"description", "split", "pose_tolerance"}
 # Fields that came later: a plan without them keeps its fingerprint, and its recordings.
 _LATER_FIELDS = {
     "flow": False,
@@ -220,6 +220,11 @@ class FlightPlan(StrictModel):
             raise ValueError("companions: their poses are set; use mode: pose, or a plan for each")
         if "0" in self.cameras:
             raise ValueError("cameras.0: that is the first camera; describe it under camera")
+        if twins := names_of_one_file([*self.cameras, *self.companions]):
+            raise ValueError(
+                f"cameras, companions: {twins[0]} and {twins[1]} would be recorded into one "
+                "folder; name one of them otherwise in settings.json"
+            )
         points = [self.start.position, *(w.position for w in self.waypoints)]
         if all(p == points[0] for p in points):
             raise ValueError("waypoints: every waypoint is at the start; nothing would move")
@@ -257,7 +262,7 @@ class FlightPlan(StrictModel):
 
         Description, split and the tolerance of poses can change without making another one of it.
         """
-        content = self.model_dump(mode="json", exclude=_LEFT_OUT)
+        content = self.model_dump(mode="json", exclude=LEFT_OUT)
         for field, default in _LATER_FIELDS.items():
             if content[field] == default:
                 del content[field]

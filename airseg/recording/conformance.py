@@ -136,8 +136,10 @@ def _version(patient: _Patient) -> _Outcome:
 def _settings(patient: _Patient) -> _Outcome:
     try:
         settings = json.loads(patient.client.getSettingsString())
-    except ValueError:
-        return FAIL, "its settings are no JSON", "Mend settings.json."
+    except (ValueError, RecursionError):
+        settings = None
+    if not isinstance(settings, dict):
+        return FAIL, "its settings are no JSON object", "Mend settings.json."
     mode = settings.get("SimMode", "")
     if not mode:
         return FAIL, "SimMode is not set", "Set SimMode in settings.json, or a window asks for it."

@@ -51,7 +51,7 @@ def record_embedded(
 
     for (name, number, _), group in itertools.groupby(flights, key=needs):
         batch = list(group)
-        told = replace(options, simulator={"world": name, "seed": number})
+        told = embedded_options(options, batch[0].plan, world, seed)
         with ExitStack() as running:
 
             def connect(
@@ -67,6 +67,14 @@ def record_embedded(
                 return connected(DEFAULT_HOST, port, timeout_s)
 
             record_flights(batch, out, connect, told, reconnect_s, progress, tell)
+
+
+def embedded_options(
+    options: RecordOptions, plan: FlightPlan, world: str | None = None, seed: int | None = None
+) -> RecordOptions:
+    """Return options that say which embedded world a plan is recorded in, see `place_of`."""
+    name, number = place_of(plan, world, seed)
+    return replace(options, simulator={"world": name, "seed": number})
 
 
 def place_of(

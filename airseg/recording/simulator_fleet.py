@@ -26,6 +26,7 @@ from airseg.documents import StrictModel
 from airseg.errors import AirsegError, RecordingError
 from airseg.flight import load_plan, plan_trajectory
 from airseg.path_names import first_twin
+from airseg.recording.flying.flight_folders import refuse_shared_folders
 from airseg.simulators.client import NOBODY_ANSWERS
 
 _POLL_S = 0.5
@@ -147,6 +148,7 @@ def run_fleet(
         RecordingError: a plan failed as often as it may; the others are finished first.
     """
     jobs = [_job(text) for text in fleet.plans]
+    refuse_shared_folders(load_plan(text) for text in fleet.plans)
     if most_frames is not None:
         extra = [*extra, "--frames", str(most_frames)]
         for job in jobs:

@@ -39,6 +39,8 @@ _LONG_ARRAY = 64
 _LONG_DATA = 1 << 16
 _PIECE = 1 << 16
 _MAX_DEPTH = 32
+_MOST_BYTES = 1 << 30
+_FIRST_ROOM = 1 << 26  # several images of the largest size
 
 
 class Incomplete(Exception):
@@ -94,16 +96,21 @@ class Inbox:
         """Leave messages to those who have them: what comes next goes elsewhere."""
         if at:
             rest = self._data[at : self._filled]
-            self._data = bytearray(max(_PIECE, self._wanted, self._longest if rest else 0))
+            room = max(_PIECE, min(self._wanted, _FIRST_ROOM), self._longest if rest else 0)
+            self._data = bytearray(max(room, len(rest)))
             self._data[: len(rest)] = rest
             self._filled = len(rest)
         self._make_room()
 
     def _make_room(self) -> None:
         """Grow, where the message under way needs more room than there is."""
-        if self._filled < len(self._data) >= self._wanted:
+        if self._wanted > _MOST_BYTES:
+            raise Malformed(f"a message of {self._wanted:,} bytes")
+        if self._filled < len(self._data) >= min(self._wanted, _FIRST_ROOM):
             return
-        grown = bytearray(max(self._wanted, self._longest, self._filled + _PIECE))
+        # What is announced and has not come may never come: room follows what has.
+        room = min(self._wanted, max(_FIRST_ROOM, 2 * self._filled))
+        grown = bytearray(max(room, self._longest, self._filled + _PIECE))
         grown[: self._filled] = memoryview(self._data)[: self._filled]
         self._data = grown
 

@@ -181,3 +181,15 @@ def test_no_command_takes_a_file_for_a_folder_to_write_into(tmp_path):
                 with pytest.raises(click.BadParameter, match="is a file"):
                     option.type.convert(str(file), option, click.Context(command, info_name=typed))
     assert tried >= 15
+
+
+@pytest.mark.parametrize("given", ["nan", "inf", "-inf", "1e999"])
+def test_no_command_takes_what_is_no_number_for_one(given):
+    tried = 0
+    for typed, command in ALL.items():
+        for option in command.params:
+            if isinstance(option.type, click.FloatRange | click.types.FloatParamType):
+                tried += 1
+                with pytest.raises(click.BadParameter):
+                    option.type.convert(given, option, click.Context(command, info_name=typed))
+    assert tried >= 8

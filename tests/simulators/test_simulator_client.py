@@ -75,6 +75,32 @@ def test_messages_that_come_in_pieces_are_the_same(messages, size, images):
     assert taken == [*messages, large, *messages]
 
 
+@pytest.mark.parametrize("head", [b"\xc6", b"\xdb", b"\xdd"])
+def test_room_follows_what_came_and_not_what_is_announced(head):
+    """The length of bin 32, str 32 and array 32 has four bytes (msgpack's specification)."""
+    inbox, sent = Inbox(), b"\x94\x01\x01\xc0" + head + b"\x08\0\0\0"
+    inbox.room()[: len(sent)] = sent
+    assert list(inbox.take(len(sent))) == []
+    assert len(inbox.room()) <= 1 << 26
+    inbox, sent = Inbox(), b"\x94\x01\x01\xc0" + head + b"\xff\xff\xff\xff"
+    inbox.room()[: len(sent)] = sent
+    with pytest.raises(Malformed, match="a message of"):
+        list(inbox.take(len(sent)))
+
+
+def test_a_message_larger_than_the_first_room_comes_whole():
+    inbox, sent, taken = Inbox(), msgpack.packb(bytes(70 << 20)), []
+    view = memoryview(sent)
+    while view:
+        room = inbox.room()
+        part = view[: min(len(room), 1 << 22)]
+        room[: len(part)] = part
+        del room
+        taken += inbox.take(len(part))
+        view = view[len(part) :]
+    assert [len(one) for one in taken] == [70 << 20]
+
+
 def test_images_are_looked_at_where_they_arrived():
     inbox, stream = Inbox(), b"".join(msgpack.packb(bytes([k]) * 100_000) for k in range(5))
     images = []

@@ -16,7 +16,7 @@ from airseg.bench.recipes.recipe import fingerprint_of as recipe_hash
 from airseg.documents import StrictModel
 from airseg.errors import RecipeError
 from airseg.path_names import PATH_NAMES, is_path_name
-from airseg.text_files import decode_text
+from airseg.text_files import read_text
 from airseg.version import __version__
 
 FORMAT_VERSION = 1
@@ -283,10 +283,9 @@ def load_result(path: Path) -> Result:
             that was run.
     """
     try:
-        data = json.loads(decode_text(path.read_bytes()))
-    except (OSError, ValueError, RecursionError) as cause:
-        reason = getattr(cause, "strerror", None) or f"not JSON: {cause}"
-        raise RecipeError(f"{path}: cannot read the result ({reason}).") from None
+        data = json.loads(read_text(path, RecipeError))
+    except (ValueError, RecursionError) as cause:
+        raise RecipeError(f"{path}: cannot read the result (not JSON: {cause}).") from None
     version = data.get("format") if isinstance(data, dict) else None
     if version != FORMAT_VERSION:
         raise RecipeError(

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from airseg.cli.bench.options import device_option, height_option, width_option
-from airseg.cli.names import NETWORK
+from airseg.cli.names import NETWORK, FiniteRange
 
 
 @click.command("pretrain-flow")
@@ -30,7 +30,7 @@ from airseg.cli.names import NETWORK
     "--learning-rate",
     default=1e-4,
     show_default=True,
-    type=click.FloatRange(1e-7, 1),
+    type=FiniteRange(1e-7, 1),
     help="Of Adam at the start.",
 )
 @height_option

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from airseg.cli.bench.options import device_option
-from airseg.cli.names import FOLDER
+from airseg.cli.names import FOLDER, FiniteRange
 
 
 @click.command("reproduce")
@@ -28,7 +28,7 @@ from airseg.cli.names import FOLDER
     "--tolerance",
     default=1.0,
     show_default=True,
-    type=click.FloatRange(0, 100),
+    type=FiniteRange(0, 100),
     help="Points of mIoU that count as within spread, where no other seeds lie beside RESULT.",
 )
 def command(

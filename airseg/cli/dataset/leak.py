@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from airseg.cli.every_nth import every_option
+from airseg.cli.names import FiniteRange
 from airseg.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -18,18 +19,31 @@ if TYPE_CHECKING:
 
 @click.command("leak")
 @click.argument("dataset", type=click.Path(path_type=Path))
-@click.option("--metres", default=1.0, show_default=True, help="Poses this near are the same,")
-@click.option("--degrees", default=10.0, show_default=True, help="if they are turned so little.")
+@click.option(
+    "--metres",
+    default=1.0,
+    show_default=True,
+    type=FiniteRange(0),
+    help="Poses this near are the same,",
+)
+@click.option(
+    "--degrees",
+    default=10.0,
+    show_default=True,
+    type=FiniteRange(0, 180),
+    help="if they are turned so little.",
+)
 @click.option(
     "--bits",
     default=36,
+    type=click.IntRange(0, 256),
     show_default=True,
     help="Pictures whose hashes differ in at most so many of 256 bits are the same.",
 )
 @every_option("Look at every Nth frame only.")
 @click.option(
     "--fail-above",
-    type=click.FloatRange(0, 100),
+    type=FiniteRange(0, 100),
     metavar="PERCENT",
     help="Exit with code 2 when more frames of a held-out split leak.",
 )

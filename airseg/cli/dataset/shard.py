@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from airseg.cli.names import CODEC, FOLDER
+from airseg.cli.names import CODEC, FOLDER, FiniteRange
 
 
 @click.command("shard")
@@ -18,7 +18,11 @@ from airseg.cli.names import CODEC, FOLDER
     help="The folder to write.",
 )
 @click.option(
-    "--megabytes", default=1000.0, show_default=True, help="Size of a file, about; never divides."
+    "--megabytes",
+    default=1000.0,
+    show_default=True,
+    type=FiniteRange(0),
+    help="Size of a file, about; never divides.",
 )
 @click.option(
     "--codec", type=CODEC, help="Compression of colour frames; each sequence's own if not given."

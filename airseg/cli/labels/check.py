@@ -8,7 +8,7 @@ import click
 
 from airseg.cli.names import LABEL_MAP
 from airseg.errors import LabelMapError
-from airseg.text_files import decode_text
+from airseg.text_files import read_text
 
 
 @click.command("check")
@@ -58,12 +58,7 @@ def command(maps: tuple[str, ...], lists: tuple[Path, ...]) -> None:
 def names_in(path: Path) -> list[str]:
     """Return mesh names of a text file, or of the object tables of recordings."""
     if path.is_file() and path.suffix.lower() not in (".h5", ".hdf5"):
-        try:
-            lines = decode_text(path.read_bytes()).splitlines()
-        except UnicodeDecodeError:
-            raise LabelMapError(
-                f"{path}: expected a text file with one mesh name a line, found other bytes."
-            ) from None
+        lines = read_text(path, LabelMapError).splitlines()
         return sorted({line.strip() for line in lines} - {""})
     from airseg.dataset.packing.sources import open_sources
 

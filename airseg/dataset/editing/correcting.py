@@ -25,6 +25,7 @@ from airseg.dataset.reading.reader import Dataset, SequenceView, StoredGroup
 from airseg.errors import DatasetError, did_you_mean
 from airseg.labels.label_map import LabelMap, parse_label_map
 from airseg.labels.resolution import MeshGroup
+from airseg.text_files import read_text
 
 _NO_CLASS = 0  # raw id of what no class has; a class's raw id is its label plus one
 
@@ -212,11 +213,7 @@ def _open_masks(place: Path, view: SequenceView, label_map: LabelMap) -> _Masks:
 
 def _read_labelmap(path: Path, label_map: LabelMap) -> tuple[dict[int, int], tuple[int, ...]]:
     """Return the labels of colours, and of line numbers."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as cause:
-        reason = getattr(cause, "strerror", None) or "not text"
-        raise DatasetError(f"{path}: cannot be read ({reason}).") from None
+    text = read_text(path, DatasetError)
     labels = {name: label for label, name in enumerate(label_map.class_names)}
     labels[BACKGROUND] = IGNORE_INDEX
     by_color: dict[int, int] = {}

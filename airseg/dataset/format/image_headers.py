@@ -19,7 +19,7 @@ from airseg.errors import DatasetError
 from airseg.recording.stored.png import png_size
 
 _PNG_BIT_DEPTH, _PNG_COLOR_TYPE = 24, 25
-_PNG_GREY, _PNG_PALETTE = 0, 3
+_PNG_GREY, _PNG_COLORS, _PNG_PALETTE = 0, 2, 3
 _SPACE = rb"(?:\s|#[^\n]*\n)+"
 _NETPBM = re.compile(rb"P([1-6])" + _SPACE + rb"\d+" + _SPACE + rb"\d+" + _SPACE + rb"(\d*)")
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -37,11 +37,14 @@ class ImageHeader:
     Attributes:
         has_palette: whether it is a palette PNG; palette: (N, 3) uint8 RGB, empty for others.
         stretch: what decoders multiply samples of fewer than 8 bits with; 1 for others.
+        is_keyed: whether it is a PNG of colours without alpha. One of them may be shown as nothing
+            (the chunk tRNS), which decoders make an alpha of; the colour stays what it is.
     """
 
     has_palette: bool
     palette: np.ndarray
     stretch: int
+    is_keyed: bool = False
 
 
 def image_header(data: bytes) -> ImageHeader:
@@ -57,7 +60,8 @@ def image_header(data: bytes) -> ImageHeader:
         colors = colors[: len(colors) // 3 * 3]  # of a file that was cut off, whole ones
         return ImageHeader(True, np.frombuffer(colors, np.uint8).reshape(-1, 3), 1)
     is_narrow = kind == _PNG_GREY and bits in (1, 2, 4)
-    return ImageHeader(False, nothing, 255 // (2**bits - 1) if is_narrow else 1)
+    stretch = 255 // (2**bits - 1) if is_narrow else 1
+    return ImageHeader(False, nothing, stretch, is_keyed=kind == _PNG_COLORS)
 
 
 @cache
@@ -174,6 +178,22 @@ def exif_orientation(data: bytes) -> int:
     except Exception:  # notes of cameras are damaged in more ways than Pillow has errors for
         return 1
     return turn if turn in range(2, 9) else 1
+
+
+def refuse_print_colors(data: bytes, path: Path) -> None:
+    """Refuse a JPEG of four inks: programs disagree on what it looks like on a screen.
+
+    Whether its pixels are all there is not known either: FFmpeg reads none of them.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            is_for_print = image.mode == "CMYK"
+    except Exception:  # whether it can be read at all is for the decoder to say
+        return
+    if is_for_print:
+        raise DatasetError(
+            f"{path}: is a JPEG of four inks (CMYK), which is for print. Save the pictures as RGB."
+        )
 
 
 def jpeg_is_damaged(data: bytes) -> bool:

@@ -30,16 +30,19 @@ from airseg.dataset.format.image_headers import (
     jpeg_is_damaged,
     promised_size,
     refuse_lossy,
+    refuse_print_colors,
     refuse_scaled,
     refuse_several,
 )
 from airseg.errors import DatasetError
+from airseg.text_files import read_file
 
 _AFTER_END = 4096  # some cameras write a little after the end
 _PFM = re.compile(rb"P[Ff]\s+\d+\s+\d+\s+(\S{1,40})\s")
 _NPY_MAGIC = b"\x93NUMPY"
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong is told here
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # refused here
+warnings.filterwarnings("ignore", message="Palette images with Transparency")  # no id is that
 
 
 def read_color(path: Path) -> np.ndarray:
@@ -109,7 +112,7 @@ def read_labels(path: Path, *, as_colors: bool = False) -> np.ndarray:
         raise DatasetError(
             f"{path}: expected 8-bit label colours, found {describe(image)}. Save them as 8-bit."
         )
-    if image.shape[2] == 4 and (image[..., 3] != 255).any():
+    if image.shape[2] == 4 and not header.is_keyed and (image[..., 3] != 255).any():
         count = int((image[..., 3] != 255).sum())
         raise DatasetError(
             f"{path}: {count} pixels are see-through, so their label is not certain. Save the "
@@ -328,8 +331,9 @@ def _decode(data: bytes, path: Path) -> np.ndarray:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     except cv2.error:  # such as more pixels than OpenCV believes in
         image = None
-    if data.startswith(JPEG_MAGIC) and jpeg_is_damaged(data):
-        image = None
+    if data.startswith(JPEG_MAGIC):
+        refuse_print_colors(data, path)
+        image = None if jpeg_is_damaged(data) else image
     if image is None:
         what = "is no image, or damaged" if data else "is empty"
         raise DatasetError(f"{path}: {what}. Copy or record it again.")
@@ -343,11 +347,7 @@ def _refuse_pipe(path: Path) -> None:
 
 
 def _bytes(path: Path) -> bytes:
-    _refuse_pipe(path)
-    try:
-        return path.read_bytes()
-    except OSError as cause:
-        raise DatasetError(f"{path}: cannot be read ({cause.strerror}).") from None
+    return read_file(path, DatasetError)
 
 
 def describe(values: np.ndarray) -> str:

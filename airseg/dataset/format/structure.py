@@ -20,7 +20,7 @@ from airseg.dataset.format.schema import FORMAT_VERSION, SEQUENCES_GROUP, STREAM
 from airseg.errors import DatasetError, first_line
 from airseg.labels.label_map import SPLITS
 
-_MOST_PIXELS = 1 << 28
+_MOST_PIXELS = 1 << 26
 _LARGEST_RATIO = 1100
 """No deflated stream shrinks more than 1032 times."""
 

@@ -19,7 +19,7 @@ from airseg.dataset.packing.folder_sources import FolderFacts, FolderSource, Fra
 from airseg.dataset.packing.frame_names import by_stem, frame_times
 from airseg.errors import DatasetError
 from airseg.labels.label_map import SPLITS, load_label_map
-from airseg.text_files import decode_text
+from airseg.text_files import read_text
 
 PUBLICATION = Publication(
     "VSPW",
@@ -109,10 +109,7 @@ def _video(folder: Path, split: str, objects: tuple[NamedId, ...]) -> FolderSour
 
 
 def _list(path: Path) -> list[str]:
-    try:
-        lines = decode_text(path.read_bytes()).split("\n") if path.is_file() else []
-    except (OSError, UnicodeDecodeError) as cause:
-        raise DatasetError(f"{path}: cannot be read as a list of videos ({cause}).") from None
+    lines = read_text(path, DatasetError).split("\n") if path.is_file() else []
     videos = [line.strip() for line in lines if line.strip()]
     for video in videos:
         check_sequence_name(video, path)
@@ -143,6 +140,6 @@ def _dictionary(path: Path) -> Mapping[str, int]:
     if not path.is_file():
         return {}
     try:
-        return {str(k): int(v) for k, v in json.loads(decode_text(path.read_bytes())).items()}
-    except (OSError, ValueError, TypeError, AttributeError) as cause:
+        return {str(k): int(v) for k, v in json.loads(read_text(path, DatasetError)).items()}
+    except (RecursionError, ValueError, TypeError, AttributeError) as cause:
         raise DatasetError(f"{path}: expected JSON of a number by name ({cause}).") from None

@@ -24,7 +24,7 @@ from airseg.dataset.packing.folder_sources import (
 )
 from airseg.errors import DatasetError
 from airseg.path_names import first_twin
-from airseg.text_files import decode_text
+from airseg.text_files import read_text
 
 AIRSIM_LOG = "airsim_rec.txt"
 _IMAGE = re.compile(
@@ -85,10 +85,7 @@ def listed_images(folder: Path) -> list[Path]:
 
 
 def _read(log: Path) -> list[_Flight]:
-    try:
-        lines = [line.split("\t") for line in decode_text(log.read_bytes()).split("\n") if line]
-    except (OSError, UnicodeDecodeError) as cause:
-        raise DatasetError(f"{log}: cannot be read as text ({cause}).") from None
+    lines = [line.split("\t") for line in read_text(log, DatasetError).split("\n") if line]
     header = [column.strip() for column in lines[0]] if lines else []
     missing = [c for c in ("TimeStamp", "ImageFile", *_POSE) if c not in header]
     if missing:

@@ -28,7 +28,7 @@ from airseg.dataset.packing.folder_sources import (
 from airseg.dataset.packing.frame_names import by_stem, frame_times, in_order, visible_files
 from airseg.errors import DatasetError
 from airseg.recording.flying.mesh_ids import read_palette
-from airseg.text_files import decode_text
+from airseg.text_files import read_text
 
 _IMAGE_FOLDERS = ("images", "image", "rgb", "frames", "imgs")
 _LABEL_FOLDERS = ("labels", "label", "seg", "masks", "mask", "annotations")
@@ -83,7 +83,7 @@ def load_palette(path: Path) -> LabelPalette:
     if path.suffix != ".json":
         return LabelPalette(read_palette(path).colors)
     try:
-        table = json.loads(decode_text(path.read_bytes()))["object_table"]
+        table = json.loads(read_text(path, DatasetError))["object_table"]
         colors = {entry["id"]: tuple(entry["color"]) for entry in table}
         objects = tuple(
             NamedId(e["id"], str(e["group"]), tuple(map(str, e["meshes"]))) for e in table
@@ -92,7 +92,7 @@ def load_palette(path: Path) -> LabelPalette:
             raise ValueError(f"id {wrong[0]} or its colour does not fit bytes")
         if len(colors) < len(table) or len(set(colors.values())) < len(colors):
             raise ValueError("two entries share an id or a colour")
-    except (OSError, ValueError, KeyError, TypeError) as cause:
+    except (ValueError, KeyError, TypeError, RecursionError) as cause:
         raise DatasetError(
             f"{path}: expected a recording.json with an object_table ({cause})."
         ) from None
@@ -187,9 +187,9 @@ def tartan_poses(path: Path, frames: int) -> np.ndarray | None:
         return None
     try:
         rows = np.array(
-            [line.split() for line in decode_text(path.read_bytes()).splitlines()], np.float64
+            [line.split() for line in read_text(path, DatasetError).splitlines()], np.float64
         )
-    except (ValueError, UnicodeDecodeError):
+    except ValueError:
         rows = np.zeros(0)
     if rows.shape != (frames, 7):
         raise DatasetError(

@@ -30,6 +30,7 @@ from airseg.dataset.format.publishing import check_room_for
 from airseg.dataset.format.schema import FORMAT_VERSION, STREAM_BY_NAME
 from airseg.dataset.packing.file_assembly import copy_frames, create_array, open_quietly
 from airseg.dataset.packing.source import SequenceSource
+from airseg.depth import no_distances
 from airseg.errors import DatasetError
 from airseg.labels.boundaries import EdgeOptions, leave_out_edges
 from airseg.labels.relabel import apply_table, count_ids
@@ -124,6 +125,11 @@ def open_parts_folder(path: Path, items: Sequence[PackItem], options: PackOption
     except (OSError, UnicodeDecodeError):
         is_same = False
     if not is_same:
+        if folder.is_dir() and not (folder / _JOB).exists() and any(folder.iterdir()):
+            raise DatasetError(
+                f"{folder}: is where {path.name} is packed in parts, and holds something else. "
+                "Move it away, or choose another --out."
+            )
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(exist_ok=True)
         (folder / _JOB).write_text(job, encoding="utf-8")
@@ -315,9 +321,8 @@ def check_frame(
             f"{source.location}: frame {index}: {name} should be {dtype} of shape {shape}, found "
             f"{frame.dtype} of shape {frame.shape}. Record the sequence again."
         )
-    if name == "depth" and not np.isfinite(frame).all():
-        count = int((~np.isfinite(frame)).sum())
+    if name == "depth" and (count := no_distances(frame, is_sky_finite=True)):
         raise DatasetError(
             f"{source.location}: frame {index}: {count} pixels of depth are no numbers (NaN or "
-            "infinite). Record the sequence again, or leave depth out (--no-depth)."
+            "infinite) or negative. Record the sequence again, or leave depth out (--no-depth)."
         )

@@ -23,6 +23,7 @@ from airseg.dataset.format.schema import dataset_hash
 from airseg.dataset.format.structure import SequenceFacts, Structure
 from airseg.errors import DatasetError
 from airseg.path_names import first_twin
+from airseg.text_files import read_file
 
 INDEX_SUFFIX = ".json"
 INDEX_FORMAT = 1
@@ -90,6 +91,14 @@ def check_file_name(path: Path) -> None:
         )
 
 
+def _bytes_of(location: Location) -> bytes:
+    if not isinstance(location, Path):
+        return location.read_bytes()
+    if not location.exists():
+        raise DatasetError(f"{location}: there is no such dataset.")
+    return read_file(location, DatasetError)
+
+
 def read_index(location: Location) -> ShardIndex:
     """Read and check an index.
 
@@ -97,9 +106,7 @@ def read_index(location: Location) -> ShardIndex:
         DatasetError: there is none, or it is no index of this format, or contradicts itself.
     """
     try:
-        document = json.loads(location.read_bytes())
-    except FileNotFoundError:
-        raise DatasetError(f"{location}: there is no such dataset.") from None
+        document = json.loads(_bytes_of(location))
     except (ValueError, RecursionError):
         raise DatasetError(f"{location}: is no JSON. {MAKE_AGAIN}") from None
     version = document.get("airseg_shards") if isinstance(document, dict) else None

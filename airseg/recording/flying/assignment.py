@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airseg.errors import RecordingError
 from airseg.flight import FlightPlan, Trajectory
 from airseg.recording.flying.mesh_ids import Palette
-from airseg.recording.stored.continuing import first_suspect, refuse_another_flight
-from airseg.recording.stored.frame_table import read_frames
-from airseg.recording.stored.storage import INSTANCES_NOTE, read_info
 
 _RECHECK_EVERY_S = 60
 
@@ -80,44 +76,3 @@ class Recorded:
     new_frames: int
     notes: dict[str, Any] = field(default_factory=dict)
     remedy: str = ""
-
-
-def finished_recording(
-    folder: Path, flight: Assignment | FlightPlan, options: RecordOptions
-) -> int | None:
-    """Return the frame count of a folder that holds this flight as a whole, else None.
-
-    Raises:
-        RecordingError: it holds another flight, or this one in another mode or world.
-    """
-    if not (folder / "recording.json").exists():
-        return None
-    try:
-        info = read_info(folder)
-        frames = len(read_frames(folder))
-    except RecordingError:
-        return None
-    plan, identity = (
-        (flight, flight.fingerprint())
-        if isinstance(flight, FlightPlan)
-        else (flight.plan, flight.identity)
-    )
-    other_notes = {k: v for k, v in info.notes.items() if k != INSTANCES_NOTE}
-    refuse_another_flight(
-        folder,
-        info,
-        replace(
-            info,
-            plan_fingerprint=identity,
-            mode=options.mode or plan.mode,
-            simulator={**info.simulator, **options.simulator},
-            notes={**other_notes, INSTANCES_NOTE: ""} if options.instances else other_notes,
-        ),
-    )
-    most, planned = options.max_frames, info.frames_planned
-    if info.status != "complete" or first_suspect(info) is not None:
-        return None
-    if most is None:
-        was_cut_short = info.notes.get("frames_asked") is not None
-        return None if was_cut_short and frames < (planned or frames + 1) else frames
-    return frames if frames >= min(most, planned or most) else None

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from airseg.errors import RecordingError
 from airseg.flight import FlightPlan
+from airseg.path_names import names_of_one_file
 from airseg.recording.flying.views import views_of
 from airseg.recording.stored.folder_lock import LOCK_NAME, folder_lock
-from airseg.recording.stored.frame_writer import RecordingWriter
-from airseg.recording.stored.storage import RecordingInfo
+from airseg.recording.stored.frame_table import FRAME_TABLE, INSTANCE_TABLE, read_sound_frames
+from airseg.recording.stored.frame_writer import RecordingWriter, frame_files, refuse_links
+from airseg.recording.stored.storage import ALL_KINDS, RecordingInfo
 
 
 @contextlib.contextmanager
 def open_together(folders: list[Path], infos: list[RecordingInfo]) -> Any:
     """Open the writers of all views, cut to the frames that all of them have."""
+    refuse_missing_views(folders)
     most: int | None = None
     while True:
         with contextlib.ExitStack() as stack:
@@ -44,10 +46,50 @@ def erase_recording(folder: Path, plan: FlightPlan) -> None:
             pass
 
 
+def folders_of(folder: Path, plan: FlightPlan) -> list[Path]:
+    """Return the folder of each view of a plan, that of the first one being `folder`."""
+    return [folder.with_name(view.sequence) for view in views_of(plan, folder.name)]
+
+
+def refuse_shared_folders(named: Iterable[tuple[str, FlightPlan]]) -> None:
+    """Refuse flights of which two would be recorded into one folder, on some system at least.
+
+    Args:
+        named: names and plans of flights that are recorded beside each other.
+
+    Raises:
+        RecordingError: names the two sequences.
+    """
+    sequences = [view.sequence for name, plan in named for view in views_of(plan, name)]
+    if twins := names_of_one_file(sequences):
+        other = "another" if twins[0] == twins[1] else f"'{twins[1]}'"
+        raise RecordingError(
+            f"two plans would be recorded into one folder: '{twins[0]}' and {other}. Rename one "
+            "of the plans; their cameras and companions have folders, too."
+        )
+
+
+def refuse_missing_views(folders: list[Path]) -> None:
+    """Refuse to go on where a view is gone that others of its flight have frames of.
+
+    All of them would be cut to the frames that the missing one has.
+
+    Raises:
+        RecordingError: names the folder.
+    """
+    described = [each for each in folders if (each / "recording.json").exists()]
+    missing = [each for each in folders if each not in described]
+    if described and missing and any(len(read_sound_frames(each)[0]) for each in described):
+        raise RecordingError(
+            f"{missing[0]}: is gone, or has no recording.json, and is a view of the flight that "
+            f"{described[0]} holds. Put it back, or start over with --overwrite."
+        )
+
+
 @contextlib.contextmanager
 def locked_folders(folder: Path, plan: FlightPlan, *, overwrite: bool) -> Iterator[list[Path]]:
     """Hold the locks of the folders of all views, emptied if they shall be overwritten."""
-    folders = [folder.with_name(view.sequence) for view in views_of(plan, folder.name)]
+    folders = folders_of(folder, plan)
     with contextlib.ExitStack() as locks:
         for each in folders:
             locks.enter_context(folder_lock(each))
@@ -58,12 +100,26 @@ def locked_folders(folder: Path, plan: FlightPlan, *, overwrite: bool) -> Iterat
 
 
 def _remove_recording(folder: Path) -> None:
-    """Remove a recording whose lock is held, and nothing that is not one."""
+    """Remove a recording whose lock is held, and nothing that somebody else put there."""
     files = [path for path in folder.iterdir() if path.name != LOCK_NAME]
     if files and not (folder / "recording.json").exists():
         raise RecordingError(f"{folder}: is no recording, so --overwrite leaves it alone.")
-    for path in files:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
+    refuse_links(folder)
+    own = {kind: frame_files(folder / kind) for kind in ALL_KINDS}
+    others = [p for kind in own for p in (folder / kind).glob("[!.]*") if p not in own[kind]]
+    if others:
+        raise RecordingError(
+            f"{others[0]}: was put there by no recorder, so --overwrite leaves the recording alone."
+            " Move it away."
+        )
+    # A kill in between leaves a recording that has no frames, which this can begin anew.
+    for table in (FRAME_TABLE, INSTANCE_TABLE):
+        for name in (table, f"{table}.part"):
+            (folder / name).unlink(missing_ok=True)
+    for kind, files in own.items():
+        for path in files:
             path.unlink()
+        with contextlib.suppress(OSError):  # none, or hidden files of a Mac are left
+            (folder / kind).rmdir()
+    for name in ("recording.json.part", "recording.json"):
+        (folder / name).unlink(missing_ok=True)

@@ -6,20 +6,19 @@ simulator. `MultirotorFlight` and `CarFlight` let the vehicle's own dynamics fly
 
 from __future__ import annotations
 
-import json
 import time
 from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
 import numpy as np
 
-from airseg.errors import RpcError, SimulatorError
+from airseg.errors import SimulatorError
 from airseg.flight import FlightPlan, Trajectory
 from airseg.geometry import euler_from_quaternion, wrap_angle
 from airseg.recording.flying.mounting import vehicle_pose
 from airseg.recording.flying.placement import Placement, Poses, choose_placement
 from airseg.recording.flying.stepping import Stepper
-from airseg.recording.flying.views import Views
+from airseg.recording.flying.views import Views, told_settings
 from airseg.simulators.protocol import (
     CarControls,
     DrivetrainType,
@@ -387,7 +386,4 @@ def begin_flight(
 
 def sim_mode(client: Any) -> str:
     """Return the simulator's SimMode, or an empty string where its settings do not say."""
-    try:
-        return str(json.loads(client.getSettingsString()).get("SimMode", ""))
-    except (ValueError, AttributeError, RpcError):
-        return ""
+    return str(told_settings(client).get("SimMode", ""))

@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from airseg.depth import no_distances
 from airseg.errors import SimulatorError
 from airseg.flight.plan import FlightPlan, PlanCamera
 from airseg.recording.flying.views import FIRST_CAMERA, View, Views, views_of
@@ -185,7 +186,10 @@ class Capturer:
     def _one_image(self, *, as_float: bool = False) -> Any:
         vehicle = self.views[0].vehicle
         requests = [ImageRequest(FIRST_CAMERA, _IDS, as_float, False)]
-        return self._client.simGetImages(requests, *((vehicle,) if vehicle else ()))[0]
+        answers = self._client.simGetImages(requests, *((vehicle,) if vehicle else ()))
+        if len(answers) != 1:
+            raise SimulatorError(f"asked the simulator for 1 image, got {len(answers)}.")
+        return answers[0]
 
     def _note_spread(self, frame: int, times: list[int]) -> None:
         spread = max(times) - min(times)
@@ -242,10 +246,10 @@ def _refuse_no_numbers(frame: int, view: View, instant: Instant) -> None:
             f"{instant.pose.tolist()}. Was the vehicle given a pose that is no number? Reset or "
             "restart the simulator."
         )
-    if instant.depth is not None and np.isnan(instant.depth).any():
+    if instant.depth is not None and (wrong := no_distances(instant.depth)):
         raise SimulatorError(
-            f"frame {frame}: {int(np.isnan(instant.depth).sum())} depths{_of_view(view)} are no "
-            "numbers. Restart the simulator, or set depth: false in the plan."
+            f"frame {frame}: {wrong} depths{_of_view(view)} are no numbers, or negative. Restart "
+            "the simulator, or set depth: false in the plan."
         )
 
 

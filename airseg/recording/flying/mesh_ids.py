@@ -20,7 +20,7 @@ import numpy as np
 from airseg.errors import SimulatorError
 from airseg.kernels import njit
 from airseg.recording.stored.storage import ObjectGroup
-from airseg.text_files import decode_text
+from airseg.text_files import read_text
 
 _MAX_ID = 255
 _POLLS = 25
@@ -198,19 +198,18 @@ def read_palette(path: Path) -> Palette:
         SimulatorError: a line has another form, or two ids share a colour.
     """
     colors: dict[int, tuple[int, int, int]] = {}
-    try:
-        lines = decode_text(path.read_bytes()).splitlines()
-    except (OSError, UnicodeDecodeError) as cause:
-        reason = getattr(cause, "strerror", None) or "not text"
-        raise SimulatorError(f"{path}: cannot read the palette ({reason}).") from None
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_text(path, SimulatorError).splitlines(), 1):
         if not line.strip():
             continue
-        match = re.fullmatch(r"\s*(\d+)\s*\[\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\]\s*", line)
+        match = re.fullmatch(
+            r"\s*(\d{1,9})\s*\[\s*(\d{1,9})\s*,\s*(\d{1,9})\s*,\s*(\d{1,9})\s*\]\s*", line
+        )
         values = [int(v) for v in match.groups()] if match else []
         if not values or max(values) > 255:
             raise SimulatorError(f"{path}:{number}: expected a line like '7\\t[115, 176, 195]'.")
-        colors[values[0]] = (values[1], values[2], values[3])
+        color = (values[1], values[2], values[3])
+        if colors.setdefault(values[0], color) != color:
+            raise SimulatorError(f"{path}:{number}: gives id {values[0]} a second colour.")
     if len(set(colors.values())) != len(colors) or not colors:
         raise SimulatorError(f"{path}: no two ids may share a colour, and there must be some.")
     if (0, 0, 0) not in colors.values():

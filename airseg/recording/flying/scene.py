@@ -22,11 +22,20 @@ from airseg.recording.flying.mesh_ids import (
     strayed_groups,
 )
 from airseg.recording.flying.mounting import mount
-from airseg.recording.flying.views import View
+from airseg.recording.flying.views import View, told_settings
 from airseg.recording.stored.storage import ObjectGroup
 from airseg.simulators.protocol import WeatherParameter
 
 _REMEASURED = 12
+# AirSim's settings of the sun, in the order of `simSetTimeOfDay`'s parameters, and their defaults.
+_TIME_OF_DAY = {
+    "Enabled": False,
+    "StartDateTime": "",
+    "StartDateTimeDst": False,
+    "CelestialClockSpeed": 1.0,
+    "UpdateIntervalSecs": 60.0,
+    "MoveSun": True,
+}
 _PLACES = 24
 
 
@@ -40,6 +49,18 @@ def prepare_world(client: Any, plan: FlightPlan, views: list[View]) -> None:
         client.simSetWeatherParameter(int(WeatherParameter[kind.capitalize()]), value)
     if plan.time_of_day:
         client.simSetTimeOfDay(True, plan.time_of_day)
+    else:
+        _restore_time_of_day(client)
+
+
+def _restore_time_of_day(client: Any) -> None:
+    """Let the sun stand where the simulator's settings have it, whatever was flown before.
+
+    A reset leaves it where the last plan put it (AirSim's `reset`).
+    """
+    own = told_settings(client).get("TimeOfDay")
+    own = own if isinstance(own, dict) and own.get("Enabled") is True else {}
+    client.simSetTimeOfDay(*(own.get(name, value) for name, value in _TIME_OF_DAY.items()))
 
 
 class SceneIds:

@@ -8,11 +8,11 @@ times a ClockSpeed below 1. A clock that proves to be exact is not read any more
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
-from airseg.errors import RpcError, SimulatorError
+from airseg.errors import SimulatorError
+from airseg.recording.flying.views import told_settings
 
 CAR_CLOCK_SPEED = 0.2
 """ClockSpeed at which half a frame of the game, as near as a car's time comes, is below 2 ms."""
@@ -23,6 +23,7 @@ _GRAIN_NS = 3_000_000
 _FRAME_NS = 1_000_000_000 // 60
 _MOST_STEPS = 12
 _PROVEN = 5
+_FARTHEST_NS = 60_000_000_000
 _SETTLE_S, _POLL_S = 2.0, 0.005
 _SLICE_NS = 1_000_000_000
 _MISSING = ("not implemented", "could not find", "not available", "has no attribute")
@@ -105,6 +106,11 @@ class Stepper:
         place, now = self._place_of(frame), self._now_ns
         least = min(round(_GRAIN_NS * self._slowness), self._step_ns)
         rest = self._step_ns if place is None or now is None else max(place - now, least)
+        if rest > max(_FARTHEST_NS, 10 * self._step_ns):
+            raise SimulatorError(
+                f"frame {frame}: belongs at {place} ns, and simulator time is {now} ns. Was the "
+                "simulator restarted or reset, or its clock set back?"
+            )
         for _ in range(_MOST_STEPS):
             before, asked = now, self._asked(rest, least)
             self._continue(asked)
@@ -148,7 +154,7 @@ class Stepper:
             return ""
         if not self._drives:
             load = "take load off the simulator's machine."
-            if _settings(self._client).get("ClockType") == "SteppableClock":
+            if told_settings(self._client).get("ClockType") == "SteppableClock":
                 return load.capitalize()
             return f'Write "ClockType": "SteppableClock" into settings.json, and {load}'
         if self._slowness <= CAR_CLOCK_SPEED:
@@ -215,16 +221,7 @@ class Stepper:
 def _clock_speed(client: Any) -> float:
     """Return the ClockSpeed of a simulator's settings; 1 where they do not say."""
     try:
-        speed = float(_settings(client).get("ClockSpeed", 1.0))
+        speed = float(told_settings(client).get("ClockSpeed", 1.0))
     except (ValueError, TypeError):
         return 1.0
     return speed if speed > 0 else 1.0
-
-
-def _settings(client: Any) -> dict[str, Any]:
-    """Return a simulator's settings, or nothing where it does not tell them."""
-    try:
-        told = json.loads(client.getSettingsString())
-    except (ValueError, TypeError, AttributeError, RpcError):
-        return {}
-    return told if isinstance(told, dict) else {}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from airseg.errors import SimulatorError
+from airseg.errors import RpcError, SimulatorError
 from airseg.flight import Trajectory
 from airseg.flight.plan import FlightPlan, PlanCamera
 from airseg.geometry import euler_from_quaternion
@@ -88,18 +88,27 @@ def find_views(client: Any, plan: FlightPlan) -> Views:
     return Views(first, views_of(plan, "", first), starts)
 
 
-def _vehicle_settings(client: Any) -> dict[str, Any]:
+def told_settings(client: Any) -> dict[str, Any]:
+    """Return what a simulator says its settings.json holds; nothing where it tells no such text."""
     try:
-        vehicles = json.loads(client.getSettingsString()).get("Vehicles", {})
-    except (ValueError, AttributeError):
+        told = json.loads(client.getSettingsString())
+    except (ValueError, TypeError, AttributeError, RecursionError, RpcError):
         return {}
-    return {k: v for k, v in vehicles.items() if isinstance(v, dict)} if vehicles else {}
+    return told if isinstance(told, dict) else {}
+
+
+def _vehicle_settings(client: Any) -> dict[str, Any]:
+    vehicles = told_settings(client).get("Vehicles")
+    if not isinstance(vehicles, dict):
+        return {}
+    return {k: v for k, v in vehicles.items() if isinstance(v, dict)}
 
 
 def _start(settings: dict[str, Any], name: str) -> np.ndarray:
     """Return where a vehicle starts; AirSim ignores places that are not given as a whole."""
     place = [settings.get(name, {}).get(axis) for axis in ("X", "Y", "Z")]
-    return np.zeros(3) if None in place else np.array(place, float)
+    is_given = all(type(value) in (int, float) for value in place)
+    return np.array(place, float) if is_given else np.zeros(3)
 
 
 def intrinsics(camera: PlanCamera) -> dict[str, float]:

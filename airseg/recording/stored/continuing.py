@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from airseg.errors import RecordingError
+from airseg.flight.plan import LEFT_OUT
 from airseg.recording.stored.storage import RecordingInfo, Segment
 
 # What must not differ between a recording and the run that continues it.
 _SAME = (
-    *("plan_fingerprint", "mode", "rate_hz", "camera", "environment"),
+    *("mode", "rate_hz", "camera", "environment"),
     *("has_depth", "has_flow", "has_instance"),
 )
 _SAME_SIMULATOR = ("world", "seed", "server_version", "sim_mode")
@@ -39,6 +40,7 @@ def differences(found: RecordingInfo, now: RecordingInfo) -> Iterator[str]:
         found: what the recording says.
         now: what the run would write.
     """
+    yield from _changed_plan(found, now)
     for field in _SAME:
         before, new = getattr(found, field), getattr(now, field)
         if before != new:
@@ -50,6 +52,7 @@ def differences(found: RecordingInfo, now: RecordingInfo) -> Iterator[str]:
     yield from _changed_settings(found.simulator, now.simulator)
     yield from _changed_meshes(found, now)
     yield from _moved_meshes(found.simulator, now.simulator)
+    yield from _tightened_tolerance(found, now)
 
 
 def refuse_another_flight(folder: Path, found: RecordingInfo, now: RecordingInfo) -> None:
@@ -85,6 +88,42 @@ def continued(found: RecordingInfo, now: RecordingInfo, kept: int) -> RecordingI
     earlier[-1] = replace(earlier[-1], status=found.status, reason=reason)
     segments = (*(s for s in earlier if s.first < kept), Segment(kept))
     return replace(now, notes={**notes, **now.notes}, segments=segments)
+
+
+def _changed_plan(found: RecordingInfo, now: RecordingInfo) -> Iterator[str]:
+    if found.plan_fingerprint == now.plan_fingerprint:
+        return
+    before, new = _flat(found.plan), _flat(now.plan)
+    # What only one of them says may be a field that the other's version did not know.
+    keys = [key for key in new if key in before] + sorted({*before} ^ {*new})
+    for key in keys:
+        if key.split(".")[0] not in LEFT_OUT and before.get(key) != new.get(key):
+            there, here = _shortened(before.get(key)), _shortened(new.get(key))
+            yield f"plan differs: {key} is {there} there and {here} now"
+            return
+    was, told = (info.notes.get("replayed") for info in (found, now))
+    yield f"poses are others (of {was or 'its plan'} there, of {told or 'the plan'} now)"
+
+
+def _flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Return the values of a plan by their dotted names."""
+    if isinstance(value, dict) and (value or not name):
+        parts = [_flat(v, f"{name}.{k}" if name else str(k)) for k, v in value.items()]
+        return {key: one for part in parts for key, one in part.items()}
+    return {name: value}
+
+
+def _tightened_tolerance(found: RecordingInfo, now: RecordingInfo) -> Iterator[str]:
+    allowed = now.plan.get("pose_tolerance")
+    if now.mode != "pose" or not isinstance(allowed, dict):
+        return
+    for note, field, unit in (
+        ("largest_pose_error_mm", "position_mm", "mm"),
+        ("largest_pose_error_deg", "angle_deg", "degrees"),
+    ):
+        most, limit = found.notes.get(note, 0.0), allowed.get(field, np.inf)
+        if most > limit:
+            yield f"frames are up to {most:g} {unit} off, where pose_tolerance allows {limit:g} now"
 
 
 def _changed_settings(found: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from airseg.errors import RecordingError
+from airseg.text_files import read_file
 
 POSE_COLUMNS = ("pos_x", "pos_y", "pos_z", "q_w", "q_x", "q_y", "q_z")
 COLUMNS = (
@@ -115,13 +116,9 @@ def sealed_lines(folder: Path, most: int, table: str = FRAME_TABLE) -> list[str]
 
 def _read_lines(path: Path) -> tuple[tuple[str, ...], list[bytes], bool]:
     """Return the columns, the lines below the header, and whether they carry checksums."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
+    if not path.exists():
         return _EMPTY[path.name], [], True
-    except OSError as cause:
-        raise RecordingError(f"{path}: cannot be read ({cause}).") from None
-    lines = data.replace(b"\r\n", b"\n").split(b"\n")[:-1]
+    lines = read_file(path, RecordingError).replace(b"\r\n", b"\n").split(b"\n")[:-1]
     if not lines:
         return _EMPTY[path.name], [], True
     columns, is_sealed = _HEADERS.get(lines[0], ((), True))
@@ -141,7 +138,10 @@ def _values(
     texts = line.decode("ascii", errors="replace").split(",")
     if len(texts) != len(columns) or int(texts[0]) != number:
         raise ValueError("wrong number of values, or out of order")
-    return [
+    values = [
         float(text) if column in _MEASURED else int(text)
         for column, text in zip(columns, texts, strict=True)
     ]
+    if any(isinstance(value, int) and abs(value) >= 1 << 63 for value in values):
+        raise ValueError("a number is too large")
+    return values

@@ -42,13 +42,15 @@ from airseg.recording.stored.storage import (
     Segment,
     frame_file,
     read_info,
+    refuse_lost_files,
 )
+from airseg.text_files import read_file
 
 _ENCODERS = 2
 _IN_FLIGHT = 8
 _CHECKED_AT_RESUME = 4
 _PRIORITY = 10
-_FRAME = re.compile(r"([0-9]{1,18})\.png(\.part)?")
+_FRAME = re.compile(r"[0-9]{1,18}\.png(?:\.part)?")
 # Colour must keep up with the camera; labels are small, and a little more effort costs nothing.
 _LEVELS = {"rgb": 1, "seg": 3, "depth": 1, "flow": 1, "instance": 3}
 # Given up when the disk is full, so that there is room to write down why the recording stopped.
@@ -187,17 +189,20 @@ class RecordingWriter:
             for i in range(max(0, kept - _CHECKED_AT_RESUME), kept)
         ):
             kept -= 1
+        if found is not None:
+            refuse_lost_files(self.folder, self.info, kept)
         self.count = kept
         self.last = frames.iloc[kept - 1].to_dict() if kept else None
         if found is None:
             self.info = replace(self.info, segments=(Segment(0),))
         else:
             self.info = continued(found, self.info, kept)
+        refuse_links(self.folder)
         for kind in self.info.kinds:
             directory = self.folder / kind
             directory.mkdir(exist_ok=True)
-            for path in directory.iterdir():
-                if (match := _FRAME.fullmatch(path.name)) and (match[2] or int(match[1]) >= kept):
+            for path in frame_files(directory):
+                if path.suffix == ".part" or int(path.stem) >= kept:
                     path.unlink()
         self._tables = [
             cut_table(self.folder, table, columns, kept).open("a", encoding="ascii", newline="\n")
@@ -213,8 +218,8 @@ class RecordingWriter:
         """Tell whether all files of a frame are there and match their checksums."""
         for kind in self.info.kinds:
             try:
-                data = frame_file(self.folder, kind, index).read_bytes()
-            except OSError:
+                data = read_file(frame_file(self.folder, kind, index), RecordingError)
+            except RecordingError:
                 return False
             if deflate.crc32(data) != int(row.get(f"{kind}_crc32", -1)):
                 return False
@@ -278,6 +283,26 @@ def _step_back() -> None:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _PRIORITY)
 
 
+def frame_files(directory: Path) -> list[Path]:
+    """Return the files of a kind's folder that a recorder named; none where there is no folder."""
+    found = directory.iterdir() if directory.is_dir() else ()
+    return [path for path in found if _FRAME.fullmatch(path.name)]
+
+
+def refuse_links(folder: Path) -> None:
+    """Refuse to write or remove frames where a link leads out of a recording's folder.
+
+    Raises:
+        RecordingError: names the link.
+    """
+    for kind in ALL_KINDS:
+        if (folder / kind).is_symlink():
+            raise RecordingError(
+                f"{folder / kind}: is a link, and frames are written and removed only in the "
+                "recording's own folder. Put the frames there, or choose another --out."
+            )
+
+
 def tables_of(info: RecordingInfo) -> list[tuple[str, tuple[str, ...]]]:
     """Return name and columns of each table, the one last whose lines make frames."""
     more = [(INSTANCE_TABLE, INSTANCE_COLUMNS)] if info.has_instance else []
@@ -305,6 +330,8 @@ def _refuse_strangers(folder: Path) -> None:
 def write_file(path: Path, content: bytes, *, sync: bool = True) -> None:
     """Write a file under another name, then give it its own."""
     beside = path.with_name(path.name + ".part")
+    if beside.is_symlink():
+        beside.unlink()  # what it leads to is somebody else's
     with beside.open("wb") as file:
         file.write(content)
         if sync:

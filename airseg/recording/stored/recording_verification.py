@@ -18,13 +18,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from airseg.errors import PlanError, RecordingError
+from airseg.depth import no_distances
+from airseg.errors import OtherFormatError, PlanError, RecordingError
 from airseg.flight.plan import plan_from_data
 from airseg.flight.trajectory import plan_trajectory
 from airseg.labels.instances import contradiction
 from airseg.recording.stored.folder_lock import folder_lock
 from airseg.recording.stored.frame_table import POSE_COLUMNS, read_sound_frames
-from airseg.recording.stored.frame_writer import cut_table, tables_of, write_file
+from airseg.recording.stored.frame_writer import (
+    cut_table,
+    frame_files,
+    refuse_links,
+    tables_of,
+    write_file,
+)
 from airseg.recording.stored.storage import ALL_KINDS, Recording, RecordingInfo, read_info
 
 _READERS = 2
@@ -81,10 +88,14 @@ def verify_recording(
         folder: the recording.
         progress: told how many frames are checked, of how many.
 
+    Raises:
+        OtherFormatError: a newer airseg wrote it, so nothing is known of its frames.
     """
     try:
         info = read_info(folder)
         frames, damaged_line = read_sound_frames(folder)
+    except OtherFormatError:
+        raise
     except RecordingError as cause:
         return Verification(folder, "unreadable", "", 0, 0, (Finding(None, str(cause)),), 0)
     recording = Recording(folder, info, frames)
@@ -137,6 +148,7 @@ def repair_recording(found: Verification) -> int:
             "with --overwrite."
         )
     with folder_lock(found.folder):
+        refuse_links(found.folder)
         info = read_info(found.folder)
         for table, columns in tables_of(info):
             cut_table(found.folder, table, columns, found.good_frames)
@@ -172,8 +184,8 @@ def _check_files(recording: Recording, index: int) -> tuple[list[Finding], float
         ids = recording.read_ids(index)
         if recording.info.has_depth:
             depth = recording.read_depth(index)
-            if np.isnan(depth).any():
-                told = f"frame {index}: {int(np.isnan(depth).sum())} depths are no numbers."
+            if wrong := no_distances(depth):
+                told = f"frame {index}: {wrong} depths are no numbers, or negative."
                 return [Finding(index, told)], near_m
             near_m = float(depth[depth > 0].min(initial=np.inf))  # 0 is no distance
         if recording.info.has_flow:
@@ -312,11 +324,10 @@ def _check_count(info: RecordingInfo, count: int) -> list[Finding]:
 
 
 def _files_from(folder: Path, first: int) -> list[Path]:
-    """Return files of frames from `first` on, and half-written ones."""
+    """Return files of frames from `first` on, and half-written ones; what others put is theirs."""
     return [
         path
         for kind in ALL_KINDS
-        if (folder / kind).is_dir()
-        for path in sorted((folder / kind).iterdir())
-        if path.suffix != ".png" or not path.stem.isdigit() or int(path.stem) >= first
+        for path in sorted(frame_files(folder / kind))
+        if path.suffix == ".part" or int(path.stem) >= first
     ]

@@ -30,9 +30,10 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from airseg.errors import RecordingError
+from airseg.errors import OtherFormatError, RecordingError
 from airseg.labels.instances import numbers_of_colors
 from airseg.path_names import PATH_NAMES, is_path_name
+from airseg.recording.stored.description_schema import check_description
 from airseg.recording.stored.frame_table import (
     COLUMNS,
     FLOW_COLUMNS,
@@ -41,11 +42,12 @@ from airseg.recording.stored.frame_table import (
     read_frames,
 )
 from airseg.recording.stored.png import png_size
+from airseg.text_files import read_file
 
 FORMAT_VERSION = 2
 _READABLE_FORMATS = (1, 2)  # 1 has no checksums of its text files, and no segments
 KINDS = ("rgb", "seg", "depth")
-_MOST_PIXELS = 1 << 26
+_LONGEST_DESCRIPTION = 1 << 26
 ALL_KINDS = (*KINDS, "flow", "instance")
 INSTANCES_NOTE = "instances"
 """Which note says that there are instances, and how they were told apart. Readers that do not know
@@ -167,10 +169,7 @@ class RecordingInfo:
             data = json.loads(text)
             version = data["format"]
             if version not in _READABLE_FORMATS:
-                raise RecordingError(
-                    f"{source}: written in format {version}; this airseg reads {FORMAT_VERSION}. "
-                    f"Install the airseg that wrote it ({data.get('airseg_version')})."
-                )
+                raise _other_format(data, source)
             checksum = data.pop("checksum", None)
             if checksum != (_checksum(text) if version > 1 else None):
                 raise RecordingError(
@@ -182,26 +181,27 @@ class RecordingInfo:
                     f"{source}: sequence: {str(data['sequence'])[:60]!a} cannot name a sequence: "
                     f"{PATH_NAMES}."
                 )
-            _check_camera(data["camera"], source)
+            check_description(text, source)
             table = tuple(
                 ObjectGroup(int(g["id"]), str(g["group"]), tuple(g["meshes"]), tuple(g["color"]))
                 for g in data.pop("object_table")
             )
             segments = tuple(Segment(**s) for s in data.pop("segments", ()))
             return cls(object_table=table, segments=segments, **data)
-        except (ValueError, KeyError, TypeError, AttributeError) as cause:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as cause:
             raise RecordingError(f"{source}: not a recording's description ({cause}).") from None
 
 
-def _check_camera(camera: dict[str, Any], source: Path) -> None:
-    """Refuse frames of no size, or of more pixels than anybody records: room is made for them."""
-    width, height = camera["width"], camera["height"]
-    are_sizes = all(type(size) is int and size > 0 for size in (width, height))
-    if not are_sizes or width * height > _MOST_PIXELS:
-        raise RecordingError(
-            f"{source}: camera: a frame of {str(width)[:20]}x{str(height)[:20]} pixels; expected "
-            f"whole numbers, and at most {_MOST_PIXELS:,} pixels."
-        )
+def _other_format(data: dict[str, Any], source: Path) -> RecordingError:
+    """Return what to say of a format that is none of ours: one to come, or none at all."""
+    version, writer = data["format"], data.get("airseg_version")
+    if type(version) is not int or version < 1:
+        return RecordingError(f"{source}: format: {str(version)[:40]!a} is no number of a format.")
+    by = f"airseg {writer[:40]!a}" if isinstance(writer, str) else "another airseg"
+    return OtherFormatError(
+        f"{source}: written in format {version} by {by}; this airseg reads formats up to "
+        f"{FORMAT_VERSION}. Install a newer airseg. Nothing was changed."
+    )
 
 
 def _checksum(text: str) -> str:
@@ -232,7 +232,13 @@ class Recording:
             RecordingError: it is no recording, or its description or frame list is damaged.
         """
         folder = Path(path)
-        return cls(folder, read_info(folder), read_frames(folder))
+        info, frames = read_info(folder), read_frames(folder)
+        if info.has_instance and len(frames) and "instance_crc32" not in frames:
+            raise RecordingError(
+                f"{folder}: has no {INSTANCE_TABLE}, which holds the checksums of instance. "
+                "Restore it."
+            )
+        return cls(folder, info, frames)
 
     @property
     def name(self) -> str:
@@ -284,10 +290,10 @@ class Recording:
         """
         path = frame_file(self.path, kind, index)
         try:
-            data = path.read_bytes()
-        except OSError as cause:
+            data = read_file(path, RecordingError)
+        except RecordingError as cause:
             raise RecordingError(
-                f"{path}: frame {index} cannot be read ({cause.strerror}). Record it again."
+                f"{cause} Frame {index} cannot be read: restore its file, or record it again."
             ) from None
         table = INSTANCE_TABLE if kind == "instance" else FRAME_TABLE
         if f"{kind}_crc32" not in self.frames:
@@ -328,6 +334,23 @@ def frame_file(folder: Path, kind: str, index: int) -> Path:
     return folder / kind / f"{index:06d}.png"
 
 
+def refuse_lost_files(folder: Path, info: RecordingInfo, frames: int) -> None:
+    """Raise where a frame of a recording has no file any more; what is in files is not read.
+
+    Raises:
+        RecordingError: names the first such frame.
+    """
+    for kind in info.kinds:
+        there = {path.name for path in (folder / kind).glob("*.png")}
+        lost = [i for i in range(frames) if frame_file(folder, kind, i).name not in there]
+        if lost:
+            raise RecordingError(
+                f"{frame_file(folder, kind, lost[0])}: is gone, as are {len(lost)} of {frames} "
+                f"files of {kind}. Restore them, or let `airseg verify --repair` cut the recording "
+                "before the first, and record it again."
+            )
+
+
 def read_info(folder: Path) -> RecordingInfo:
     """Read `recording.json` of a folder.
 
@@ -335,11 +358,12 @@ def read_info(folder: Path) -> RecordingInfo:
         RecordingError: there is none, or it was changed, damaged, or written in another format.
     """
     path = folder / "recording.json"
+    if not path.exists():
+        raise RecordingError(f"{folder}: not a recording: it has no {path.name}.")
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as cause:
-        reason = getattr(cause, "strerror", None) or "not text"
-        raise RecordingError(f"{folder}: not a recording: {path.name}: {reason}.") from None
+        text = read_file(path, RecordingError, _LONGEST_DESCRIPTION).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise RecordingError(f"{folder}: not a recording: {path.name}: not text.") from None
     return RecordingInfo.from_json(text, path)
 
 

@@ -18,6 +18,7 @@ from airseg.errors import SettingsError, did_you_mean
 from airseg.simulators.embedded.client_files import is_plain_name
 from airseg.simulators.embedded.leaving_out import LARGEST_SIDE, leave_out
 from airseg.simulators.protocol import DEFAULT_HOST, DEFAULT_PORT, ImageType
+from airseg.text_files import read_text
 
 SIM_MODES = ("Multirotor", "Car", "ComputerVision")
 _DEFAULT_VEHICLE = {
@@ -282,12 +283,7 @@ def read_settings(path: Path) -> Settings:
         SettingsError: the file cannot be read, is no JSON, or has a wrong value; the message names
             the file and the line or field.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as cause:
-        reason = getattr(cause, "strerror", None) or "not UTF-8 text"
-        raise SettingsError(f"{path}: cannot read the simulator's settings ({reason}).") from None
-    return parse_settings(text, str(path))
+    return parse_settings(read_text(path, SettingsError), str(path))
 
 
 def parse_settings(text: str, source: str = "settings") -> Settings:

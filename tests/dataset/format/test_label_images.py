@@ -161,3 +161,44 @@ def test_a_sound_jpeg_is_read_as_pillow_reads_it(tmp_path, how, tail):
     with Image.open(path) as image:
         theirs = np.asarray(image.convert("RGB"), np.int16)
     assert np.abs(read_color(path) - theirs).max() <= 2  # both decode with libjpeg of their own
+
+
+def png_of(kind, samples, *chunks):
+    """Write an 8-bit PNG by hand (PNG specification, 5.3 and 11.2)."""
+
+    def chunk(name, data):
+        crc = struct.pack(">I", zlib.crc32(name + data))
+        return struct.pack(">I", len(data)) + name + data + crc
+
+    height, width = samples.shape[:2]
+    rows = b"".join(b"\0" + row.tobytes() for row in samples)
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0))
+    body = [chunk(*one) for one in chunks] + [chunk(b"IDAT", zlib.compress(rows))]
+    return b"\x89PNG\r\n\x1a\n" + head + b"".join(body) + chunk(b"IEND", b"")
+
+
+def test_a_colour_that_is_shown_as_nothing_is_still_that_colour(tmp_path):
+    """tRNS changes no sample (PNG specification, 11.3.2.1): ids and colours are what they were."""
+    path, rgb = tmp_path / "a.png", np.stack([IDS, IDS + 1, 2 * IDS], axis=2)
+    path.write_bytes(png_of(0, IDS, (b"tRNS", struct.pack(">H", 3))))
+    assert (read_labels(path) == IDS).all()
+    path.write_bytes(png_of(2, rgb, (b"tRNS", struct.pack(">HHH", 3, 4, 6))))
+    assert (read_labels(path) == rgb).all()
+    assert (np.asarray(Image.open(path).convert("RGB")) == rgb).all()
+    palette = bytes(np.random.default_rng(1).permutation(256).astype(np.uint8)) * 3
+    path.write_bytes(png_of(3, IDS, (b"PLTE", palette), (b"tRNS", b"\0\0\0\xff")))
+    assert (read_labels(path) == IDS).all()
+    alpha = np.dstack([rgb, np.where(IDS == 3, 0, 255).astype(np.uint8)])
+    path.write_bytes(png_of(6, alpha))
+    with pytest.raises(DatasetError, match="see-through"):
+        read_labels(path)
+
+
+def test_a_picture_for_print_is_refused(tmp_path):
+    path = tmp_path / "a.jpg"
+    inks = np.random.default_rng(0).integers(0, 256, (64, 64, 4), dtype=np.uint8)
+    Image.fromarray(inks, "CMYK").save(path)
+    for content in (path.read_bytes(), path.read_bytes()[:-900] + b"\xff\xd9"):
+        path.write_bytes(content)
+        with pytest.raises(DatasetError, match="four inks"):
+            read_color(path)

@@ -13,7 +13,8 @@ from airseg.dataset import Dataset
 from airseg.errors import RecordingError, SimulatorError
 from airseg.labels.instances import names_of_instances
 from airseg.recording.flying import id_passes
-from airseg.recording.flying.assignment import RecordOptions, finished_recording
+from airseg.recording.flying.assignment import RecordOptions
+from airseg.recording.flying.finished import finished_recording
 from airseg.recording.flying.instant import Capturer
 from airseg.recording.flying.mesh_ids import Palette
 from airseg.recording.flying.recorder import Recorder

@@ -8,7 +8,8 @@ import pytest
 from small_simulator import HEIGHT, WIDTH, small_plan, small_settings
 
 from airseg.errors import RecordingError, SimulatorError
-from airseg.recording.flying.assignment import RecordOptions, finished_recording
+from airseg.recording.flying.assignment import RecordOptions
+from airseg.recording.flying.finished import finished_recording
 from airseg.recording.flying.mesh_ids import Palette
 from airseg.recording.flying.recorder import Recorder
 from airseg.recording.stored.folder_lock import folder_lock
@@ -136,7 +137,7 @@ def test_a_plan_for_another_vehicle_is_refused_in_step_mode(client, tmp_path):
 def test_another_flight_does_not_continue_a_recording(client, tmp_path):
     record(client, small_plan(), tmp_path / "walk", max_frames=3)
     other = small_plan(speed_mps=3)
-    with pytest.raises(RecordingError, match="plan fingerprint differs"):
+    with pytest.raises(RecordingError, match=r"speed_mps is 5\.0 there and 3\.0 now"):
         record(client, other, tmp_path / "walk")
     record(client, other, tmp_path / "walk", max_frames=3, overwrite=True)
 
@@ -216,6 +217,15 @@ def depth_without_numbers(now, before):
     now[2].image_data_float = np.full(WIDTH * HEIGHT, np.nan, np.float32)
 
 
+def depth_below_zero(now, before):
+    now[2].image_data_float = np.full(WIDTH * HEIGHT, -2.5, np.float32)
+
+
+def decades_back(now, before):
+    for answer in now:
+        answer.time_stamp = 5 + len(before)
+
+
 def elsewhere(now, before):
     for answer in now:
         answer.camera_position.y_val += 0.002
@@ -234,6 +244,8 @@ def strange_colour(now, before):
         (time_jump, "simulator time went from"),
         (mixed_moments, "different moments, 1.0 ms apart"),
         (depth_without_numbers, "3072 depths are no numbers"),
+        (depth_below_zero, "3072 depths are no numbers, or negative"),
+        (decades_back, "simulator time"),
         (strange_colour, r"colours that belong to no id, most of them \(3, 2, 1\)"),
     ],
 )

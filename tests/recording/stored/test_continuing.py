@@ -269,12 +269,14 @@ def test_a_recording_without_checksums_still_opens_and_gets_them_when_it_goes_on
     assert verify_recording(folder).is_sound
 
 
-def test_depths_that_are_no_numbers_are_found(tmp_path):
+@pytest.mark.parametrize("wrong", [np.nan, -1.0, -np.inf])
+def test_depths_that_are_no_distances_are_found(tmp_path, wrong):
     folder = tmp_path / "walk"
     with RecordingWriter(folder, described()) as writer:
         for number in range(3):
             depth = np.full((6, 8), 2.0, np.float16)
-            depth[0, 0] = np.nan if number == 1 else 2.0
+            depth[0, 0] = wrong if number == 1 else 2.0
             writer.add(planned(number, depth=depth))
         writer.finish("interrupted")
-    assert verify_recording(folder).findings[0].message == "frame 1: 1 depths are no numbers."
+    told = verify_recording(folder).findings[0].message
+    assert told == "frame 1: 1 depths are no numbers, or negative."

@@ -145,6 +145,22 @@ def test_files_of_unfinished_frames_do_no_harm_and_are_cleared(tmp_path, capsys)
     assert verify_recording(folder).leftovers == 0
 
 
+def test_repair_leaves_what_no_recorder_wrote(tmp_path, capsys):
+    folder = write_recording(tmp_path, "walk", 4)
+    for name in ("best.png", "notes.txt", "\u00b2.png"):
+        (folder / "rgb" / name).write_text("mine")
+    (folder / "seg" / "000002.png").write_bytes(b"")
+    (folder / "depth" / "000004.png.part").touch()
+    code, out, err = run(capsys, "verify", folder, "--repair")
+    assert code == 0, err
+    assert "cut to 2 sound frames" in out
+    assert {p.name for p in (folder / "rgb").iterdir()} == {
+        *("best.png", "notes.txt", "\u00b2.png"),
+        *("000000.png", "000001.png"),
+    }
+    assert len(list((folder / "depth").iterdir())) == 2
+
+
 def test_verify_tells_which_recordings_are_damaged_and_fails(tmp_path, capsys):
     write_recording(tmp_path, "a")
     flip_a_byte(write_recording(tmp_path, "b"))

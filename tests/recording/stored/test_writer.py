@@ -120,7 +120,7 @@ def test_a_damaged_file_is_told_with_its_frame(tmp_path):
     with pytest.raises(RecordingError, match=r"000001\.png: frame 1 is damaged"):
         Recording.open(folder).read_rgb(1)
     path.unlink()
-    with pytest.raises(RecordingError, match="frame 1 cannot be read"):
+    with pytest.raises(RecordingError, match="Frame 1 cannot be read"):
         Recording.open(folder).read_rgb(1)
 
 

@@ -104,7 +104,7 @@ def test_an_empty_mode_means_multirotor_and_an_empty_host_this_machine_only():
 
 
 def test_a_file_that_is_not_there_and_an_unknown_mode_are_told(tmp_path):
-    with pytest.raises(SettingsError, match=r"none\.json: cannot read the simulator's settings"):
+    with pytest.raises(SettingsError, match=r"none\.json: there is no such file"):
         read_settings(tmp_path / "none.json")
     with pytest.raises(SettingsError, match="Did you mean"):
         default_settings("Multirotors")
