@@ -40,6 +40,11 @@ _NAMES = {
     3000: "VTOL transition",
 }  # fmt: skip
 _ABOVE_HOME, _ABOVE_SEA, _ABOVE_TERRAIN = (3, 6), (0, 5), (10, 11)
+# QGroundControl's own word for the frame (AltMode of its QGroundControlQmlGlobal.h); before files
+# had a globalPlanAltitudeMode, 1 meant above the sea, too.
+_FRAMES_OF_MODES = {1: _ABOVE_HOME, 2: _ABOVE_SEA, 3: _ABOVE_SEA, 4: _ABOVE_TERRAIN}
+_COMPUTED = 3  # from the terrain: what is shown is the height above that
+_SAYS_MODES = "globalPlanAltitudeMode"
 _ALONG, _UP_AND_DOWN = (0, 1), (2, 3)  # kinds of speed: in air, over ground; climb, descent
 _FORWARD_FLIGHT = 4
 _PLANE, _VTOLS, _ARDUPILOT = 1, range(19, 26), 3
@@ -124,12 +129,18 @@ def _is_number(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class _Item:
-    """One command: its number in the mission, and what it says."""
+    """One command: its number in the mission, and what it says.
+
+    Attributes:
+        mode, shown_height: what QGroundControl shows of its height beside frame and parameters.
+    """
 
     number: str
     command: int
     frame: Any
     params: list[Any]
+    mode: Any = None
+    shown_height: Any = None
 
 
 @dataclass
@@ -207,7 +218,8 @@ class _Flight:
         for place, value in enumerate(params, 1):
             if value is not None and not _is_number(value):
                 self._refuse(f"item {number}: param {place}", "expected a number or null", value)
-        return _Item(number, command, item.get("frame"), [*params])
+        shown = item.get("AltitudeMode"), item.get("Altitude")
+        return _Item(number, command, item.get("frame"), [*params], *shown)
 
     def fly(self, item: _Item) -> None:
         """Take one command into the flight, or note that it is left out."""
@@ -295,7 +307,26 @@ class _Flight:
                 f"{self._home[1]:g}. Plan home (plannedHomePosition) where the flight is."
             )
 
+    def _refuse_contradiction(self, item: _Item, height: float) -> None:
+        """Refuse a height that vehicles fly otherwise than QGroundControl shows it."""
+        mode, is_new = item.mode, _SAYS_MODES in self.mission
+        if type(mode) is not int or mode not in _FRAMES_OF_MODES or (mode == 1 and not is_new):
+            return
+        told = ""
+        if item.frame not in _FRAMES_OF_MODES[mode]:
+            told = f"AltitudeMode {mode} contradicts its frame {_shown(item.frame)}"
+        elif is_new and mode != _COMPUTED and _is_number(item.shown_height):
+            is_other = abs(item.shown_height - height) > 0.01
+            told = f"Altitude {item.shown_height:g} contradicts its param 7, {height:g}"
+            told = told if is_other else ""
+        if told:
+            raise PlanError(
+                f"{self.path}: mission item {item.number}: {told}, and nobody knows which is "
+                "meant. Set its height in QGroundControl, and save the mission."
+            )
+
     def _above_home(self, item: _Item, height: float) -> float:
+        self._refuse_contradiction(item, height)
         if item.frame in _ABOVE_HOME and type(item.frame) is int:
             return float(height)
         if item.frame in _ABOVE_SEA and type(item.frame) is int:

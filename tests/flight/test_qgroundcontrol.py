@@ -346,3 +346,31 @@ def test_a_key_that_stands_twice_is_refused(imported, key):
     code, _, told = imported([place(command=22), place(50)], text=twice)
     assert code == 2
     assert f'"{key}" stands twice' in told
+
+
+@pytest.mark.parametrize(
+    ("mode", "frame", "told"),
+    [(1, 0, True), (2, 3, True), (3, 3, True), (4, 3, True), (1, 3, False), (2, 0, False)],
+)
+def test_a_height_shown_otherwise_than_it_is_flown_is_refused(imported, mode, frame, told):
+    """The numbers are those of AltMode, QGroundControlQmlGlobal.h of QGroundControl 4.2."""
+    up = 498 if frame == 0 else 10
+    odd = {**place(30, up, frame=frame), "AltitudeMode": mode, "Altitude": up}
+    code, _, err = imported([place(), odd], globalPlanAltitudeMode=0)
+    assert code == (2 if told else 0), err
+    if told:
+        assert f"item 2: AltitudeMode {mode} contradicts its frame {frame}" in err
+
+
+def test_an_old_file_s_mode_1_is_above_the_sea(imported):
+    """AltitudeAMSL was 1 until QGroundControl 3.5."""
+    code, plan, err = imported([place(), {**place(30, 500, frame=0), "AltitudeMode": 1}])
+    assert code == 0, err
+    assert plan.waypoints[-1].position[2] == -12
+
+
+def test_a_height_shown_beside_another_parameter_is_refused(imported):
+    odd = {**place(30, 30), "AltitudeMode": 1, "Altitude": 50}
+    code, _, err = imported([place(), odd], globalPlanAltitudeMode=1)
+    assert code == 2
+    assert "item 2: Altitude 50 contradicts its param 7, 30" in err

@@ -14,6 +14,7 @@ import numpy as np
 from airseg.errors import DatasetError
 
 _DIGITS, _DECIMALS = re.compile(r"([0-9]+)"), re.compile(r"([0-9]+(?:\.[0-9]+)?)")
+_CAMERA = re.compile(r"(?:cam|camera|view|eye|lens|sensor|drone|uav)[ _-]?([0-9]+|(?=\n))", re.I)
 _MOST_BEGINNINGS = 8
 _LARGEST_GAP = 100_000
 
@@ -155,7 +156,12 @@ def _without(parts: Sequence[str], places: Sequence[int]) -> list[str | int]:
 
 
 def _told_of_several(frames: Sequence[Path]) -> list[str]:
-    """Return what to say where names run through the same numbers again, as of two cameras."""
+    """Return what to say where names run through the same numbers again, as seconds do.
+
+    Raises:
+        DatasetError: what differs beside the numbers are words, as of two cameras, or the numbers
+            of cameras.
+    """
     found: dict[tuple[str, str], tuple[str, set[str]]] = {}
     for path in frames:
         if match := last_number(path.stem):
@@ -165,10 +171,25 @@ def _told_of_several(frames: Sequence[Path]) -> list[str]:
     if not is_several or not set.intersection(*(n for _, n in found.values())):
         return _told_of_other_names(frames)
     names = ", ".join(name for name, _ in found.values())
+    told = f"its names run through the same numbers {len(found)} times ({names})"
+    if len({_words(around) for around in found}) > 1:
+        raise DatasetError(
+            f"{frames[0].parent}: {told}, as of several cameras, and one sequence shows what one "
+            "camera saw. Put each camera's pictures and labels into a folder of their own."
+        )
     return [
-        f"its names run through the same numbers {len(found)} times ({names}): they are taken for "
-        "one film. Put what several cameras saw into folders of their own"
+        f"{told}: they are taken for one film. Put what several cameras saw into folders of their "
+        "own"
     ]
+
+
+def _words(around: tuple[str, str]) -> str:
+    """Return what a name says beside its last number but for numbers, save those of cameras."""
+    text = "\n".join(around)
+    cameras = list(_CAMERA.finditer(text))
+    if any(not match[1] for match in cameras):  # the last number is the camera's
+        return text
+    return _DIGITS.sub("0", text) + " ".join(match[1] for match in cameras)
 
 
 def _told_of_other_names(frames: Sequence[Path]) -> list[str]:

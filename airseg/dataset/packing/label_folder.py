@@ -218,7 +218,8 @@ def _claim(
             )
         if found is not None and options.overwrite:
             for old in [p for kind in KINDS for p in folder.glob(f"*/[0-9]*.{kind}")]:
-                old.unlink()
+                if old.parent.name in noted:
+                    old.unlink()
             noted = {}
         for item in items:
             noted[item.source.name] = _origin(folder, item, noted.get(item.source.name))

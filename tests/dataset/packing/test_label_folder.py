@@ -101,3 +101,23 @@ def test_a_sequence_recorded_anew_gets_new_labels(here, capsys):
     for index, label in enumerate(Dataset(here / "d.h5").sequence("a").label(0, 3)):
         assert np.array_equal(np.load(here / f"out/a/{index:06d}.npy"), label)
     assert not (here / "out/a/000003.npy").exists()
+
+
+def test_overwrite_takes_no_pictures_of_others(here, capsys):
+    write(capsys, "png")
+    mine = here / "out" / "photos" / "001.png"
+    mine.parent.mkdir()
+    mine.write_bytes(b"mine")
+    code, _, err = write(capsys, "png", "--edge-band", 1, "--overwrite")
+    assert code == 0, err
+    assert mine.read_bytes() == b"mine"
+
+
+def test_a_folder_named_like_parts_is_not_taken_away(here, capsys):
+    mine = here / "d.h5.parts" / "notes.txt"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    code, _, err = run(capsys, "relabel", "rec", "--map", "neighborhood", "--out", "d.h5")
+    assert code == 2
+    assert "holds something else" in said(err)
+    assert mine.read_text() == "mine"
