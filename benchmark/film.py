@@ -2,7 +2,8 @@
 
 The dataset and the row are those of the study (`make study-data`, `make study`):
 
-python benchmark/film.py docs/film.webp --dataset dataset.h5 --row results/fanet.json
+python benchmark/film.py docs/film.webp --dataset study/dataset.h5 \\
+    --row study/results/tca-main-fanet-18-n-4-seed0.json
 """
 
 from __future__ import annotations

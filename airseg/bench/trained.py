@@ -21,9 +21,9 @@ def load_model(source: str | Path) -> VideoSegmenter:
     """Return a trained network in evaluation mode, on the CPU.
 
     Args:
-        source: what `airseg bench run` wrote: a row's file (``results/demo-fanet.json``), its
-            folder (``results/demo-fanet``), or the checkpoint in it; or what `airseg bench push`
-            did: a folder, or ``user/name`` on the Hugging Face Hub.
+        source: what `airseg bench run` wrote: a row's file (``results/demo-fanet-18-n-2.json``),
+            its folder (``results/demo-fanet-18-n-2``), or the checkpoint in it; or what `airseg
+            bench push` did: a folder, or ``user/name`` on the Hugging Face Hub.
 
     Raises:
         RecipeError: nothing of that kind lies there, or the weights are not those of the row.

@@ -8,6 +8,7 @@ import yaml
 from pages import PAGES, ROOT, blocks
 
 from airseg.bench.leaderboard import badges
+from airseg.bench.recipes.recipe import load_recipe, rows
 from airseg.bench.results.result import Result, ScoreResult, load_results
 from airseg.bench.results.seeds import merge_seeds
 from airseg.classes import CLASS_NAMES, THINGS
@@ -98,6 +99,14 @@ def test_every_recipe_stands_in_the_table_of_the_benchmarks_rules():
     table = (ROOT / "benchmark" / "README.md").read_text().split("| recipe | rows |")[1]
     named = set(re.findall(r"`([\w-]+)`", table.split("\n\n")[0]))
     assert set(shipped_names("recipe")) <= named
+
+
+def test_rows_that_examples_name_are_made_by_their_recipes():
+    sources = [*PAGES, *(ROOT / "airseg").rglob("*.py")]
+    shown = {n for p in sources for n in re.findall(r"\bresults/([\w-]+)\.json", p.read_text())}
+    made = {row.run for recipe in ("demo", "fair-table2") for row in rows(load_recipe(recipe))}
+    assert len(shown) >= 3
+    assert shown <= made
 
 
 def test_every_score_that_is_told_is_one_of_a_result():

@@ -30,8 +30,8 @@ def command(
 
     \b
     Examples:
-      airseg bench push results/demo-fanet18.json me/fanet18 --dry-run
-      airseg bench push results/demo-fanet18.json me/fanet18 --licence mit
+      airseg bench push results/demo-fanet-18-n-2.json me/fanet18 --dry-run
+      airseg bench push results/demo-fanet-18-n-2.json me/fanet18 --licence mit
     """
     from airseg.bench.hub_model import write_model_folder
     from airseg.hub_repository import check_repository
