@@ -138,8 +138,9 @@ class FlightPlan(StrictModel):
         duration_s: cuts the flight off.
         mode: ``pose`` sets the exact pose of every frame, ``step`` lets the vehicle fly,
             ``realtime`` sets poses while the simulator's clock runs on.
-        time_tolerance_ms: how far a frame's time may drift from its place before a flight in mode
-            ``step`` is refused; half a frame's step where left out.
+        time_tolerance_ms: how far a frame's time may lie from its place in mode ``step``; what is
+            further off is listed, and more than five in a row end the flight. Half a frame's step
+            where left out.
         pose_tolerance: how far the images' poses may be off the plan in mode ``pose``.
         split: which part of a dataset the recording belongs to.
         depth: whether depth is recorded; flow: whether optical flow is, where there is any.
