@@ -43,7 +43,7 @@ dataset = Dataset("train/dataset.h5")
 # ## Clips
 #
 # Five frames each; a clip never crosses from one flight into another. A batch is frames `(B, T, 3, H, W)` and
-# labels `(B, T, H, W)`, both uint8, and all frames of a clip are changed alike.
+# labels `(B, T, H, W)`, both uint8; all frames of a clip are changed alike, which makes them floats from 0 to 1.
 
 # %%
 lengths = {name: dataset.sequence(name).length for name in dataset.split("train")}
@@ -91,7 +91,7 @@ for epoch in range(2):
         frames, labels = augment(frames.to(device), labels.to(device), changes, options)
         loss, memory = 0.0, None
         for t in range(frames.shape[1]):
-            logits, memory = model(frames[:, t].float() / 255, memory)
+            logits, memory = model(frames[:, t], memory)
             target = labels[:, t].long()
             loss = loss + nn.functional.cross_entropy(logits, target, ignore_index=255)
         optimizer.zero_grad()
