@@ -83,7 +83,7 @@ def _cost(row: Result) -> list[str]:
     return [
         f"{speed.parameters / 1e6:.2f}",
         f"{speed.gmacs:.2f}",
-        f"{speed.memory_bytes / 1024:.0f}",
+        f"{speed.memory_bytes / 1000:.0f}",
     ]
 
 

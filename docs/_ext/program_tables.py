@@ -111,7 +111,7 @@ def recipes_table() -> str:
 
 
 def _length(train: TrainRecipe) -> str:
-    return f"{train.epochs} epochs" if train.epochs else f"{train.steps:,} steps"
+    return f"{train.epochs:g} epochs" if train.epochs else f"{train.steps:,} steps"
 
 
 def networks_table() -> str:
