@@ -64,12 +64,17 @@ def first_line(cause: object, most: int = 200) -> str:
     return lines[0][:most]
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `` Did you mean 'x'?`` for the nearest known name, or an empty string.
+def did_you_mean(name: str, known: Iterable[str], heading: str = "") -> str:
+    """Return `` Did you mean 'x'?`` for the nearest known name, or what there is.
 
     Args:
         name: what the user wrote.
         known: the names that exist.
+        heading: of the list of all names that is returned where none is near, such as `` Maps: a,
+            b.``; without a heading that is an empty string.
     """
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" Did you mean '{close[0]}'?" if close else ""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if close:
+        return f" Did you mean '{close[0]}'?"
+    return f" {heading}: {', '.join(known) or 'none'}." if heading else ""

@@ -106,7 +106,7 @@ class Registry(Generic[Thing]):
         entry = extensions(self._group, shipped).get(name)
         if entry is None:
             known = self.names()
-            hint = did_you_mean(name, known) or f" There are: {', '.join(known)}."
+            hint = did_you_mean(name, known, "There are")
             raise self._error(f"there is no {self._kind} '{name}'.{hint}")
         thing = load_extension(entry)
         if not self._is_one(thing):

@@ -70,7 +70,7 @@ def find_resource(kind: str, name: str, error: type[AirsegError] = AirsegError) 
     if "\\" in name and os.sep == "/":
         raise error(f"{name}: there is no such file. Write its path with / instead of \\.")
     known = known_names(kind)
-    hint = did_you_mean(name, known) or f" Shipped: {', '.join(known) or 'none'}."
+    hint = did_you_mean(name, known, "Shipped")
     raise error(f"{name}: there is no such file, and no {kind} of that name is shipped.{hint}")
 
 

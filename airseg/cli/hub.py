@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
 from airseg.cli.names import FOLDER
+from airseg.cli.options import together
 
-_PARTS = (
+hub_options = together(
     click.argument("repository", metavar="USER/NAME"),
     click.option(
         "--out",
@@ -20,13 +21,6 @@ _PARTS = (
     click.option("--dry-run", is_flag=True, help="Write the folder and upload nothing."),
     click.option("--private", is_flag=True, help="Make a repository that only you see."),
 )
-
-
-def hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``USER/NAME``, ``--out``, ``--dry-run`` and ``--private`` to a command."""
-    for part in reversed(_PARTS):
-        command = part(command)
-    return command
 
 
 def upload_folder(

@@ -11,16 +11,13 @@ from typing import Any
 import click
 import numpy as np
 
-from airseg.cli.every_nth import every_option
-from airseg.cli.names import LABEL_MAP
+from airseg.cli.options import every_option, map_option
 from airseg.cli.recorded_flights import DATASET_SUFFIXES, with_datasets_inside
 
 
 @click.command("info")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--map", "map_name", type=LABEL_MAP, help="Label map.  [default: that of the environment]"
-)
+@map_option("Label map.  [default: that of the environment]")
 @every_option("Count classes in every Nth frame.", 10)
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def command(paths: tuple[Path, ...], map_name: str | None, every: int, as_json: bool) -> None:

@@ -32,7 +32,7 @@ class LazyGroup(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and args[0] not in self._modules and not ctx.resilient_parsing:
-            hint = did_you_mean(args[0], self._modules) or f" Commands: {', '.join(self._modules)}."
+            hint = did_you_mean(args[0], self._modules, "Commands")
             ctx.fail(f"there is no command '{args[0]}'.{hint}")
         return super().resolve_command(ctx, args)
 

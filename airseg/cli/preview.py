@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from airseg.cli.every_nth import every_option
-from airseg.cli.names import FOLDER, LABEL_MAP
+from airseg.cli.names import FOLDER
+from airseg.cli.options import every_option, map_option
 
 
 @click.command("preview")
@@ -18,9 +18,7 @@ from airseg.cli.names import FOLDER, LABEL_MAP
     type=FOLDER,
     help="Folder for the films.  [default: beside them]",
 )
-@click.option(
-    "--map", "map_name", type=LABEL_MAP, help="Label map.  [default: that of the environment]"
-)
+@map_option("Label map.  [default: that of the environment]")
 @every_option("Take every Nth frame.")
 def command(
     recordings: tuple[Path, ...], out: Path | None, map_name: str | None, every: int

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airseg.cli.names import FOLDER, PLAN, SECONDS, WORLD, FiniteRange
+from airseg.cli.names import PLAN, SECONDS, WORLD, FiniteRange
+from airseg.cli.options import out_folder_option
 from airseg.cli.slurm import chosen_slurm, slurm_options
 from airseg.errors import AirsegError
 
@@ -19,12 +20,7 @@ _UNITS = {"measuring": "colours", "waiting": "seconds"}
 
 @click.command("record")
 @click.argument("plans", nargs=-1, type=PLAN)
-@click.option(
-    "--out",
-    required=True,
-    type=FOLDER,
-    help="Folder for the recordings.",
-)
+@out_folder_option("Folder for the recordings.")
 @click.option(
     "--simulator", metavar="HOST:PORT", help="A running AirSim.  [default: 127.0.0.1:41451]"
 )

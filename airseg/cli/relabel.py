@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airseg.cli.names import CODEC, LABEL_MAP, CommandWithOldSpellings
+from airseg.cli.names import CommandWithOldSpellings
+from airseg.cli.options import (
+    assign_option,
+    codec_option,
+    jobs_option,
+    map_option,
+    out_file_option,
+    overwrite_option,
+    without_streams_options,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,45 +24,25 @@ if TYPE_CHECKING:
 
 @click.command("relabel", cls=CommandWithOldSpellings, old={"--split": ("--assign", "=")})
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--map",
-    "map_name",
-    type=LABEL_MAP,
-    required=True,
-    help="Label map: a YAML file or a shipped name.",
-)
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
-@click.option(
-    "--assign",
-    "splits",
-    multiple=True,
-    metavar="SPLIT=SEQ,SEQ",
-    help="Put sequences into train, val or test; may be given several times.",
-)
+@map_option("Label map: a YAML file or a shipped name.", required=True)
+@out_file_option
+@assign_option("Put sequences into train, val or test; may be given several times.")
 @click.option(
     "--allow-unmapped", is_flag=True, help="Ignore meshes without a class instead of refusing them."
 )
-@click.option(
-    "--codec",
-    type=CODEC,
-    default="lz4",
-    show_default=True,
-    help="Compression of colour frames: lz4 (fast), zstd (a quarter smaller), gzip (opens "
-    "everywhere), lzf, or none (fastest to read).",
+@codec_option(
+    "Compression of colour frames: lz4 (fast), zstd (a quarter smaller), gzip (opens "
+    "everywhere), lzf, or none (fastest to read)."
 )
-@click.option("--no-raw", is_flag=True, help="Drop raw ids; the file cannot be relabelled later.")
-@click.option("--no-depth", is_flag=True, help="Drop depth.")
-@click.option("--no-instances", is_flag=True, help="Drop the numbers of objects.")
+@without_streams_options
 @click.option(
     "--as",
     "kind",
     type=click.Choice(["npy", "png"]),
     help="Write label images into the folder --out instead of packing a dataset.",
 )
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 64),
-    help="Processes that pack; with --as, sequences at a time.  [default: one a core, at most 8]",
+@jobs_option(
+    "Processes that pack; with --as, sequences at a time.  [default: one a core, at most 8]"
 )
 @click.option(
     "--palette",
@@ -82,7 +71,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Take frames that their recording calls suspect; the dataset then says so.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a file that is already there.")
+@overwrite_option
 @click.option("--dry-run", is_flag=True, help="Count and check everything, write nothing.")
 def command(
     inputs: tuple[Path, ...],

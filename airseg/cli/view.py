@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airseg.cli.every_nth import every_option
-from airseg.cli.names import LABEL_MAP
+from airseg.cli.options import every_option, map_option
 
 if TYPE_CHECKING:
     from airseg.dataset.exporting.rerun_log import FrameScores
@@ -25,12 +24,7 @@ if TYPE_CHECKING:
 @click.command("view")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--sequence", "name", help="Which sequence.  [default: the first]")
-@click.option(
-    "--map",
-    "map_name",
-    type=LABEL_MAP,
-    help="Label map of a recording.  [default: its environment's]",
-)
+@map_option("Label map of a recording.  [default: its environment's]")
 @click.option(
     "--predictions",
     type=click.Path(path_type=Path),
@@ -92,7 +86,7 @@ def _recorded(path: Path, name: str | None, map_name: str | None) -> ShownFlight
     names = {read_info(folder).sequence: folder for folder in find_recordings([path])}
     chosen = _first(name, list(names))
     if chosen not in names:
-        hint = did_you_mean(chosen, names) or f" Sequences: {', '.join(names)}."
+        hint = did_you_mean(chosen, names, "Sequences")
         raise RecordingError(f"{path}: there is no sequence '{chosen}'.{hint}")
     (flight,) = open_flights([names[chosen]], map_name)
     return flight

@@ -33,8 +33,7 @@ def _check_class(name: str, info: ValidationInfo) -> str:
     classes = (info.context or {}).get("classes") or [c.name for c in CLASSES]
     if name not in classes and name != IGNORE:
         known = (*classes, IGNORE)
-        hint = did_you_mean(name, known) or f" Classes: {', '.join(known)}."
-        raise ValueError(f"there is no class '{name}'.{hint}")
+        raise ValueError(f"there is no class '{name}'.{did_you_mean(name, known, 'Classes')}")
     return name
 
 

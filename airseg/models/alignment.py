@@ -44,7 +44,7 @@ class Aligner(nn.Module):
     def __init__(self, kind: str, threshold: float | None = None) -> None:
         super().__init__()
         if kind not in ALIGNMENTS:
-            hint = did_you_mean(kind, ALIGNMENTS) or f" Alignments: {', '.join(ALIGNMENTS)}."
+            hint = did_you_mean(kind, ALIGNMENTS, "Alignments")
             raise RecipeError(f"there is no alignment '{kind}'.{hint}")
         self.kind, self.threshold = kind, threshold
 

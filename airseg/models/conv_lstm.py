@@ -18,8 +18,10 @@ from torch.nn import functional
 from airseg.errors import RecipeError, did_you_mean
 from airseg.models.base import VideoSegmenter
 from airseg.models.espnet import ESPNet
+from airseg.models.options import check_at_least, check_choice
 from airseg.models.registry import register_model
 
+ACTIVATIONS = ("prelu", "tanh")
 _STRIDES = {"l1a": 1, "l1b": 8, "l1c": 4, "l1d": 2}
 
 
@@ -87,8 +89,7 @@ class ConvLSTM(nn.Module):
         super().__init__()
         if kernel < 1 or kernel % 2 == 0:
             raise RecipeError(f"kernel is {kernel}; it must be odd.")
-        if activation not in ("prelu", "tanh"):
-            raise RecipeError(f"activation is '{activation}'; it must be prelu or tanh.")
+        check_choice("activation", activation, ACTIVATIONS)
         self.cell = _Cell(inputs, hidden, kernel, activation)
         self.width = hidden
         learned = state_size is not None
@@ -164,8 +165,9 @@ class ESPNetConvLSTM(ESPNet):
     ) -> None:
         super().__init__(num_classes, p, q)
         if position not in _STRIDES:
-            hint = did_you_mean(position, _STRIDES) or f" Positions: {', '.join(_STRIDES)}."
+            hint = did_you_mean(position, _STRIDES, "Positions")
             raise RecipeError(f"there is no position '{position}'.{hint}")
+        check_at_least("training_frames", training_frames, 0)
         self.position, self.memory_depth = position, training_frames
         self._width = num_classes
         stride = _STRIDES[position]
@@ -247,6 +249,7 @@ class SSNet(VideoSegmenter):
         self, num_classes: int, *, recurrent: bool = False, training_frames: int = 3
     ) -> None:
         super().__init__()
+        check_at_least("training_frames", training_frames, 0)
         self._width = num_classes
         self.unbounded = recurrent
         self.memory_depth = training_frames if recurrent else 0

@@ -15,11 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from airseg.errors import RecipeError, did_you_mean
+from airseg.errors import RecipeError
 from airseg.models.backbone_weights import load_backbone
 from airseg.models.base import Normalization, VideoSegmenter
 from airseg.models.flow import build_flow, flow_input
 from airseg.models.motion_memory import attend_along_motion
+from airseg.models.options import check_at_least, check_choice, check_share
 from airseg.models.registry import register_model
 from airseg.models.resnet import LEAK, ResNet
 from airseg.models.temporal_memory import (
@@ -179,14 +180,9 @@ class FANet(VideoSegmenter):
         normalize: bool = False,
     ) -> None:
         super().__init__()
-        if tca_depth < 0:
-            raise RecipeError(f"tca_depth is {tca_depth}; it must be 0 or greater.")
-        if reduction not in REDUCTIONS:
-            expected = ", ".join(REDUCTIONS)
-            hint = did_you_mean(str(reduction), REDUCTIONS)
-            raise RecipeError(f"reduction is '{reduction}'; it must be one of {expected}.{hint}")
-        if not 0 <= decay < 1:
-            raise RecipeError(f"decay is {decay}; it must be 0 or greater, and below 1.")
+        check_at_least("tca_depth", tca_depth, 0)
+        check_choice("reduction", reduction, REDUCTIONS)
+        check_share("decay", decay)
         self.memory_depth = tca_depth
         self.unbounded = reduction == "decay"
         self.moves = reduction == "motion" and tca_depth > 0

@@ -9,45 +9,24 @@ kept after their ReLU, and always warped from the key frame itself, never chaine
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from airseg.errors import RecipeError, did_you_mean
+from airseg.errors import RecipeError
 from airseg.models.backbone_weights import load_backbone
 from airseg.models.base import IMAGENET_DEVIATION, VideoSegmenter
+from airseg.models.bottleneck import Bottleneck
 from airseg.models.flow import FRAME_MEAN, build_flow, halve, warp
+from airseg.models.options import check_at_least, check_choice
 from airseg.models.registry import register_model
 
 _BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 TRAINED = ("joint", "fix_n", "fix_f", "separate")
 """What learns: all; the flow only; the feature and task network only, through the warp; the same
 without it (the flow then never meets the features before the end)."""
-
-
-class _Bottleneck(nn.Module):
-    def __init__(self, inputs: int, planes: int, stride: int, dilation: int) -> None:
-        super().__init__()
-        outputs = 4 * planes
-        self.conv1 = nn.Conv2d(inputs, planes, 1, stride, bias=False)
-        self.bn1 = nn.BatchNorm2d(planes)
-        self.conv2 = nn.Conv2d(planes, planes, 3, 1, dilation, dilation, bias=False)
-        self.bn2 = nn.BatchNorm2d(planes)
-        self.conv3 = nn.Conv2d(planes, outputs, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(outputs)
-        self.relu = nn.ReLU()
-        self.downsample = None
-        if stride != 1 or inputs != outputs:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-            )
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.relu(self.bn1(self.conv1(x)))
-        y = self.relu(self.bn2(self.conv2(y)))
-        y = self.bn3(self.conv3(y))
-        return self.relu(y + (x if self.downsample is None else self.downsample(x)))
 
 
 class FeatureNetwork(nn.Module):
@@ -76,9 +55,10 @@ class FeatureNetwork(nn.Module):
             dilation = 2 if stage == 3 else 1
             layers = []
             for i in range(count):
-                first = stride if i == 0 else 1
-                layers.append(_Bottleneck(inputs, width * 2**stage, first, dilation))
-                inputs = 4 * width * 2**stage
+                planes, first = width * 2**stage, stride if i == 0 else 1
+                shortcut = _shortcut(inputs, 4 * planes, first)
+                layers.append(Bottleneck(inputs, planes, (first, 1), dilation, shortcut))
+                inputs = 4 * planes
             setattr(self, f"layer{stage + 1}", nn.Sequential(*layers))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -142,13 +122,10 @@ class DeepFeatureFlow(VideoSegmenter):
         frozen_normalization: bool = False,
     ) -> None:
         super().__init__()
-        if key_interval < 1:
-            raise RecipeError(f"key_interval is {key_interval}; it must be 1 or greater.")
-        if distances is not None and distances < 0:
-            raise RecipeError(f"distances is {distances}; it must be 0 or greater.")
-        if train not in TRAINED:
-            hint = did_you_mean(str(train), TRAINED) or f" Choices: {', '.join(TRAINED)}."
-            raise RecipeError(f"train is '{train}', which is no choice.{hint}")
+        check_at_least("key_interval", key_interval, 1)
+        if distances is not None:
+            check_at_least("distances", distances, 0)
+        check_choice("train", train, TRAINED)
         self.key_interval, self.change_threshold = key_interval, change_threshold
         self.memory_depth, self.period = key_interval - 1, key_interval
         farthest = key_interval - 1 if distances is None else distances
@@ -270,72 +247,42 @@ class DeepFeatureFlow(VideoSegmenter):
         return moved if scale is None else moved * scale
 
 
-def _build(
-    depth: int,
-    num_classes: int,
-    key_interval: int,
-    flow: str,
-    change_threshold: float | None,
-    train: str,
-    distances: int | None,
-    frozen_normalization: bool,
-) -> DeepFeatureFlow:
-    if flow == "exact":
-        raise RecipeError("flow is 'exact', which Deep Feature Flow cannot use: it estimates.")
-    features = FeatureNetwork(_BLOCKS[depth])
-    return DeepFeatureFlow(
-        features,
-        build_flow(flow, features.channels) if key_interval > 1 else None,
-        num_classes,
-        key_interval,
-        change_threshold,
-        train,
-        distances,
-        frozen_normalization=frozen_normalization,
-    )
+def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module | None:
+    """Return the projection of a block that changes the shape, else None."""
+    if stride == 1 and inputs == outputs:
+        return None
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
 
-@register_model
-def dff_resnet50(
-    num_classes: int,
-    key_interval: int = 5,
-    flow: str = "flownet_s",
-    change_threshold: float | None = None,
-    train: str = "joint",
-    distances: int | None = None,
-    frozen_normalization: bool = False,
-) -> DeepFeatureFlow:
-    """Build Deep Feature Flow on ResNet-50."""
-    return _build(
-        50,
-        num_classes,
-        key_interval,
-        flow,
-        change_threshold,
-        train,
-        distances,
-        frozen_normalization,
-    )
+def _builder(depth: int) -> Callable[..., DeepFeatureFlow]:
+    """Register the builder of Deep Feature Flow on a ResNet of a depth."""
+
+    def build(
+        num_classes: int,
+        key_interval: int = 5,
+        flow: str = "flownet_s",
+        change_threshold: float | None = None,
+        train: str = "joint",
+        distances: int | None = None,
+        frozen_normalization: bool = False,
+    ) -> DeepFeatureFlow:
+        if flow == "exact":
+            raise RecipeError("flow is 'exact', which Deep Feature Flow cannot use: it estimates.")
+        features = FeatureNetwork(_BLOCKS[depth])
+        return DeepFeatureFlow(
+            features,
+            build_flow(flow, features.channels) if key_interval > 1 else None,
+            num_classes,
+            key_interval,
+            change_threshold,
+            train,
+            distances,
+            frozen_normalization=frozen_normalization,
+        )
+
+    build.__name__ = f"dff_resnet{depth}"
+    build.__doc__ = f"Build Deep Feature Flow on ResNet-{depth}."
+    return register_model(build)
 
 
-@register_model
-def dff_resnet101(
-    num_classes: int,
-    key_interval: int = 5,
-    flow: str = "flownet_s",
-    change_threshold: float | None = None,
-    train: str = "joint",
-    distances: int | None = None,
-    frozen_normalization: bool = False,
-) -> DeepFeatureFlow:
-    """Build Deep Feature Flow on ResNet-101."""
-    return _build(
-        101,
-        num_classes,
-        key_interval,
-        flow,
-        change_threshold,
-        train,
-        distances,
-        frozen_normalization,
-    )
+dff_resnet50, dff_resnet101 = (_builder(depth) for depth in _BLOCKS)

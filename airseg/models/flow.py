@@ -278,8 +278,7 @@ def build_flow(name: str, scales: int) -> nn.Module | None:
         RecipeError: there is none of that name; the message has the nearest.
     """
     if name not in FLOWS:
-        hint = did_you_mean(str(name), FLOWS) or f" Flows: {', '.join(FLOWS)}."
-        raise RecipeError(f"there is no flow '{name}'.{hint}")
+        raise RecipeError(f"there is no flow '{name}'.{did_you_mean(str(name), FLOWS, 'Flows')}")
     return FLOWS[name](scales)
 
 

@@ -18,9 +18,10 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from airseg.errors import RecipeError, did_you_mean
+from airseg.errors import RecipeError
 from airseg.models.base import Normalization, TrainingOutputs, VideoSegmenter
 from airseg.models.mask_loss import MATCHINGS, MaskPrediction, mask_loss
+from airseg.models.options import check_at_least, check_choice
 from airseg.models.registry import register_model
 from airseg.models.vision_transformer import VisionTransformer, resize_positions
 
@@ -86,9 +87,8 @@ class MaskQueries(VideoSegmenter):
         training_frames: int = 3,
     ) -> None:
         super().__init__()
-        if matching not in MATCHINGS:
-            hint = did_you_mean(matching, MATCHINGS) or f" Choices: {', '.join(MATCHINGS)}."
-            raise RecipeError(f"matching is '{matching}', which is no choice.{hint}")
+        check_choice("matching", matching, MATCHINGS)
+        check_at_least("training_frames", training_frames, 0)
         if queries < num_classes:
             raise RecipeError(
                 f"queries is {queries}; it must be {num_classes} or more: one a class at least."

@@ -22,6 +22,7 @@ from airseg.errors import RecipeError, did_you_mean
 from airseg.models.backbone_weights import load_backbone
 from airseg.models.base import Normalization, VideoSegmenter
 from airseg.models.decoders import DECODERS
+from airseg.models.options import check_at_least
 from airseg.models.registry import register_model
 from airseg.models.resnet_vd import ResNetVd
 
@@ -166,8 +167,7 @@ class MAResNet(VideoSegmenter):
         batch_means: bool = False,
     ) -> None:
         super().__init__()
-        if frames < 0:
-            raise RecipeError(f"frames is {frames}; it must be 0 or greater.")
+        check_at_least("frames", frames, 0)
         if not 0 < ratio <= 1:
             raise RecipeError(f"ratio is {ratio}; it must be above 0, and at most 1.")
         if not 1 <= stages <= 4:
@@ -226,8 +226,7 @@ def ma_resnet50(
     fourth stage, which a memory in the first three could not reach.
     """
     if head not in DECODERS:
-        hint = did_you_mean(head, DECODERS) or f" Heads: {', '.join(DECODERS)}."
-        raise RecipeError(f"there is no head '{head}'.{hint}")
+        raise RecipeError(f"there is no head '{head}'.{did_you_mean(head, DECODERS, 'Heads')}")
     backbone = ResNetVd()
     decoder = DECODERS[head](backbone.channels, num_classes)
     if stages is None:

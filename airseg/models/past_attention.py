@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from airseg.errors import RecipeError, did_you_mean
 from airseg.models.mix_transformer import REDUCTIONS, SIZES, Attend, MixTransformer
+from airseg.models.options import check_at_least, check_choice
 from airseg.models.registry import register_model
 from airseg.models.tv3s import MlpDecoder, SegFormer
 
@@ -114,10 +115,8 @@ class PastAttentionSegFormer(SegFormer):
     ) -> None:
         super().__init__(encoder, decoder)
         _check(frames, decay, stages, learned=learned)
-        for value, choices in ((combine, COMBINATIONS), (context, CONTEXTS)):
-            if value not in choices:
-                hint = did_you_mean(value, choices) or f" Choices: {', '.join(choices)}."
-                raise RecipeError(f"'{value}' is no choice.{hint}")
+        check_choice("combine", combine, COMBINATIONS)
+        check_choice("context", context, CONTEXTS)
         self.combine, self.context = combine, context
         self.past_frames = frames - 1 if decay else 0
         self.memory_depth = self.past_frames
@@ -218,8 +217,7 @@ class PastAttentionSegFormer(SegFormer):
 
 def _check(frames: int, decay: float, stages: tuple[int, ...], *, learned: bool) -> None:
     """Raise where an option is impossible."""
-    if frames < 1:
-        raise RecipeError(f"frames is {frames}; it must be 1 or greater.")
+    check_at_least("frames", frames, 1)
     if not 0 <= decay <= 1 or math.isnan(decay):
         raise RecipeError(f"decay is {decay}; it must be from 0 to 1.")
     if learned and not 0 < decay < 1:
@@ -242,7 +240,7 @@ def sta_segformer(
 ) -> PastAttentionSegFormer:
     """Build STA on SegFormer with a Mix Transformer (b0, b1, b2, b5)."""
     if encoder not in SIZES:
-        hint = did_you_mean(encoder, SIZES) or f" Encoders: {', '.join(SIZES)}."
+        hint = did_you_mean(encoder, SIZES, "Encoders")
         raise RecipeError(f"there is no encoder '{encoder}'.{hint}")
     backbone = MixTransformer(*SIZES[encoder])
     decoder = MlpDecoder(backbone.channels, num_classes, width)

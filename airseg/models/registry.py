@@ -64,7 +64,7 @@ def build_model(name: str, num_classes: int, **options: object) -> VideoSegmente
     known = [p for p in inspect.signature(builder).parameters if p != "num_classes"]
     for option in options:
         if option not in known:
-            hint = did_you_mean(option, known) or f" Options: {', '.join(known)}."
+            hint = did_you_mean(option, known, "Options")
             raise RecipeError(f"model {name} has no option '{option}'.{hint}")
     return builder(num_classes=num_classes, **_checked(name, builder, options))
 

@@ -9,29 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-
-class _Bottleneck(nn.Module):
-    def __init__(self, inputs: int, planes: int, stride: int, dilation: int) -> None:
-        super().__init__()
-        outputs = 4 * planes
-        self.conv1 = nn.Conv2d(inputs, planes, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(planes)
-        self.conv2 = nn.Conv2d(planes, planes, 3, stride, dilation, dilation, bias=False)
-        self.bn2 = nn.BatchNorm2d(planes)
-        self.conv3 = nn.Conv2d(planes, outputs, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(outputs)
-        self.relu = nn.ReLU()
-        self.downsample = None
-        if stride != 1 or inputs != outputs:
-            pool = nn.AvgPool2d(2, stride, ceil_mode=True) if stride > 1 else nn.Identity()
-            conv = nn.Conv2d(inputs, outputs, 1, bias=False)
-            self.downsample = nn.Sequential(pool, conv, nn.BatchNorm2d(outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.relu(self.bn1(self.conv1(x)))
-        y = self.relu(self.bn2(self.conv2(y)))
-        y = self.bn3(self.conv3(y))
-        return self.relu(y + (x if self.downsample is None else self.downsample(x)))
+from airseg.models.bottleneck import Bottleneck
 
 
 class ResNetVd(nn.Module):
@@ -66,9 +44,10 @@ class ResNetVd(nn.Module):
         for stage, (stride, dilated) in enumerate(zip((1, 2, 1, 1), dilations, strict=True)):
             layers = []
             for i, dilation in enumerate(dilated):
-                first = stride if i == 0 else 1
-                layers.append(_Bottleneck(inputs, width * 2**stage, first, dilation))
-                inputs = self.channels[stage]
+                outputs, first = self.channels[stage], stride if i == 0 else 1
+                shortcut = _shortcut(inputs, outputs, first)
+                layers.append(Bottleneck(inputs, outputs // 4, (1, first), dilation, shortcut))
+                inputs = outputs
             setattr(self, f"layer{stage + 1}", nn.Sequential(*layers))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -82,3 +61,11 @@ class ResNetVd(nn.Module):
             x = stage(x)
             features.append(x)
         return features
+
+
+def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module | None:
+    """Return the pool and projection of a block that changes the shape, else None."""
+    if stride == 1 and inputs == outputs:
+        return None
+    pool = nn.AvgPool2d(2, stride, ceil_mode=True) if stride > 1 else nn.Identity()
+    return nn.Sequential(pool, nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))

@@ -17,9 +17,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from airseg.errors import RecipeError, did_you_mean
+from airseg.errors import RecipeError
 from airseg.models.alignment import Aligner, resample
 from airseg.models.base import TrainingOutputs, VideoSegmenter
+from airseg.models.options import check_at_least, check_choice
 from airseg.models.registry import build_model, register_model
 from airseg.models.smoothing import Wrapper
 
@@ -114,11 +115,8 @@ class SimilarityPropagation(Wrapper):
                 f"{base.paper} does not show its features; base must be fanet18 and the like, "
                 "pidnet_s or segformer."
             )
-        if space not in SPACES:
-            hint = did_you_mean(space, SPACES) or f" Choices: {', '.join(SPACES)}."
-            raise RecipeError(f"space is '{space}', which is no choice.{hint}")
-        if training_frames < 0:
-            raise RecipeError(f"training_frames is {training_frames}; it must be 0 or greater.")
+        check_choice("space", space, SPACES)
+        check_at_least("training_frames", training_frames, 0)
         self.space, self.align = space, Aligner(alignment, threshold)
         self.memory_depth = training_frames
         self.wants_flow = alignment == "exact"

@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from airseg.errors import RecipeError, did_you_mean
+from airseg.errors import RecipeError
 from airseg.models.alignment import Aligner, resample
 from airseg.models.base import TrainingOutputs, VideoSegmenter
+from airseg.models.options import check_at_least, check_choice, check_share
 from airseg.models.registry import build_model, register_model
 from airseg.models.upsampling import upsample
 
@@ -101,11 +102,8 @@ class ExponentialMean(Wrapper):
         self, base: VideoSegmenter, alpha: float = 0.7, space: str = "prob", warp: str = "none"
     ) -> None:
         super().__init__(base)
-        if not 0 <= alpha < 1:
-            raise RecipeError(f"alpha is {alpha}; it must be 0 or greater, and below 1.")
-        if space not in SPACES:
-            hint = did_you_mean(space, SPACES) or f" Choices: {', '.join(SPACES)}."
-            raise RecipeError(f"space is '{space}', which is no choice.{hint}")
+        check_share("alpha", alpha)
+        check_choice("space", space, SPACES)
         self.alpha, self.space, self.align = alpha, space, Aligner(warp)
         self.wants_flow = warp == "exact"
 
@@ -271,8 +269,7 @@ class Placebo(Wrapper):
 
     def __init__(self, base: VideoSegmenter, context: int) -> None:
         super().__init__(base)
-        if context < 0:
-            raise RecipeError(f"context is {context}; it must be 0 or greater.")
+        check_at_least("context", context, 0)
         self.paper, self.context = f"{base.paper}, placebo", context
 
     @property

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from airseg.errors import RecipeError, did_you_mean
 from airseg.models.base import TrainingOutputs, VideoSegmenter
 from airseg.models.fanet import FANet
+from airseg.models.options import check_at_least, check_choice
 from airseg.models.registry import register_model
 from airseg.models.resnet import ResNet
 
@@ -162,11 +162,8 @@ class TemporallyDistributed(VideoSegmenter):
         auxiliary: bool = False,
     ) -> None:
         super().__init__()
-        if norm not in NORMS:
-            hint = did_you_mean(norm, NORMS) or f" Choices: {', '.join(NORMS)}."
-            raise RecipeError(f"norm is '{norm}', which is no choice.{hint}")
-        if stride < 1:
-            raise RecipeError(f"stride is {stride}; it must be 1 or greater.")
+        check_choice("norm", norm, NORMS)
+        check_at_least("stride", stride, 1)
         count = self.period = len(networks)
         self.backbone_names = tuple(f"turns.{n}.network.resnet." for n in range(count))
         self.memory_depth, self.stride = count - 1, stride

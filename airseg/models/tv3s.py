@@ -20,6 +20,7 @@ from airseg.models.backbone_weights import load_backbone
 from airseg.models.base import Normalization, VideoSegmenter
 from airseg.models.mamba import ScanMemory, SharedStateBlocks
 from airseg.models.mix_transformer import SIZES, MixTransformer
+from airseg.models.options import check_at_least
 from airseg.models.registry import register_model
 
 _UNUSED_CHANNELS = 128
@@ -183,6 +184,7 @@ class TV3S(_EncoderDecoder):
         training_frames: int = 3,
     ) -> None:
         super().__init__(encoder, decoder, imagenet)
+        check_at_least("training_frames", training_frames, 0)
         self.memory_depth = training_frames
 
     def coarse(self, frames: Tensor, memory: ScanMemory | None = None) -> tuple[Tensor, ScanMemory]:
@@ -251,8 +253,7 @@ def _encoder(name: str) -> tuple[nn.Module, str]:
     if name in SWINS:
         return SwinEncoder(name), name
     known = (*SIZES, *SWINS)
-    hint = did_you_mean(name, known) or f" Encoders: {', '.join(known)}."
-    raise RecipeError(f"there is no encoder '{name}'.{hint}")
+    raise RecipeError(f"there is no encoder '{name}'.{did_you_mean(name, known, 'Encoders')}")
 
 
 @register_model

@@ -241,6 +241,15 @@ def test_every_registered_network_keeps_them_as_it_is_registered(name):
     check_model(name, num_classes=CLASSES, size=(128, 192), rare=1e-3 if is_choice else 0.0)
 
 
+@pytest.mark.parametrize(
+    "name", [n for n in list_models() if "training_frames" in get_type_hints(builder_of(n))]
+)
+def test_no_clip_has_fewer_than_no_frames_before_the_supervised_ones(name):
+    said = "training_frames is -1; it must be 0 or greater"
+    with torch.device("meta"), pytest.raises(RecipeError, match=said):
+        build_model(name, CLASSES, training_frames=-1)
+
+
 def picture_book(size):
     """Return eight frames (2, 4, 3, H, W) of moving blocks, coloured by class, and labels."""
     height, width = size

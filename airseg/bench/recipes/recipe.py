@@ -316,8 +316,7 @@ def _complaint(cause: ValidationError) -> str:
 
 
 def _unknown(source: str, key: str, part: str, place: dict[str, Any], depth: int) -> str:
-    hint = did_you_mean(part, place) or f" Fields: {', '.join(place)}."
-    return f"{source}: {key}: there is no field '{part}'.{hint}"
+    return f"{source}: {key}: there is no field '{part}'.{did_you_mean(part, place, 'Fields')}"
 
 
 def _parse_setting(option: str, text: str) -> tuple[str, Any]:

@@ -44,7 +44,7 @@ def scored_classes(recipe: EvaluateRecipe, dataset: Dataset) -> ScoredClasses | 
     ):
         for name in names:
             if name not in index:
-                hint = did_you_mean(name, index) or f" Classes: {', '.join(index)}."
+                hint = did_you_mean(name, index, "Classes")
                 raise RecipeError(f"evaluate.{field}: the dataset has no class '{name}'.{hint}")
     predictions = np.arange(256, dtype=np.uint8)
     for name, pooled in recipe.pool.items():

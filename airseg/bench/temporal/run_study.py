@@ -91,7 +91,7 @@ def check_conditions(names: Sequence[str]) -> None:
     """Raise RecipeError where a condition is unknown; to be asked before anything is trained."""
     for name in names:
         if name not in NAMES:
-            hint = did_you_mean(name, NAMES) or f" Conditions: {', '.join(NAMES)}."
+            hint = did_you_mean(name, NAMES, "Conditions")
             raise RecipeError(f"there is no condition '{name}'.{hint}")
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from airseg.cli.bench.options import classes_option, height_option, width_option
-from airseg.cli.names import FOLDER, NETWORK
+from airseg.cli.names import NETWORK
+from airseg.cli.options import out_folder_option
 
 
 @click.command("export")
 @click.argument("name", type=NETWORK)
-@click.option("--out", required=True, type=FOLDER, help="Folder to write into.")
+@out_folder_option("Folder to write into.")
 @classes_option
 @height_option
 @width_option

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from airseg.cli.figures import figures_option, say_written
-from airseg.cli.names import FOLDER
+from airseg.cli.options import out_folder_option
 
 if TYPE_CHECKING:
     from airseg.bench.results import Result
@@ -16,12 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("leaderboard")
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    required=True,
-    type=FOLDER,
-    help="Folder to write into.",
-)
+@out_folder_option("Folder to write into.")
 @click.option(
     "--splice", type=click.Path(path_type=Path), help="Markdown file to put the table into."
 )

@@ -6,17 +6,12 @@ from pathlib import Path
 
 import click
 
-from airseg.cli.names import FOLDER
+from airseg.cli.options import out_folder_option
 
 
 @click.command("publish")
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    required=True,
-    type=FOLDER,
-    help="Folder to write.",
-)
+@out_folder_option("Folder to write.")
 @click.option("--full", is_flag=True, help="Keep float32; float16 is half as large.")
 @click.option("--licence", default="", help="Of the weights, such as mit.")
 @click.option("--dataset", default="", metavar="USER/NAME", help="What they were trained on.")

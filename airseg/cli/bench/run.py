@@ -11,6 +11,7 @@ import click
 
 from airseg.cli.bench.options import device_option
 from airseg.cli.names import FOLDER, RECIPE
+from airseg.cli.options import out_folder_option
 from airseg.cli.slurm import chosen_slurm, slurm_options
 
 if TYPE_CHECKING:
@@ -25,12 +26,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="HDF5 file of airseg relabel.  [default: the recipe's]",
 )
-@click.option(
-    "--out",
-    required=True,
-    type=FOLDER,
-    help="Folder for results.",
-)
+@out_folder_option("Folder for results.")
 @click.option(
     "--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Change a field of the recipe."
 )

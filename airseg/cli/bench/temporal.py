@@ -10,7 +10,7 @@ import click
 
 from airseg.cli.bench.options import device_option
 from airseg.cli.figures import figures_option, say_written
-from airseg.cli.names import FOLDER
+from airseg.cli.options import out_folder_option
 
 
 @click.command("temporal")
@@ -18,7 +18,7 @@ from airseg.cli.names import FOLDER
 @click.option(
     "--dataset", required=True, type=click.Path(path_type=Path), help="HDF5 file of airseg relabel."
 )
-@click.option("--out", required=True, type=FOLDER, help="Folder for results.")
+@out_folder_option("Folder for results.")
 @click.option(
     "--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Change a field of the recipe."
 )

@@ -6,30 +6,16 @@ from pathlib import Path
 
 import click
 
-from airseg.cli.names import LABEL_MAP, CommandWithOldSpellings
+from airseg.cli.names import CommandWithOldSpellings
+from airseg.cli.options import assign_option, jobs_option, map_option
 
 
 @click.command("append", cls=CommandWithOldSpellings, old={"--split": ("--assign", "=")})
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--assign",
-    "splits",
-    multiple=True,
-    metavar="SPLIT=SEQ,SEQ",
-    help="Put new sequences into train, val or test.  [default: what they say themselves]",
-)
-@click.option(
-    "--map",
-    "map_name",
-    type=LABEL_MAP,
-    help="Label map of new recordings.  [default: DATASET's own]",
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 64),
-    help="Processes that pack.  [default: one a core, at most 8]",
-)
+@assign_option("Put new sequences into train, val or test.  [default: what they say themselves]")
+@map_option("Label map of new recordings.  [default: DATASET's own]")
+@jobs_option("Processes that pack.  [default: one a core, at most 8]")
 def command(
     dataset: Path,
     inputs: tuple[Path, ...],

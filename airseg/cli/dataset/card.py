@@ -8,17 +8,12 @@ from pathlib import Path
 import click
 
 from airseg.cli.figures import figures_option, say_written
-from airseg.cli.names import FOLDER
+from airseg.cli.options import out_folder_option, publication_options
 
 
 @click.command("card")
 @click.argument("dataset", type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    required=True,
-    type=FOLDER,
-    help="The folder to write.",
-)
+@out_folder_option("The folder to write.")
 @click.option(
     "--samples",
     default=12,
@@ -26,9 +21,7 @@ from airseg.cli.names import FOLDER
     type=click.IntRange(0, 200),
     help="Frames shown beside their labels, one a sequence.",
 )
-@click.option("--title", default="", help="Name of the dataset.  [default: that of the file]")
-@click.option("--licence", default="", help="Its licence.  [default: that of imported data]")
-@click.option("--url", default="", help="Where it is told of.")
+@publication_options
 @figures_option
 def command(
     dataset: Path,

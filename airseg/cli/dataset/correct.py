@@ -6,22 +6,16 @@ from pathlib import Path
 
 import click
 
-from airseg.cli.names import CODEC
+from airseg.cli.options import codec_option, jobs_option, out_file_option, overwrite_option
 
 
 @click.command("correct")
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.argument("corrected", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
-@click.option(
-    "--codec",
-    type=CODEC,
-    default="lz4",
-    show_default=True,
-    help="Compression of colour frames, as in airseg relabel.",
-)
-@click.option("--jobs", type=click.IntRange(1, 64), help="Processes that pack.")
-@click.option("--overwrite", is_flag=True, help="Replace a file that is already there.")
+@out_file_option
+@codec_option("Compression of colour frames, as in airseg relabel.")
+@jobs_option("Processes that pack.")
+@overwrite_option
 def command(
     dataset: Path, corrected: Path, out: Path, codec: str, jobs: int | None, overwrite: bool
 ) -> None:

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airseg.cli.names import FOLDER, FORMAT, LABEL_MAP
+from airseg.cli.names import FORMAT
+from airseg.cli.options import (
+    jpeg_option,
+    map_option,
+    out_folder_option,
+    overwrite_folder_option,
+    publication_options,
+)
 
 if TYPE_CHECKING:
     from airseg.dataset.exporting.common import ExportOptions
@@ -16,35 +23,17 @@ if TYPE_CHECKING:
 @click.command("export")
 @click.argument("format_name", metavar="FORMAT", type=FORMAT)
 @click.argument("source", metavar="DATASET", type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    required=True,
-    type=FOLDER,
-    help="The folder to write.",
-)
-@click.option(
-    "--jpeg",
-    "jpeg_quality",
-    type=click.IntRange(1, 100),
-    metavar="QUALITY",
-    help="Colour frames as JPEG of this quality.  [default: PNG, lossless]",
-)
-@click.option(
-    "--map",
-    "map_name",
-    type=LABEL_MAP,
-    help="Label map of recordings.  [default: that of their environment]",
-)
-@click.option("--title", default="", help="Name of the dataset.  [default: that of the file]")
-@click.option("--licence", default="", help="Its licence.  [default: that of imported data]")
-@click.option("--url", default="", help="Where it is told of.")
+@out_folder_option("The folder to write.")
+@jpeg_option
+@map_option("Label map of recordings.  [default: that of their environment]")
+@publication_options
 @click.option(
     "--things",
     default="",
     metavar="NAMES",
     help="Classes whose objects are told apart, such as vehicle,tree.  [default: those known]",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a folder that is already there.")
+@overwrite_folder_option
 def command(
     format_name: str,
     source: Path,

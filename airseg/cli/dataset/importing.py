@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airseg.cli.names import CODEC, LABEL_MAP, LAYOUT, CommandWithOldSpellings
+from airseg.cli.names import LAYOUT, CommandWithOldSpellings
+from airseg.cli.options import (
+    assign_option,
+    codec_option,
+    jobs_option,
+    map_option,
+    out_file_option,
+    overwrite_option,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,13 +27,10 @@ if TYPE_CHECKING:
 @click.command("import", cls=CommandWithOldSpellings, old={"--split": ("--assign", "=")})
 @click.argument("layout", type=LAYOUT)
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
-@click.option(
-    "--map",
-    "map_name",
-    type=LABEL_MAP,
-    help="Label map.  [default: the dataset's published classes, where it has classes of its own "
-    "that others compare on; else a map into the eleven]",
+@out_file_option
+@map_option(
+    "Label map.  [default: the dataset's published classes, where it has classes of its own "
+    "that others compare on; else a map into the eleven]"
 )
 @click.option(
     "--before",
@@ -41,13 +46,7 @@ if TYPE_CHECKING:
     type=click.IntRange(0, 10_000),
     help="Unlabelled frames kept after each labelled one.",
 )
-@click.option(
-    "--assign",
-    "splits",
-    multiple=True,
-    metavar="SPLIT=SEQ,SEQ",
-    help="Put sequences into train, val or test; may be given several times.",
-)
+@assign_option("Put sequences into train, val or test; may be given several times.")
 @click.option(
     "--palette",
     type=click.Path(path_type=Path),
@@ -61,20 +60,10 @@ if TYPE_CHECKING:
 @click.option(
     "--allow-unmapped", is_flag=True, help="Ignore pixels of objects that the map has no class for."
 )
-@click.option(
-    "--codec",
-    type=CODEC,
-    default="lz4",
-    show_default=True,
-    help="Compression of colour frames, as in airseg relabel.",
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 64),
-    help="Processes that read and pack.  [default: one a core, at most 8]",
-)
+@codec_option("Compression of colour frames, as in airseg relabel.")
+@jobs_option("Processes that read and pack.  [default: one a core, at most 8]")
 @click.option("--strict", is_flag=True, help="Refuse what differs from what was published.")
-@click.option("--overwrite", is_flag=True, help="Replace a file that is already there.")
+@overwrite_option
 def command(
     layout: str,
     folder: Path,

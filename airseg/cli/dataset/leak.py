@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airseg.cli.every_nth import every_option
 from airseg.cli.names import FiniteRange
+from airseg.cli.options import every_option
 from airseg.errors import DatasetError
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from airseg.cli.names import CODEC
+from airseg.cli.options import out_file_option, overwrite_option, recode_option
 
 
 @click.command("merge")
 @click.argument("datasets", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
+@out_file_option
 @click.option(
     "--prefix", is_flag=True, help="Put each file's name before its sequences: city-a, park-a."
 )
@@ -22,12 +22,8 @@ from airseg.cli.names import CODEC
     metavar="SPLIT=FILE",
     help="Put one file's sequences into train, val or test; may be given several times.",
 )
-@click.option(
-    "--codec",
-    type=CODEC,
-    help="Compress colour frames in another way: see 'airseg relabel --help'.  [default: as is]",
-)
-@click.option("--overwrite", is_flag=True, help="Replace a file that is already there.")
+@recode_option
+@overwrite_option
 def command(
     datasets: tuple[Path, ...],
     out: Path,

@@ -7,22 +7,15 @@ from pathlib import Path
 import click
 
 from airseg.cli.hub import hub_options, upload_folder
+from airseg.cli.options import jpeg_option, overwrite_folder_option, publication_options
 
 
 @click.command("push")
 @click.argument("dataset", type=click.Path(path_type=Path))
 @hub_options
-@click.option(
-    "--jpeg",
-    "jpeg_quality",
-    type=click.IntRange(1, 100),
-    metavar="QUALITY",
-    help="Colour frames as JPEG of this quality.  [default: PNG, lossless]",
-)
-@click.option("--title", default="", help="Name of the dataset.  [default: that of the file]")
-@click.option("--licence", default="", help="Its licence.  [default: that of imported data]")
-@click.option("--url", default="", help="Where it is told of.")
-@click.option("--overwrite", is_flag=True, help="Replace a folder that is already there.")
+@jpeg_option
+@publication_options
+@overwrite_folder_option
 def command(
     dataset: Path,
     repository: str,

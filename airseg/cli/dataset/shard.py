@@ -6,17 +6,13 @@ from pathlib import Path
 
 import click
 
-from airseg.cli.names import CODEC, FOLDER, FiniteRange
+from airseg.cli.names import CODEC, FiniteRange
+from airseg.cli.options import out_folder_option
 
 
 @click.command("shard")
 @click.argument("datasets", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    required=True,
-    type=FOLDER,
-    help="The folder to write.",
-)
+@out_folder_option("The folder to write.")
 @click.option(
     "--megabytes",
     default=1000.0,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from airseg.cli.names import CommandWithOldSpellings
+from airseg.cli.options import assign_option, out_file_option, overwrite_option
 
 if TYPE_CHECKING:
     from airseg.dataset.reading import Dataset
@@ -15,14 +16,8 @@ if TYPE_CHECKING:
 
 @click.command("split", cls=CommandWithOldSpellings, old={"--split": ("--assign", "=")})
 @click.argument("dataset", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
-@click.option(
-    "--assign",
-    "splits",
-    multiple=True,
-    metavar="SPLIT=SEQ,SEQ",
-    help="Put sequences into train, val or test; may be given several times. Others stay.",
-)
+@out_file_option
+@assign_option("Put sequences into train, val or test; may be given several times. Others stay.")
 @click.option(
     "--stratified", is_flag=True, help="Choose anew, so that every split has every class."
 )
@@ -39,7 +34,7 @@ if TYPE_CHECKING:
     type=click.IntRange(min=0),
     help="Among equally good splits.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a file that is already there.")
+@overwrite_option
 def command(
     dataset: Path,
     out: Path,

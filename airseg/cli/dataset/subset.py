@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from airseg.cli.names import CODEC, SPLITS, CommandWithOldSpellings
+from airseg.cli.names import SPLITS, CommandWithOldSpellings
+from airseg.cli.options import (
+    out_file_option,
+    overwrite_option,
+    recode_option,
+    without_streams_options,
+)
 
 
 @click.command(
@@ -15,7 +21,7 @@ from airseg.cli.names import CODEC, SPLITS, CommandWithOldSpellings
     old={"--in": ("--split", ""), "--frames": ("--range", ":")},
 )
 @click.argument("dataset", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
+@out_file_option
 @click.option(
     "--sequence",
     "sequences",
@@ -37,18 +43,12 @@ from airseg.cli.names import CODEC, SPLITS, CommandWithOldSpellings
     metavar="START:STOP[:STEP]",
     help="Take these frames of each sequence, counted as Python does.  [default: all]",
 )
-@click.option(
-    "--codec",
-    type=CODEC,
-    help="Compress colour frames in another way: see 'airseg relabel --help'.  [default: as is]",
-)
+@recode_option
 @click.option(
     "--frames", type=click.IntRange(min=1), help="Take the first so many of each sequence."
 )
-@click.option("--no-raw", is_flag=True, help="Drop raw ids; the file cannot be relabelled later.")
-@click.option("--no-depth", is_flag=True, help="Drop depth.")
-@click.option("--no-instances", is_flag=True, help="Drop the numbers of objects.")
-@click.option("--overwrite", is_flag=True, help="Replace a file that is already there.")
+@without_streams_options
+@overwrite_option
 def command(
     dataset: Path,
     out: Path,

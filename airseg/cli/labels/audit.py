@@ -6,23 +6,13 @@ from pathlib import Path
 
 import click
 
-from airseg.cli.names import FOLDER, LABEL_MAP
+from airseg.cli.options import map_option, out_folder_option
 
 
 @click.command("audit")
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--map",
-    "map_name",
-    type=LABEL_MAP,
-    help="Label map to hold against them: a file or a shipped name.",
-)
-@click.option(
-    "--out",
-    required=True,
-    type=FOLDER,
-    help="Folder for the page and JSON.",
-)
+@map_option("Label map to hold against them: a file or a shipped name.")
+@out_folder_option("Folder for the page and JSON.")
 @click.option(
     "--palette",
     type=click.Path(path_type=Path),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airseg.cli.names import LABEL_MAP
+from airseg.cli.options import map_option
 
 if TYPE_CHECKING:
     from airseg.labels.label_map import LabelMap
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 @click.command("suggest")
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--map", "map_name", type=LABEL_MAP, help="Leave out what this label map takes already."
-)
+@map_option("Leave out what this label map takes already.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The YAML to write.  [default: print it]"
 )

@@ -47,7 +47,7 @@ def parse_split_options(options: Iterable[str], known: Iterable[str]) -> dict[st
             )
         for name in (n.strip() for n in names.split(",") if n.strip()):
             if name not in known:
-                hint = did_you_mean(name, known) or f" Sequences: {', '.join(known)}."
+                hint = did_you_mean(name, known, "Sequences")
                 raise DatasetError(f"--assign {option}: there is no sequence '{name}'.{hint}")
             if chosen.setdefault(name, split) != split:
                 raise DatasetError(

@@ -153,7 +153,7 @@ class Dataset:
             DatasetError: there is none of that name; the message names the nearest.
         """
         if name not in self._views:
-            hint = did_you_mean(name, self._views) or f" Sequences: {', '.join(self._views)}."
+            hint = did_you_mean(name, self._views, "Sequences")
             raise DatasetError(f"{self.path}: there is no sequence '{name}'.{hint}")
         return self._views[name]
 

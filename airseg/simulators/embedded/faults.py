@@ -50,8 +50,7 @@ def with_fault(methods: dict[str, Method], fault: str, every: int) -> dict[str, 
         SettingsError: there is no such fault.
     """
     if fault not in FAULTS:
-        hint = did_you_mean(fault, FAULTS) or f" Faults: {', '.join(FAULTS)}."
-        raise SettingsError(f"there is no fault '{fault}'.{hint}")
+        raise SettingsError(f"there is no fault '{fault}'.{did_you_mean(fault, FAULTS, 'Faults')}")
     capture = methods[_CAPTURE]
     return {**methods, _CAPTURE: replace(capture, function=_Faulty(capture.function, fault, every))}
 

@@ -71,7 +71,7 @@ class EmbeddedServer:
         world = world or build_world(options.world, options.seed)
         self.settings = settings
         if options.dialect not in DIALECTS:
-            hint = did_you_mean(options.dialect, DIALECTS) or f" Dialects: {', '.join(DIALECTS)}."
+            hint = did_you_mean(options.dialect, DIALECTS, "Dialects")
             raise SettingsError(f"there is no dialect '{options.dialect}'.{hint}")
         behaviour = _behaviour(options)
         files = _client_files(options.files)
@@ -155,6 +155,6 @@ def _behaviour(options: EmbeddedOptions) -> Behaviour:
     ):
         for name in given:
             if name not in known:
-                hint = did_you_mean(name, known) or f" There are: {', '.join(known)}."
+                hint = did_you_mean(name, known, "There are")
                 raise SettingsError(f"there is no {what} '{name}'.{hint}")
     return Behaviour(options.clock, options.seed, frozenset(options.ideal))

@@ -349,7 +349,7 @@ def _check_names(file: _File, source: str) -> None:
 def default_settings(sim_mode: str = "Multirotor") -> Settings:
     """Return the settings without a file: one vehicle, 640x480 for every image type."""
     if sim_mode not in SIM_MODES:
-        hint = did_you_mean(sim_mode, SIM_MODES) or f" Modes: {', '.join(SIM_MODES)}."
+        hint = did_you_mean(sim_mode, SIM_MODES, "Modes")
         raise SettingsError(f"there is no SimMode '{sim_mode}'.{hint}")
     text = json.dumps({"SettingsVersion": 1.2, "SimMode": sim_mode})
     vehicles = {_DEFAULT_VEHICLE[sim_mode]: VehicleSetting()}
