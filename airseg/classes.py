@@ -10,6 +10,7 @@ import numpy as np
 
 IGNORE_INDEX = 255
 """Label value of pixels that belong to no class; never trained on, never scored."""
+_OPACITY = 0.55
 
 
 @dataclass(frozen=True)
@@ -104,16 +105,15 @@ def colorize(labels: np.ndarray) -> np.ndarray:
     return class_palette()[labels]
 
 
-def overlay(rgb: np.ndarray, labels: np.ndarray, opacity: float = 0.55) -> np.ndarray:
+def overlay(rgb: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Blend class colors over a frame; ignored pixels keep the frame's own color.
 
     Args:
         rgb: (H, W, 3) uint8.
         labels: (H, W) uint8 class indices.
-        opacity: share of the class color, 0 to 1.
 
     Returns:
         (H, W, 3) uint8, RGB.
     """
-    blended = rgb * (1.0 - opacity) + colorize(labels) * opacity
+    blended = rgb * (1.0 - _OPACITY) + colorize(labels) * _OPACITY
     return np.where((labels == IGNORE_INDEX)[..., None], rgb, blended.astype(np.uint8))

@@ -22,6 +22,7 @@ _LONGEST_OF_CLIENTS = 100_000
 # Five times what it really is, so that only what is slow is counted.
 _USUAL_BUILD_S, _USUAL_MATCH_S = 1e-3, 20e-6
 _LOOK_EVERY_S = 0.01
+_PATIENCE_S = 2.0
 _PARTS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(\d+)(?:,\d*)?\}|.", re.DOTALL)
 
 
@@ -34,13 +35,10 @@ class Patience:
 
     Work with expressions stands in a ``with`` block, and says after each step how long that usually
     takes; what takes longer is counted, in processor time, so that a busy machine changes nothing.
-
-    Args:
-        seconds: how much longer all of it may take.
     """
 
-    def __init__(self, seconds: float = 2.0) -> None:
-        self._seconds = self._left = seconds
+    def __init__(self) -> None:
+        self._left = _PATIENCE_S
         self._began = self._looked = self._usual = 0.0
 
     def __enter__(self) -> Patience:
@@ -67,7 +65,7 @@ class Patience:
         self._left -= max(time.thread_time() - self._began - self._usual, 0)
         if self._left < 0:
             raise SlowPatternError(
-                f"the expressions take more than {self._seconds:g} s together: each repeats what "
+                f"the expressions take more than {_PATIENCE_S:g} s together: each repeats what "
                 "repeats already, or counts far. Write them more simply."
             )
 

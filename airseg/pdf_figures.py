@@ -86,14 +86,14 @@ def dashes(pattern: str) -> str | tuple[int, tuple[float, ...]]:
     return (0, tuple(float(n) / 1.5 for n in pattern.split())) if pattern else "-"
 
 
-def key_below(drawing: Drawing, axes: list[Any], columns: int = 3) -> None:
+def key_below(drawing: Drawing, axes: list[Any]) -> None:
     """Put the key of a figure's lines and points below it, each label once."""
     found: dict[str, Any] = {}
     for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
     if found:
-        drawing.legend(list(found.values()), list(found), loc="outside lower center", ncols=columns)
+        drawing.legend(list(found.values()), list(found), loc="outside lower center", ncols=3)
 
 
 def write_pdfs(drawings: Mapping[str, Drawing], folder: Path) -> list[Path]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from airseg.classes import IGNORE_INDEX
 from airseg.models.upsampling import upsample
 
 _BORDER = 6
@@ -19,18 +20,17 @@ _GROWN = 4
 _CERTAIN = 0.8
 
 
-def label_boundaries(labels: Tensor, border: int = _BORDER) -> Tensor:
+def label_boundaries(labels: Tensor) -> Tensor:
     """Return (..., H, W) bool: where classes meet, four pixels wide; none near the image's border.
 
     Args:
         labels: (..., H, W) integer.
-        border: pixels of the image's border that are left out.
     """
     edge = torch.zeros_like(labels, dtype=torch.bool)
     edge[..., :-1] |= labels[..., 1:] != labels[..., :-1]
     edge[..., :-1, :] |= labels[..., 1:, :] != labels[..., :-1, :]
     inside = torch.zeros_like(edge)
-    inside[..., border : edge.shape[-2] - border, border : edge.shape[-1] - border] = True
+    inside[..., _BORDER:-_BORDER, _BORDER:-_BORDER] = True
     flat = (edge & inside).view(-1, 1, *labels.shape[-2:]).float()
     # Marked is the pixel before a change: one more up and left and two down and right of it make
     # four that lie evenly about the change.
@@ -56,20 +56,17 @@ def boundary_loss(edges: Tensor, labels: Tensor) -> Tensor:
     return functional.binary_cross_entropy_with_logits(found, truth.float(), weight)
 
 
-def boundary_aware_loss(
-    logits: Tensor, edges: Tensor, labels: Tensor, ignored: int = 255
-) -> Tensor:
+def boundary_aware_loss(logits: Tensor, edges: Tensor, labels: Tensor) -> Tensor:
     """Return the mean cross-entropy where the boundary branch is certain; 0 if it nowhere is.
 
     Args:
         logits: (B, T, C, h, w); the last S frames of T are supervised.
         edges: (B, T, 1, h, w) boundary logits; which pixels they choose carries no gradient.
         labels: (B, S, H, W) int64.
-        ignored: the label that does not count.
     """
     count = labels.shape[1]
     full = upsample(logits[:, -count:].float(), labels.shape[-2:]).flatten(0, 1)
     chosen = upsample(edges[:, -count:].float(), labels.shape[-2:])[:, :, 0].sigmoid() > _CERTAIN
-    truth = torch.where(chosen, labels, ignored).flatten(0, 1)
-    entropy = functional.cross_entropy(full, truth, ignore_index=ignored, reduction="sum")
-    return entropy / (truth != ignored).sum().clamp(min=1)
+    truth = torch.where(chosen, labels, IGNORE_INDEX).flatten(0, 1)
+    entropy = functional.cross_entropy(full, truth, ignore_index=IGNORE_INDEX, reduction="sum")
+    return entropy / (truth != IGNORE_INDEX).sum().clamp(min=1)

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from airseg.classes import IGNORE_INDEX
+
 MATCHINGS = ("fixed", "hungarian")
 _CLASS, _BCE, _DICE = 2.0, 5.0, 5.0
 _NOTHING = 0.1
@@ -27,21 +29,20 @@ class MaskPrediction:
     masks: Tensor
 
 
-def mask_loss(found: MaskPrediction, matching: str, labels: Tensor, ignored: int = 255) -> Tensor:
+def mask_loss(found: MaskPrediction, matching: str, labels: Tensor) -> Tensor:
     """Return the loss of a clip's predictions: 2 CE + 5 BCE + 5 dice.
 
     Args:
         found: of T frames, of which the last S are supervised.
         matching: of `MATCHINGS`.
         labels: (B, S, H, W) int64.
-        ignored: the label that does not count.
     """
     count = labels.shape[1]
     classes = found.classes[:, -count:].float()
     masks = found.masks[:, -count:].float()
     size = (masks.shape[-2], masks.shape[-1])
     small = functional.interpolate(labels.float(), size, mode="nearest-exact").long()
-    known = small != ignored
+    known = small != IGNORE_INDEX
     wanted = functional.one_hot(torch.where(known, small, 0), classes.shape[-1] - 1)
     wanted = (wanted.movedim(-1, 2) * known[:, :, None]).float()  # (B, S, C, h, w)
     present = wanted.flatten(3).any(3).any(1)  # (B, C)

@@ -78,17 +78,18 @@ def _read_moment(index: int, runs: list[tuple[str, Path]], palette: np.ndarray) 
     return moment
 
 
-def classes_png(labels: np.ndarray, palette: np.ndarray, width_px: int = _WIDTH_PX) -> str:
+def classes_png(labels: np.ndarray, palette: np.ndarray) -> str:
     """Return labels in class colours as the data URL of a PNG; what has no class is transparent.
+
+    Where the picture is made smaller, pixels are taken, never mixed.
 
     Args:
         labels: (H, W) uint8 class indices.
         palette: (256, 3) uint8 RGB by class index.
-        width_px: of the picture, at most; pixels are taken, never mixed.
     """
     height, width = labels.shape
-    if width > width_px:
-        size = (width_px, max(1, round(height * width_px / width)))
+    if width > _WIDTH_PX:
+        size = (_WIDTH_PX, max(1, round(height * _WIDTH_PX / width)))
         labels = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST)
     image = np.dstack([palette[labels][..., ::-1], (labels != IGNORE_INDEX) * np.uint8(255)])
     return _url("image/png", cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1])

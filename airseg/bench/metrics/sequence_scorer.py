@@ -20,7 +20,7 @@ from airseg.bench.metrics.motion import (
     Motion,
 )
 from airseg.bench.metrics.pair_counts import pair_counts
-from airseg.bench.metrics.steadiness import WINDOWS, Steadiness
+from airseg.bench.metrics.steadiness import Steadiness
 from airseg.bench.metrics.temporal_consistency import TemporalConsistency
 
 Counts = Mapping[str, np.ndarray]
@@ -45,19 +45,11 @@ class SequenceScorer:
         classes: number of classes.
         ignore_index: label value that does not count.
         boundaries: count outlines too, the dearest part.
-        windows: lengths of mVC.
     """
 
-    def __init__(
-        self,
-        classes: int,
-        ignore_index: int = 255,
-        *,
-        boundaries: bool = True,
-        windows: tuple[int, ...] = WINDOWS,
-    ) -> None:
+    def __init__(self, classes: int, ignore_index: int = 255, *, boundaries: bool = True) -> None:
         self._classes, self._ignore = classes, ignore_index
-        self._steadiness = Steadiness(ignore_index, windows)
+        self._steadiness = Steadiness(ignore_index)
         self._consistency = TemporalConsistency(classes, ignore_index)
         strata = len(MOTIONS) * len(VISIBILITIES) * len(AREAS)
         self._strata = np.zeros((strata, classes, classes), np.int64)

@@ -14,6 +14,7 @@ from airseg.errors import RecipeError
 
 PROTOCOL = "submitted"
 """What a submission was trained on, only its author knows."""
+_SAMPLES = 4
 
 
 def score_submission(
@@ -23,7 +24,6 @@ def score_submission(
     label: str,
     *,
     out: Path | None = None,
-    samples: int = 4,
     command: str = "",
     progress: Callable[[str, int, int | None], None] = lambda what, done, total: None,
 ) -> Result:
@@ -34,8 +34,7 @@ def score_submission(
         dataset: what they are predictions of.
         split: which of its splits.
         label: what to call the row.
-        out: folder of results to write into, or None.
-        samples: how many frames to keep as pictures beside the result.
+        out: folder of results to write into, with some frames as pictures, or None.
         command: what the user typed, for the record.
         progress: told how far scoring is.
 
@@ -59,7 +58,7 @@ def score_submission(
 
     scores = score_predictions(submission.stream, dataset, sequences, progress=count)
     recipe = {"submission": label, "predictions": submission.digest}
-    kept = choose_samples(dataset, sequences, samples) if out else []
+    kept = choose_samples(dataset, sequences, _SAMPLES) if out else []
     result = Result(
         run=run,
         label=label,

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from airseg.classes import IGNORE_INDEX
 from airseg.dataset.reading.clips import Clip
 from airseg.errors import DatasetError
 
@@ -117,16 +118,14 @@ def augment(
     labels: Tensor,
     changes: ClipChanges,
     options: AugmentOptions,
-    ignore_index: int = 255,
 ) -> tuple[Tensor, Tensor]:
     """Scale, crop, mirror and recolour clips.
 
     Args:
         frames: (B, T, 3, H, W) uint8, or float from 0 to 1.
-        labels: (B, S, H, W) uint8 at the resolution of the frames.
+        labels: (B, S, H, W) uint8 at the resolution of the frames; what lies outside is ignored.
         changes: of each clip.
         options: which kinds of change there are.
-        ignore_index: label of what lies outside the frames.
 
     Returns:
         Frames (B, T, 3, h, w) float32 from 0 to 1, and labels (B, S, h, w) uint8.
@@ -134,7 +133,7 @@ def augment(
     frames = frames.float() / 255 if frames.dtype == torch.uint8 else frames
     size = options.crop or (frames.shape[-2], frames.shape[-1])
     if size != tuple(frames.shape[-2:]) or options.scale != (1.0, 1.0) or options.flip:
-        frames, labels = scale_crop_flip(frames, labels, changes, size, ignore_index)
+        frames, labels = scale_crop_flip(frames, labels, changes, size)
     if options.brightness or options.tint or options.contrast or options.saturation:
         frames = recolour(frames, changes.gain, changes.contrast, changes.saturation)
     return frames, labels
@@ -145,19 +144,17 @@ def scale_crop_flip(
     labels: Tensor,
     changes: ClipChanges,
     size: tuple[int, int],
-    ignore_index: int = 255,
 ) -> tuple[Tensor, Tensor]:
     """Cut a window of `size` out of each enlarged clip, mirrored or not, in one resampling.
 
     Colour is interpolated linearly, labels take the nearest pixel. Outside the frames colour is
-    black and labels are `ignore_index`.
+    black and labels are `IGNORE_INDEX`.
 
     Args:
         frames: (B, T, 3, H, W) float.
         labels: (B, S, H, W) uint8.
         changes: of each clip.
         size: height and width of the window.
-        ignore_index: label of what lies outside.
 
     Returns:
         Frames (B, T, 3, h, w) and labels (B, S, h, w) uint8.
@@ -175,7 +172,7 @@ def scale_crop_flip(
     truth = F.grid_sample(
         labels.float() + 1, grid, mode="nearest", padding_mode="zeros", align_corners=False
     )
-    truth = truth.where(truth > 0, ignore_index + 1) - 1
+    truth = truth.where(truth > 0, IGNORE_INDEX + 1) - 1
     return moved.reshape(batch, depth, channels, *size), truth.to(torch.uint8)
 
 

@@ -194,12 +194,10 @@ class Closable(Protocol):
 class OpenFiles:
     """Keeps a bounded number of a dataset's files open in each process.
 
-    Args:
-        most: how many; the one that was read longest ago is closed for the next.
+    The one that was read longest ago is closed for the next.
     """
 
-    def __init__(self, most: int = _OPEN_FILES) -> None:
-        self._most = most
+    def __init__(self) -> None:
         self._start()
 
     def _start(self) -> None:
@@ -213,12 +211,8 @@ class OpenFiles:
         with self._lock:
             self._open[id(file)] = file
             self._open.move_to_end(id(file))
-            while len(self._open) > self._most:
+            while len(self._open) > _OPEN_FILES:
                 self._open.popitem(last=False)[1].close()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"_most": self._most}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._most = state["_most"]
-        self._start()
+    def __reduce__(self) -> tuple[type[OpenFiles], tuple[()]]:
+        return OpenFiles, ()

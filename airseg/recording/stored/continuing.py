@@ -141,9 +141,9 @@ def _changed_settings(found: dict[str, Any], now: dict[str, Any]) -> Iterator[st
             )
 
 
-def _shortened(value: Any, most: int = 80) -> str:
+def _shortened(value: Any) -> str:
     text = "not set" if value is None else json.dumps(value, sort_keys=True)
-    return text if len(text) <= most else text[: most - 3] + "..."
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _changed_meshes(found: RecordingInfo, now: RecordingInfo) -> Iterator[str]:

@@ -63,20 +63,19 @@ class Drive:
         return (front[0] + rear[0]) / 2, (front[1] + rear[1]) / 2, yaw
 
 
-def rounded(route: np.ndarray, reach: float, pieces: int = 8) -> np.ndarray:
+def rounded(route: np.ndarray, reach: float) -> np.ndarray:
     """Replace each corner of a closed polyline by a curve.
 
     Args:
         route: (N, 2) corners.
         reach: how far before and after a corner the curve begins and ends, metres; at most 0.45 of
             the shorter side.
-        pieces: points on each curve.
 
     Returns:
-        (N * (pieces + 1), 2) points.
+        (N * 9, 2) points.
     """
     before, after = np.roll(route, 1, axis=0), np.roll(route, -1, axis=0)
-    share = np.linspace(0.0, 1.0, pieces + 1)[:, None]
+    share = np.linspace(0.0, 1.0, 9)[:, None]
     curves = []
     for a, corner, b in zip(before, route, after, strict=True):
         sides = float(np.linalg.norm(a - corner)), float(np.linalg.norm(b - corner))

@@ -48,11 +48,10 @@ def add_rail_fence(
     color: Triple,
     kind: str,
     *,
-    tall: float = 1.05,
     rails: int = 2,
 ) -> None:
     """Add a fence of round rails between posts along u."""
-    fence = begin(builder, kind, at)
+    fence, tall = begin(builder, kind, at), 1.05
     count = max(1, round(length / 2.4))
     for k in range(count + 1):
         u = k * length / count

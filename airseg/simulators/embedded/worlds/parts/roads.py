@@ -108,15 +108,11 @@ class RoadNetwork:
 
     _ends: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
-    def clearance(self, place: tuple[float, float], other_than: Road | None = None) -> float:
+    def clearance(self, place: tuple[float, float]) -> float:
         """Return how far a place is from the nearest carriageway's edge, negative upon it."""
-        if other_than is None:
-            if self._ends is None:
-                self._ends = _segments(self.roads)
-            ends = self._ends
-        else:
-            ends = _segments([r for r in self.roads if r is not other_than])
-        return _clearance(ends, place)
+        if self._ends is None:
+            self._ends = _segments(self.roads)
+        return _clearance(self._ends, place)
 
     def clear_of(self, road: Road, places: np.ndarray, room: float) -> np.ndarray:
         """Return (N,) bool: which (N, 2) places keep `room` metres from all roads but one."""
@@ -221,7 +217,6 @@ def add_pavements(
     width: float,
     color: Triple,
     material: int,
-    top: float = 0.14,
 ) -> None:
     """Lay pavements along both sides of all roads, leaving out what would lie on another road."""
     for order, road in enumerate(network.roads):
@@ -229,7 +224,7 @@ def add_pavements(
             line = beside(road.points, side * (road.half_width + width / 2))
             middles = (line[:-1] + line[1:]) / 2
             keep = network.clear_of(road, middles, 0.4 * width)
-            height = top + 0.0015 * order
+            height = 0.14 + 0.0015 * order
             add_strip(builder, family, line, width, height, color, material, keep)
 
 
