@@ -94,6 +94,18 @@ def parse_document(text: str, source: str, model: type[Model], error: type[Airse
         raise error(_explain(cause, source, root, model)) from None  # type: ignore[arg-type]
 
 
+def first_complaint(cause: ValidationError, whole: str = "content") -> str:
+    """Return the first of pydantic's complaints about what was no text with lines: field and words.
+
+    Args:
+        cause: what pydantic raised.
+        whole: what to call the thing itself, where no single field is wrong.
+    """
+    first = cause.errors()[0]
+    field = ".".join(str(part) for part in first["loc"]) or whole
+    return f"{field}: {first['msg'].removeprefix('Value error, ').rstrip('.')}"
+
+
 def _indent_of(text: str, line: int) -> str:
     lines = text.split("\n")
     found = lines[line] if line < len(lines) else ""

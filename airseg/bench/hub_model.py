@@ -18,7 +18,7 @@ from airseg.bench.results.result import Result, load_result
 from airseg.bench.training.checkpoint import scored_weights
 from airseg.bench.training.normalization import remove_batch_norm
 from airseg.dataset.exporting.hub_card import licence_metadata
-from airseg.documents import StrictModel
+from airseg.documents import StrictModel, first_complaint
 from airseg.errors import RecipeError, first_line
 from airseg.hub_repository import fetch, is_repository
 from airseg.markdown import code, escaped
@@ -201,10 +201,8 @@ def _read_config(path: Path) -> PublishedConfig:
     except OSError as cause:
         raise RecipeError(f"{path}: cannot be read ({cause.strerror}).") from None
     except ValidationError as cause:
-        first = cause.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "content"
         raise RecipeError(
-            f"{path}: {field}: {first['msg']}. Expected what `bench push` or `publish` writes."
+            f"{path}: {first_complaint(cause)}. Expected what `bench push` or `publish` writes."
         ) from None
 
 

@@ -15,6 +15,7 @@ from airseg.bench.results.result import Result, load_result
 from airseg.bench.results.seeds import identity
 from airseg.bench.run import BASELINE, run_recipe
 from airseg.dataset.reading import Dataset
+from airseg.documents import first_complaint
 from airseg.errors import RecipeError
 
 Verdict = Literal["same", "within spread", "different"]
@@ -141,11 +142,9 @@ def _recipe_of(path: Path, result: Result) -> Recipe:
     try:
         recipe = Recipe.model_validate(result.recipe)
     except ValidationError as cause:
-        first = cause.errors()[0]
-        field = ".".join(str(p) for p in first["loc"])
         raise RecipeError(
             f"{path}: its recipe is none of this version (airseg {result.airseg_version} made it): "
-            f"{field}: {first['msg']}."
+            f"{first_complaint(cause)}."
         ) from None
     is_baseline = result.kind == "baseline"
     return recipe if is_baseline else recipe.model_copy(update={"variants": [], "baseline": False})

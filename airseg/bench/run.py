@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -22,7 +22,6 @@ from airseg.bench.results.result import (
     DatasetResult,
     Result,
     SelectionResult,
-    SpeedResult,
     ValidationResult,
     load_result,
     number,
@@ -307,7 +306,7 @@ def _score(
         recipe_hash=recipe.fingerprint(),
         dataset=DatasetResult(content_hash=dataset.content_hash, split=split, sequences=sequences),
         scores=score_result(scores, dataset),
-        speed=SpeedResult(**asdict(speed)),
+        speed=speed,
         curves=_curves(trained),
         training_seconds=trained.seconds,
         steps=trained.steps,

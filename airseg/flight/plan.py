@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
-from airseg.documents import StrictModel, load_document
+from airseg.documents import StrictModel, first_complaint, load_document
 from airseg.errors import PlanError
 from airseg.path_names import PATH_NAMES, is_path_name, names_of_one_file
 from airseg.resources import find_resource
@@ -280,9 +280,7 @@ def plan_from_data(data: dict, source: str) -> FlightPlan:
     try:
         return FlightPlan.model_validate(data)
     except ValidationError as cause:
-        first = cause.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise PlanError(f"{source}: plan.{field}: {first['msg']}.") from None
+        raise PlanError(f"{source}: plan: {first_complaint(cause)}.") from None
 
 
 def load_plan(name: str) -> tuple[str, FlightPlan]:

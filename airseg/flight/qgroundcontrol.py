@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from airseg import yaml_schema
+from airseg.documents import first_complaint
 from airseg.errors import PlanError
 from airseg.flight.plan import FlightPlan
 from airseg.text_files import read_text
@@ -92,9 +93,7 @@ def import_mission(path: Path) -> ImportedMission:
     try:
         return ImportedMission(FlightPlan.model_validate(text), flight.left_out())
     except ValidationError as cause:
-        complaint = cause.errors()[0]
-        where = ".".join(str(part) for part in complaint["loc"]) or "the plan"
-        raise PlanError(f"{path}: {where}: {complaint['msg']}.") from None
+        raise PlanError(f"{path}: {first_complaint(cause, 'the plan')}.") from None
 
 
 def plan_text(plan: FlightPlan) -> str:

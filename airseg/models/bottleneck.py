@@ -1,4 +1,4 @@
-"""The block of three convolutions that deep ResNets are made of.
+"""The block of three convolutions that deep ResNets are made of, and the weights they begin with.
 
 He et al., Deep Residual Learning for Image Recognition, CVPR 2016, figure 5. Its descendants differ
 in which convolution has the stride, in dilation, and in the shortcut.
@@ -44,3 +44,10 @@ class Bottleneck(nn.Module):
         y = self.relu(self.bn2(self.conv2(y)))
         y = self.bn3(self.conv3(y))
         return self.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+def initialise(network: nn.Module) -> None:
+    """Draw the weights of all convolutions as He et al. do, Delving Deep into Rectifiers, 2015."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

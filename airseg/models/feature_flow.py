@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from airseg.errors import RecipeError
 from airseg.models.backbone_weights import load_backbone
 from airseg.models.base import IMAGENET_DEVIATION, VideoSegmenter
-from airseg.models.bottleneck import Bottleneck
+from airseg.models.bottleneck import Bottleneck, initialise
 from airseg.models.flow import FRAME_MEAN, build_flow, halve, warp
 from airseg.models.options import check_at_least, check_choice
 from airseg.models.registry import register_model
@@ -60,9 +60,7 @@ class FeatureNetwork(nn.Module):
                 layers.append(Bottleneck(inputs, planes, (first, 1), dilation, shortcut))
                 inputs = 4 * planes
             setattr(self, f"layer{stage + 1}", nn.Sequential(*layers))
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        initialise(self)
         self.feat_conv_3x3 = nn.Conv2d(inputs, outputs, 3, padding=6, dilation=6)
         nn.init.kaiming_normal_(self.feat_conv_3x3.weight, nonlinearity="relu")
 

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from airseg.errors import RecipeError
 from airseg.models.base import Normalization, TrainingOutputs, VideoSegmenter
+from airseg.models.bottleneck import initialise
 from airseg.models.boundary_loss import boundary_aware_loss, boundary_loss
 from airseg.models.registry import register_model
 
@@ -209,9 +210,7 @@ class PIDNet(VideoSegmenter):
         self.final_layer = _head(4 * w, 4 * w, num_classes)
         self.seghead_p = _head(2 * w, 4 * w, num_classes) if auxiliary else None
         self.seghead_d = _head(2 * w, w, 1) if auxiliary else None
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        initialise(self)
 
     def featured(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Return what the classifier sees, (B, 4 w, H / 8, W / 8), and logits, of single frames."""

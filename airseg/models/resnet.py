@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from airseg.models.bottleneck import initialise
+
 _LAYERS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 LEAK = 0.01
 
@@ -94,9 +96,7 @@ class ResNet(nn.Module):
                 blocks.append(block(inputs, planes, stride if i == 0 else 1))
                 inputs = planes * block.expansion
             setattr(self, f"layer{stage + 1}", nn.Sequential(*blocks))
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        initialise(self)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Return the four features, shallowest first, of (B, 3, H, W) frames."""

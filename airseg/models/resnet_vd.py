@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from airseg.models.bottleneck import Bottleneck
+from airseg.models.bottleneck import Bottleneck, initialise
 
 
 class ResNetVd(nn.Module):
@@ -49,9 +49,7 @@ class ResNetVd(nn.Module):
                 layers.append(Bottleneck(inputs, outputs // 4, (1, first), dilation, shortcut))
                 inputs = outputs
             setattr(self, f"layer{stage + 1}", nn.Sequential(*layers))
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        initialise(self)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Return the four features, shallowest first, of (B, 3, H, W) frames."""

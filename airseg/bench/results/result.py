@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from airseg.bench.aside import write_aside
 from airseg.bench.recipes.recipe import RUN_NAME
 from airseg.bench.recipes.recipe import fingerprint_of as recipe_hash
-from airseg.documents import StrictModel
+from airseg.documents import StrictModel, first_complaint
 from airseg.errors import RecipeError
 from airseg.path_names import PATH_NAMES, is_path_name
 from airseg.text_files import read_text
@@ -123,9 +123,19 @@ Percentiles = Annotated[dict[str, float], AfterValidator(_are_percentiles)]
 
 
 class SpeedResult(StrictModel):
-    """Streaming speed and size; see `speed.Speed`.
+    """How fast a network streams, as it is: eager, fp32; and its size.
 
     Attributes:
+        logits_ms, labelmap_ms: latency of a frame to coarse logits, and to classes at the frame's
+            resolution.
+        frames_per_second: to a label map; one over the time a frame costs, the mean over the
+            period of a network with key frames.
+        parameters: trainable numbers; gmacs: multiply-adds of a frame, 1e9.
+        memory_bytes: what a stream remembers; height, width: of the frames.
+        machine: what it ran on.
+        key_ms, between_ms: as `labelmap_ms`, of key frames and of the others; empty for networks
+            without.
+        peak_memory_bytes: of tensors on a GPU, of the process on a CPU.
         busy: share of the machine's processor time that other programs took meanwhile.
     """
 
@@ -294,9 +304,7 @@ def load_result(path: Path) -> Result:
     try:
         result = Result.model_validate(data)
     except ValidationError as cause:
-        first = cause.errors()[0]
-        field = ".".join(str(p) for p in first["loc"])
-        raise RecipeError(f"{path}: {field}: {first['msg']}.") from None
+        raise RecipeError(f"{path}: {first_complaint(cause)}.") from None
     if recipe_hash(result.recipe) != result.recipe_hash:
         raise RecipeError(
             f"{path}: recipe_hash {result.recipe_hash} is not that of the recipe in the file "

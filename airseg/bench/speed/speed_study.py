@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 from airseg.bench.aside import write_aside
 from airseg.bench.results.result import SPEED_ENDING, Percentiles
 from airseg.bench.speed.settings import BASE, Setting
-from airseg.documents import StrictModel
+from airseg.documents import StrictModel, first_complaint
 from airseg.errors import RecipeError
 from airseg.text_files import decode_text
 from airseg.version import __version__
@@ -101,9 +101,7 @@ def load_study(path: Path) -> SpeedStudy:
     except OSError as cause:
         raise RecipeError(f"{path}: cannot be read ({cause.strerror}).") from None
     except ValidationError as cause:
-        first = cause.errors()[0]
-        field = ".".join(str(p) for p in first["loc"])
-        raise RecipeError(f"{path}: no speed study: {field}: {first['msg']}.") from None
+        raise RecipeError(f"{path}: no speed study: {first_complaint(cause)}.") from None
     except (ValueError, RecursionError) as cause:
         raise RecipeError(f"{path}: not JSON: {cause}.") from None
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from airseg.bench.results.result import SpeedResult
 from airseg.bench.speed.machine import (
     OtherWork,
     describe_machine,
@@ -20,42 +20,9 @@ from airseg.bench.speed.streams import Stream
 from airseg.bench.speed.timing import Timing, time_stream, whole_periods
 from airseg.models.base import VideoSegmenter
 
-__all__ = ["Speed", "count_gmacs", "describe_machine", "measure_speed"]
+__all__ = ["count_gmacs", "describe_machine", "measure_speed"]
 
 _LONGEST_WARM_UP_S = 2.0
-
-
-@dataclass(frozen=True)
-class Speed:
-    """How fast a network streams, as it is: eager, fp32.
-
-    Attributes:
-        logits_ms, labelmap_ms: latency of a frame to coarse logits, and to classes at the frame's
-            resolution: p50, p95 and p99.
-        frames_per_second: to a label map; one over the time a frame costs, the mean over the
-            period of a network with key frames.
-        parameters: trainable numbers; gmacs: multiply-adds of a frame, 1e9.
-        memory_bytes: what a stream remembers; height, width: of the frames.
-        machine: what it ran on.
-        key_ms, between_ms: as `labelmap_ms`, of key frames and of the others; empty for networks
-            without.
-        peak_memory_bytes: of tensors on a GPU, of the process on a CPU.
-        busy: share of the machine's processor time that other programs took meanwhile.
-    """
-
-    logits_ms: dict[str, float]
-    labelmap_ms: dict[str, float]
-    frames_per_second: float
-    parameters: int
-    gmacs: float
-    memory_bytes: int
-    height: int
-    width: int
-    machine: str
-    key_ms: dict[str, float]
-    between_ms: dict[str, float]
-    peak_memory_bytes: int
-    busy: float = 0.0
 
 
 def measure_speed(
@@ -65,7 +32,7 @@ def measure_speed(
     device: torch.device,
     frames: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Speed:
+) -> SpeedResult:
     """Stream frames of noise through a network and time each.
 
     Args:
@@ -92,7 +59,7 @@ def measure_speed(
     labels = measured("labels")
     peak, busy = peak_memory_bytes(device), others.share()
     has_keys = model.period > 1 and not model.rotates
-    return Speed(
+    return SpeedResult(
         logits_ms=logits.percentiles(),
         labelmap_ms=labels.percentiles(),
         frames_per_second=1000.0 / labels.per_frame_ms,

@@ -21,6 +21,7 @@ from airseg.dataset.format.attributes import check_sequence_name
 from airseg.dataset.format.files import Location, RemoteFile, locate
 from airseg.dataset.format.schema import dataset_hash
 from airseg.dataset.format.structure import SequenceFacts, Structure
+from airseg.documents import first_complaint
 from airseg.errors import DatasetError
 from airseg.path_names import first_twin
 from airseg.text_files import read_file
@@ -121,10 +122,8 @@ def read_index(location: Location) -> ShardIndex:
         )
     try:
         index = ShardIndex.model_validate(document)
-    except ValidationError as mistakes:
-        first = mistakes.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise DatasetError(f"{location}: {place}: {first['msg']}. {MAKE_AGAIN}") from None
+    except ValidationError as cause:
+        raise DatasetError(f"{location}: {first_complaint(cause)}. {MAKE_AGAIN}") from None
     check_index(location, index)
     return index
 
