@@ -78,6 +78,15 @@ def test_bombs_are_one_line(tmp_path, capsys, text, command):
     assert "not valid YAML" in said(err)
 
 
+def complaint(tmp_path, capsys, text):
+    """Return the one line that is said of a plan."""
+    path = tmp_path / "p.yaml"
+    path.write_text(text)
+    code, _, err = run(capsys, "plan", "check", path)
+    assert code == 2
+    return said(err)
+
+
 PLAN = "description: x\nstart: {position: [0, 0, -3]}\nwaypoints:\n  - {position: [20, 0, -3]}\n"
 
 
@@ -100,11 +109,7 @@ def test_plans_say_what_people_mean(tmp_path, capsys, line):
     ],
 )
 def test_what_they_may_not_mean_is_told_with_its_line(tmp_path, capsys, line, told):
-    path = tmp_path / "p.yaml"
-    path.write_text(PLAN + line + "\n")
-    code, _, err = run(capsys, "plan", "check", path)
-    assert code == 2
-    assert told in said(err)
+    assert told in complaint(tmp_path, capsys, PLAN + line + "\n")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
@@ -155,11 +160,7 @@ def test_line_ends_of_version_1_1_are_refused(tmp_path, capsys, end):
     ],
 )
 def test_values_that_are_not_what_their_tag_says_are_told(tmp_path, capsys, line, told):
-    path = tmp_path / "p.yaml"
-    path.write_text(PLAN + line + "\n")
-    code, _, err = run(capsys, "plan", "check", path)
-    assert code == 2
-    assert told in said(err)
+    assert told in complaint(tmp_path, capsys, PLAN + line + "\n")
 
 
 @pytest.mark.parametrize("text", ["010", "1_0", "-007", "0_1", "1_0.5"])

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from networks_on_paper import count, multiply_adds
 
 from airseg.errors import RecipeError
 from airseg.models import build_model
@@ -18,24 +18,14 @@ from airseg.models.resnet import ResNet
 BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 
 
-def on_paper(build, *arguments):
+def shaped(build, *arguments):
     """Build a network whose weights have shapes but no values."""
     with torch.device("meta"):
         return build(*arguments).eval()
 
 
-def count(module):
-    return sum(p.numel() for p in module.parameters())
-
-
-def multiply_adds(module, *shapes):
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        module(*(torch.empty(shape, device="meta") for shape in shapes))
-    return counter.get_total_flops() / 2e9
-
-
 def of_features(depth, height, width):
-    return multiply_adds(on_paper(FeatureNetwork, BLOCKS[depth]), (1, 3, height, width))
+    return multiply_adds(shaped(FeatureNetwork, BLOCKS[depth]), (1, 3, height, width))
 
 
 def of_flow(network, height, width):
@@ -45,13 +35,13 @@ def of_flow(network, height, width):
 
 @pytest.mark.parametrize(("depth", "millions"), [(50, 42.38), (101, 61.38)])
 def test_feature_networks_have_as_many_parameters_as_published(depth, millions):
-    parameters = count(on_paper(FeatureNetwork, BLOCKS[depth])) / 1e6
+    parameters = count(shaped(FeatureNetwork, BLOCKS[depth])) / 1e6
     assert parameters == pytest.approx(millions, abs=0.005)
 
 
 @pytest.mark.parametrize(("width", "millions"), [(1.0, 38.88), (0.5, 9.80)])
 def test_flow_networks_have_as_many_parameters_as_published(width, millions):
-    assert count(on_paper(FlowNetS, width)) / 1e6 == pytest.approx(millions, abs=0.005)
+    assert count(shaped(FlowNetS, width)) / 1e6 == pytest.approx(millions, abs=0.005)
 
 
 @pytest.mark.parametrize(
@@ -65,21 +55,21 @@ def test_flow_networks_have_as_many_parameters_as_published(width, millions):
 )
 def test_a_flow_is_as_many_times_cheaper_than_features_as_published(depth, size, flow, half):
     features = of_features(depth, *size)
-    assert features / of_flow(on_paper(FlowNetS, 1.0), *size) == pytest.approx(flow, rel=0.002)
-    assert features / of_flow(on_paper(FlowNetS, 0.5), *size) == pytest.approx(half, rel=0.002)
+    assert features / of_flow(shaped(FlowNetS, 1.0), *size) == pytest.approx(flow, rel=0.002)
+    assert features / of_flow(shaped(FlowNetS, 0.5), *size) == pytest.approx(half, rel=0.002)
 
 
 def test_the_inception_flow_is_nearly_as_cheap_as_published():
     # 68.97 in the paper; its decoder was never published, and ours costs a little more.
-    ratio = of_features(50, 600, 1000) / of_flow(on_paper(FlowNetInception), 600, 1000)
+    ratio = of_features(50, 600, 1000) / of_flow(shaped(FlowNetInception), 600, 1000)
     assert ratio == pytest.approx(68.97, rel=0.06)
 
 
 def test_multiply_adds_are_the_published_ones():
     assert of_features(50, 1024, 2048) == pytest.approx(407.6, rel=0.001)
     assert of_features(101, 480, 640) == pytest.approx(82.4, rel=0.001)
-    assert of_flow(on_paper(FlowNetS, 1.0), 480, 640) == pytest.approx(6.47, rel=0.001)
-    assert of_flow(on_paper(FlowNetS, 0.5), 1024, 2048) == pytest.approx(11.98, rel=0.001)
+    assert of_flow(shaped(FlowNetS, 1.0), 480, 640) == pytest.approx(6.47, rel=0.001)
+    assert of_flow(shaped(FlowNetS, 0.5), 1024, 2048) == pytest.approx(11.98, rel=0.001)
 
 
 def test_warping_agrees_with_loops_over_pixels_in_double_precision():

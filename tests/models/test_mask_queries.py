@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from networks_on_paper import count, on_paper
 
 from airseg.bench.leaderboard.model_table import measure_model
 from airseg.bench.training.weights import load_weights
@@ -23,14 +24,9 @@ def small(**options):
     return MaskQueries(vit, 4, 6, 2, **options).eval()
 
 
-def count(module):
-    return sum(p.numel() for p in module.parameters())
-
-
 @pytest.mark.parametrize(("queries", "parameters"), [(50, 6_176_844), (100, 6_186_444)])
 def test_it_has_as_many_parameters_as_published(queries, parameters):
-    with torch.device("meta"):
-        model = build_model("videomt_ti16", 11, queries=queries)
+    model = on_paper("videomt_ti16", 11, queries=queries)
     assert count(model) == parameters
     assert count(model.vit) == 5_717_184
     assert count(model.hand_on) == 37_056

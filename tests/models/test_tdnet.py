@@ -4,10 +4,10 @@ import math
 
 import pytest
 import torch
+from networks_on_paper import count, on_paper
 
 from airseg.bench.leaderboard.model_table import measure_model
 from airseg.errors import RecipeError
-from airseg.models import build_model
 from airseg.models.fanet import FANet
 from airseg.models.resnet import ResNet
 from airseg.models.tdnet import Hop, PlaceNorm, TemporallyDistributed
@@ -21,13 +21,8 @@ def small(count=2, **options):
     return TemporallyDistributed(networks, 5, size=SIZE, **options).eval()
 
 
-def count(module):
-    return sum(p.numel() for p in module.parameters())
-
-
 def test_it_has_as_many_parameters_as_published():
-    with torch.device("meta"):
-        model = build_model("td2_fanet18", 11, auxiliary=True)
+    model = on_paper("td2_fanet18", 11, auxiliary=True)
     assert count(model) == 28_150_400
     turn = model.turns[1]
     assert count(turn.network.resnet) == 11_180_736

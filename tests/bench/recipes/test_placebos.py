@@ -8,9 +8,9 @@ is nothing for a placebo to forget.
 from pathlib import Path
 
 import pytest
+from made_results import made_result
 
 from airseg.bench.recipes.recipe import load_recipe, rows
-from airseg.bench.results.result import DatasetResult, Result, ScoreResult
 from airseg.bench.temporal.pairs import Row, pair_up, without_partner
 
 FOLDER = Path(__file__).parents[3] / "benchmark" / "recipes"
@@ -21,22 +21,8 @@ NO_PLACEBO = ("dff_",)
 
 def as_trained(made):
     """Return a row of a recipe as `bench temporal` sees it once it is trained."""
-    scores = ScoreResult(
-        mean_iou=0.5,
-        pixel_accuracy=0.5,
-        frequency_weighted_iou=0.5,
-        paper_jaccard=0.5,
-        class_iou={},
-    )
-    result = Result(
-        run=made.run,
-        label=made.label,
-        protocol=made.recipe.protocol,
-        recipe=made.recipe.model_dump(mode="json"),
-        recipe_hash="",
-        dataset=DatasetResult(content_hash="", split="test", sequences={}),
-        scores=scores,
-    )
+    recipe = made.recipe.model_dump(mode="json")
+    result = made_result(made.run, label=made.label, protocol=made.recipe.protocol, recipe=recipe)
     return Row(result, Path(made.run))
 
 

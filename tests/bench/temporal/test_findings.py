@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_results import made_result
 
 from airseg.bench.metrics.confusion import mean_iou
-from airseg.bench.results.result import DatasetResult, Result, ScoreResult
 from airseg.bench.temporal.charts import gain_chart
 from airseg.bench.temporal.findings import find, headlines, points_text
 from airseg.bench.temporal.gains import Curve, Gains, Point
@@ -24,23 +24,7 @@ def row(run, depth=0, seed=0, label=None):
         "data": {"height": 32, "width": 48},
         "train": {"seed": seed},
     }
-    scores = ScoreResult(
-        mean_iou=0.5,
-        pixel_accuracy=0.5,
-        frequency_weighted_iou=0.5,
-        paper_jaccard=0.5,
-        class_iou={},
-    )
-    result = Result(
-        run=run,
-        label=label or run,
-        protocol="fair",
-        recipe=recipe,
-        recipe_hash="",
-        dataset=DatasetResult(content_hash="", split="test", sequences={}),
-        scores=scores,
-    )
-    return Row(result, Path(run))
+    return Row(made_result(run, label=label, recipe=recipe), Path(run))
 
 
 def matrices(accuracies, spread=0.0, seed=0):
