@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -20,6 +20,10 @@ from airseg.cli.options import (
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from airseg.dataset.packing.label_folder import FolderOptions
+    from airseg.dataset.packing.writer import PackItem, PackOptions
+    from airseg.labels.label_map import LabelMap
 
 
 @click.command("relabel", cls=CommandWithOldSpellings, old={"--split": ("--assign", "=")})
@@ -111,15 +115,13 @@ def command(
     from airseg.labels import load_label_map
 
     label_map = load_label_map(map_name)  # before anything large is loaded
-    from airseg.cli.display import progress_bar
-    from airseg.dataset.packing.label_folder import FolderOptions, write_labels
-    from airseg.dataset.packing.pixel_counts import count_pixels, split_pixels
-    from airseg.dataset.packing.preparation import check_labels, prepare
+    from airseg.dataset.packing.label_folder import FolderOptions
+    from airseg.dataset.packing.pixel_counts import split_pixels
+    from airseg.dataset.packing.preparation import prepare
     from airseg.dataset.packing.shares import missing_classes, shares_of, to_csv
     from airseg.dataset.packing.workers import usable_jobs
-    from airseg.dataset.packing.writer import PackOptions, check_options, pack
+    from airseg.dataset.packing.writer import PackOptions, check_options
     from airseg.labels.boundaries import EdgeOptions
-    from airseg.labels.resolution import check_seen
 
     jobs = jobs or usable_jobs()
     edges = EdgeOptions(min_region, edge_band)
@@ -133,44 +135,81 @@ def command(
         jobs,
         keep_instance=not no_instances,
     )
-    folder_options = FolderOptions(kind or "npy", edges, overwrite, allow_unmapped, jobs)
     if not kind:
         check_options(out, options)
     preparation = prepare(inputs, label_map, splits, palette, keep_suspect=keep_suspect)
     items = preparation.items
     _warn(preparation.warnings)
-    with progress_bar("frames") as update:
-        if dry_run:
-            id_pixels = count_pixels(items, update)
-        elif kind:
-            labels = write_labels(out, items, label_map, folder_options, update)
-            id_pixels, warnings = labels.id_pixels, labels.warnings
-            done = f"wrote {labels.frames} label images ({labels.new_frames} new) to {out}"
-        else:
-            check_labels(items, label_map, allow_unmapped=allow_unmapped, progress=update)
-            packed = pack(out, items, label_map, options, update)
-            id_pixels, warnings = packed.id_pixels, packed.warnings
-            done = (
-                f"wrote {packed.frames} frames of {len(items)} sequences, "
-                f"{packed.stored_bytes / 1e6:.1f} MB, to {out} (content {packed.content_hash[:12]})"
-            )
-            if packed.kept_frames:
-                done += f"; {packed.kept_frames} were kept of a run that was stopped"
     if dry_run:
-        resolutions = [item.resolution for item in items]
-        warnings = check_seen(label_map, resolutions, id_pixels, allow_unmapped=allow_unmapped)
-        done = f"dry run: {out} was not written"
-    _warn(warnings)
-    pixels = split_pixels(items, id_pixels)
+        done = _count(out, items, label_map, allow_unmapped=allow_unmapped)
+    elif kind:
+        folder_options = FolderOptions(kind, edges, overwrite, allow_unmapped, jobs)
+        done = _write_images(out, items, label_map, folder_options)
+    else:
+        done = _pack(out, items, label_map, options)
+    _warn(done.warnings)
+    pixels = split_pixels(items, done.id_pixels)
     frames = {s: sum(i.source.length for i in items if i.split == s) for s in pixels}
     _print_table(pixels, frames, label_map.class_names, before_edges=not edges.is_off)
     _warn(_missing_classes(pixels, label_map.class_names))
-    shares = shares_of(items, id_pixels)
+    shares = shares_of(items, done.id_pixels)
     _warn(missing_classes(shares, label_map.class_names))
     if report:
         report.write_text(to_csv(shares, label_map.class_names), encoding="utf-8")
         click.echo(f"wrote {report}")
-    click.echo(done)
+    click.echo(done.sentence)
+
+
+class _Done(NamedTuple):
+    """What was done, in words; and of each sequence, (256,) pixels of each raw id."""
+
+    sentence: str
+    id_pixels: list[np.ndarray]
+    warnings: list[str]
+
+
+def _count(out: Path, items: list[PackItem], label_map: LabelMap, *, allow_unmapped: bool) -> _Done:
+    """Count and check everything, and write nothing."""
+    from airseg.cli.display import progress_bar
+    from airseg.dataset.packing.pixel_counts import count_pixels
+    from airseg.labels.resolution import check_seen
+
+    with progress_bar("frames") as update:
+        id_pixels = count_pixels(items, update)
+    resolutions = [item.resolution for item in items]
+    warnings = check_seen(label_map, resolutions, id_pixels, allow_unmapped=allow_unmapped)
+    return _Done(f"dry run: {out} was not written", id_pixels, warnings)
+
+
+def _write_images(
+    out: Path, items: list[PackItem], label_map: LabelMap, options: FolderOptions
+) -> _Done:
+    """Write a label image of each frame."""
+    from airseg.cli.display import progress_bar
+    from airseg.dataset.packing.label_folder import write_labels
+
+    with progress_bar("frames") as update:
+        labels = write_labels(out, items, label_map, options, update)
+    sentence = f"wrote {labels.frames} label images ({labels.new_frames} new) to {out}"
+    return _Done(sentence, labels.id_pixels, labels.warnings)
+
+
+def _pack(out: Path, items: list[PackItem], label_map: LabelMap, options: PackOptions) -> _Done:
+    """Write a dataset."""
+    from airseg.cli.display import progress_bar
+    from airseg.dataset.packing.preparation import check_labels
+    from airseg.dataset.packing.writer import pack
+
+    with progress_bar("frames") as update:
+        check_labels(items, label_map, allow_unmapped=options.allow_unmapped, progress=update)
+        packed = pack(out, items, label_map, options, update)
+    sentence = (
+        f"wrote {packed.frames} frames of {len(items)} sequences, "
+        f"{packed.stored_bytes / 1e6:.1f} MB, to {out} (content {packed.content_hash[:12]})"
+    )
+    if packed.kept_frames:
+        sentence += f"; {packed.kept_frames} were kept of a run that was stopped"
+    return _Done(sentence, packed.id_pixels, packed.warnings)
 
 
 def _warn(warnings: list[str]) -> None:
