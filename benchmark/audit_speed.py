@@ -59,7 +59,7 @@ def main() -> None:
         for number, frame in enumerate(frames):
             paths.append(work / f"{number}.npy")
             np.save(paths[-1], frame.ids)
-        pair_s = _notebook_pair_s(paths, [f.rgb for f in frames], ids, arguments.pairs, statistics)
+        pair_s = _notebook_pair_s(paths, [f.rgb for f in frames], ids, arguments.pairs)
         theirs_s = pair_s * len(ids) * report.frames
         height, width = frames[0].ids.shape
         print(
@@ -91,7 +91,7 @@ class _Short:
 
 
 def _notebook_pair_s(
-    paths: list[Path], pictures: list[np.ndarray], ids: np.ndarray, pairs: int, statistics: list
+    paths: list[Path], pictures: list[np.ndarray], ids: np.ndarray, pairs: int
 ) -> float:
     """Return the seconds that the nested loops take for one frame and one id; check their count."""
     random = np.random.default_rng(0)

@@ -70,14 +70,14 @@ def render(report: AuditReport, cards: list[dict[str, Any]], label_map: LabelMap
         classes=[*classes, {"name": IGNORE, "color": "#777777"}],
         states={s: sum(c["state"] == s for c in cards) for s in _STATES},
         remarked=sum(bool(c["remarks"]) for c in cards),
-        data={"classes": [c["name"] for c in classes], "map": _document(report, label_map)},
+        data={"classes": [c["name"] for c in classes], "map": _document(label_map)},
     )
 
 
 _STATES = ("unmapped", "conflicting", "ignored", "mapped", "unseen")
 
 
-def _document(report: AuditReport, label_map: LabelMap | None) -> dict[str, Any]:
+def _document(label_map: LabelMap | None) -> dict[str, Any]:
     """Return the label map as plain data, `ignore` written as its first rule."""
     if label_map is None:
         return {"format": 1, "name": "my_map", "background": "ignore", "rules": []}

@@ -291,13 +291,13 @@ def apply_settings(recipe: Recipe, changes: dict[str, Any], source: str) -> Reci
     content = copy.deepcopy(recipe.model_dump(mode="python"))
     for key, value in changes.items():
         place, parts = content, key.split(".")
-        for depth, part in enumerate(parts[:-1]):
+        for part in parts[:-1]:
             if not isinstance(place.get(part), dict):
-                raise RecipeError(_unknown(source, key, part, place, depth))
+                raise RecipeError(_unknown(source, key, part, place))
             place = place[part]
         is_free = parts[:-1] == ["model", "options"]
         if parts[-1] not in place and not is_free:
-            raise RecipeError(_unknown(source, key, parts[-1], place, len(parts) - 1))
+            raise RecipeError(_unknown(source, key, parts[-1], place))
         place[parts[-1]] = value
     try:
         return Recipe.model_validate(content)
@@ -315,7 +315,7 @@ def _complaint(cause: ValidationError) -> str:
     return f"{field}: {message}, found {first.get('input')!r}."
 
 
-def _unknown(source: str, key: str, part: str, place: dict[str, Any], depth: int) -> str:
+def _unknown(source: str, key: str, part: str, place: dict[str, Any]) -> str:
     return f"{source}: {key}: there is no field '{part}'.{did_you_mean(part, place, 'Fields')}"
 
 

@@ -161,7 +161,7 @@ def _words(finding: Finding) -> list[str]:
         return [_gain(c) for c in finding.curves]
     if finding.name in _HARDER:
         return [_trend(c, finding) for c in finding.curves]
-    return [_extremes(c, finding) for c in finding.curves]
+    return [_extremes(c) for c in finding.curves]
 
 
 def _gain(curve: Curve) -> str:
@@ -243,7 +243,7 @@ def _trend(curve: Curve, finding: Finding) -> str:
     )
 
 
-def _extremes(curve: Curve, finding: Finding) -> str:
+def _extremes(curve: Curve) -> str:
     best = max(curve.points, key=lambda p: p.gain)
     worst = min(curve.points, key=lambda p: p.gain)
     return (

@@ -88,7 +88,7 @@ def find_camvid(root: Path, options: ImportOptions) -> Found:
     if not stills:
         raise DatasetError(f"{root}: has no label images (*_L.png).")
     sources, notes = _sources(root, stills, palette, options)
-    return Found(sources, _promises(root, stills, sources, palette), [*notes, _NO_POSES])
+    return Found(sources, _promises(stills, sources, palette), [*notes, _NO_POSES])
 
 
 _NO_POSES = "poses are unknown (NaN)"
@@ -262,7 +262,7 @@ def _film_file(root: Path, film: str) -> Path | None:
 
 
 def _promises(
-    root: Path, stills: list[_Still], sources: list[FolderSource], palette: LabelPalette | None
+    stills: list[_Still], sources: list[FolderSource], palette: LabelPalette | None
 ) -> list[Promise]:
     films = Counter(still.film for still in stills)
     parts = Counter(still.split for still in stills)
