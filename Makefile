@@ -12,6 +12,9 @@ BIN := $(VENV)/bin
 AIRSEG := $(BIN)/airseg
 # Pinned so that these commands work again next year; the packages themselves: constraints.txt.
 UV := uv==0.13.8
+# Whoever forbids Python to keep what it compiled waits at each start: torch takes twice as long, and
+# the tests start hundreds of programs.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-demo demo docs places study study-pilot study-data study-report test test-all lint fix fuzz clean constraints

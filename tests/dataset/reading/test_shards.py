@@ -19,6 +19,7 @@ from airseg.dataset.editing.indexing import write_index
 from airseg.dataset.editing.sharding import plan_shards, write_shards
 from airseg.dataset.packing.preparation import prepare
 from airseg.dataset.packing.writer import pack
+from airseg.dataset.reading import shards
 from airseg.dataset.reading.clips import ClipSampler, EveryClip
 from airseg.dataset.reading.loading import ClipDataset, ClipLoader
 from airseg.dataset.reading.reader import Dataset
@@ -186,13 +187,13 @@ def held_open(folder: Path) -> set[str]:
     return names
 
 
-def test_few_files_stay_open_however_many_there_are(whole, tmp_path):
+def test_few_files_stay_open_however_many_there_are(whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "_OPEN_FILES", 2)
     views = list(Dataset(whole))
     for view in views:
         combine(tmp_path / f"{view.name}.h5", [Taken.whole(view)])
     write_index(tmp_path / "i.json", [Dataset(tmp_path / f"{v.name}.h5") for v in views])
     dataset = Dataset(tmp_path / "i.json")
-    dataset.files[0]._open_files._most = 2
     for _ in range(2):
         for view in dataset:
             assert np.array_equal(view.rgb(0, 2), Dataset(whole).sequence(view.name).rgb(0, 2))
