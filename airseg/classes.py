@@ -10,7 +10,6 @@ import numpy as np
 
 IGNORE_INDEX = 255
 """Label value of pixels that belong to no class; never trained on, never scored."""
-_OPACITY = 0.55
 
 
 @dataclass(frozen=True)
@@ -91,29 +90,3 @@ def _spread_color(index: int) -> tuple[int, ...]:
     """Return RGB of the index's turn of the golden angle, in three brightnesses."""
     hue, value = index * 0.618034 % 1, (0.95, 0.75, 0.55)[index % 3]
     return tuple(round(255 * v) for v in colorsys.hsv_to_rgb(hue, 0.65, value))
-
-
-def colorize(labels: np.ndarray) -> np.ndarray:
-    """Paint a label image in class colors.
-
-    Args:
-        labels: (..., H, W) uint8 class indices.
-
-    Returns:
-        (..., H, W, 3) uint8, RGB.
-    """
-    return class_palette()[labels]
-
-
-def overlay(rgb: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Blend class colors over a frame; ignored pixels keep the frame's own color.
-
-    Args:
-        rgb: (H, W, 3) uint8.
-        labels: (H, W) uint8 class indices.
-
-    Returns:
-        (H, W, 3) uint8, RGB.
-    """
-    blended = rgb * (1.0 - _OPACITY) + colorize(labels) * _OPACITY
-    return np.where((labels == IGNORE_INDEX)[..., None], rgb, blended.astype(np.uint8))

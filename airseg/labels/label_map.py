@@ -72,11 +72,6 @@ class LabelMap:
         """Names of the classes in the order of their labels."""
         return tuple(c.name for c in self.classes)
 
-    @property
-    def maps_to_eleven(self) -> bool:
-        """Whether labels become the eleven classes of `airseg.classes`."""
-        return self.class_names == tuple(c.name for c in ELEVEN)
-
     def palette(self) -> np.ndarray:
         """Return (256, 3) uint8 RGB by label; black where there is no class."""
         palette = np.zeros((256, 3), np.uint8)

@@ -100,11 +100,6 @@ class EmbeddedProcess:
                 stream.close()
         self._folder.cleanup()
 
-    @property
-    def process_id(self) -> int:
-        """The child's process id."""
-        return self._process.pid
-
     def _listen(self) -> None:
         for line in self._process.stderr or ():
             if said := line.strip():

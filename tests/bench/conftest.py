@@ -1,5 +1,7 @@
 """A small dataset, and a recipe that trains on it in seconds."""
 
+from functools import partial
+
 import h5py
 import numpy as np
 import pytest
@@ -8,6 +10,16 @@ from small_dataset import HEIGHT, WIDTH, build_dataset
 from airseg.bench.recipes.recipe import Recipe
 from airseg.dataset.format.schema import STREAMS_ATTRIBUTE
 from airseg.dataset.reading.reader import Dataset
+from airseg.models import fanet
+from airseg.models.resnet import ResNet
+
+
+@pytest.fixture(autouse=True, scope="module")
+def narrow_fanet():
+    """FANet an eighth as wide: the whole one's checkpoint is 166 MB, and a test writes several."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fanet, "ResNet", partial(ResNet, width=8))
+        yield
 
 
 @pytest.fixture(scope="session")

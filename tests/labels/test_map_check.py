@@ -88,7 +88,6 @@ def test_colours_give_classes_and_classes_of_a_map_may_be_its_own():
     camvid = load_label_map("camvid11")
     assert camvid.class_of_name("#804080") == "road"
     assert camvid.label_value("bicyclist") == 10
-    assert not camvid.maps_to_eleven
     assert np.array_equal(camvid.palette()[3], [128, 64, 128])
     assert load_label_map("camvid").class_of_name("#C00040") == "road"
 

@@ -75,9 +75,3 @@ class SharedBatchNorm(nn.BatchNorm2d):
         share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum  # type: ignore[arg-type]
         self.running_mean.lerp_(mean, share)
         self.running_var.lerp_(variance, share)
-
-
-def batch_norms(model: nn.Module) -> int:
-    """Return how many layers of a network normalise over the batch."""
-    kinds = (nn.BatchNorm2d, nn.SyncBatchNorm)
-    return sum(isinstance(m, kinds) for m in model.modules())

@@ -13,7 +13,6 @@ from airseg.labels.instances import names_of_instances
 MOST_OBJECTS = 65_535
 _CLASS_BITS = 32
 
-ThingsOf = Callable[[int], tuple[np.ndarray, np.ndarray]]
 Renumber = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Takes (H, W) labels and (H, W) numbers, 0 for no object; returns (H, W) uint32 numbers."""
 

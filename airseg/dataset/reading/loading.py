@@ -140,27 +140,6 @@ def read_clip_into(dataset: Dataset, clip: Clip, frames: np.ndarray, labels: np.
         cv2.resize(image, size[::-1], dst=target, interpolation=cv2.INTER_NEAREST_EXACT)
 
 
-def read_clip(
-    dataset: Dataset, clip: Clip, *, height: int | None = None, width: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Read a clip's frames and labels; see `read_clip_into`.
-
-    Args:
-        dataset: where the clip lies.
-        clip: which frames.
-        height, width: size of the result; the stored one if None.
-
-    Returns:
-        Frames (T, H, W, 3) uint8 RGB and labels (T, H, W) uint8.
-    """
-    view = dataset.sequence(clip.sequence)
-    size = (height or view.height, width or view.width)
-    frames = np.empty((clip.length, *size, 3), np.uint8)
-    labels = np.empty((clip.length, *size), np.uint8)
-    read_clip_into(dataset, clip, frames, labels)
-    return frames, labels
-
-
 class ClipLoader:
     """Batches of an epoch's clips, read by worker processes that fetch ahead.
 

@@ -29,7 +29,6 @@ class Rehearsal:
         steps: how many were taken; step_ns: how long each should have been.
         pose_error_mm, pose_error_deg: the largest between images and plan.
         drift_ns: the largest between a frame's time and its place, counted from the first.
-        spread_ns: the largest between time stamps of the images of one frame.
         is_steppable: whether time can be stepped; time_runs: whether it runs while paused.
         remedy: what would bring times nearer to their places, or an empty text.
     """
@@ -40,7 +39,6 @@ class Rehearsal:
     pose_error_mm: float
     pose_error_deg: float
     drift_ns: int
-    spread_ns: int
     is_steppable: bool
     time_runs: bool
     remedy: str
@@ -73,15 +71,13 @@ def rehearse(client: Any, steps: int) -> Rehearsal:
     check = PoseCheck(client, views.all, None, {})
     flight = PoseFlight(client, plan, {views.first: _straight(steps + 1, down, plan)}, views)
     flight.begin()
-    times, spread = [], 0
+    times = []
     for frame in range(steps + 1):
         if frame:
             flight.advance(frame)
         answers = capturer.fetch()
-        stamps = [int(answer.time_stamp) for answer in answers]
-        flight.observe(frame, stamps[0])
-        times.append(stamps[0])
-        spread = max(spread, max(stamps) - min(stamps))
+        times.append(int(answers[0].time_stamp))
+        flight.observe(frame, times[-1])
         check.check(frame, flight.poses(frame), capturer.poses(answers) or [])  # type: ignore[arg-type]
     places = times[0] + plan.step_ns * np.arange(steps + 1)
     notes = check.notes()
@@ -93,7 +89,6 @@ def rehearse(client: Any, steps: int) -> Rehearsal:
         notes["largest_pose_error_mm"],
         notes["largest_pose_error_deg"],
         drift_ns,
-        spread,
         flight.stepper.is_steppable,
         capturer.time_runs,
         flight.stepper.remedy(drift_ns),

@@ -13,7 +13,6 @@ from airseg.bench.recipes.recipe import Recipe, apply_settings
 from airseg.bench.results.result import load_result
 from airseg.bench.training.engine import _Training
 from airseg.bench.training.learner import build
-from airseg.bench.training.normalization import batch_norms
 from airseg.bench.training.training_protocol import (
     FairProtocol,
     JoinedFrames,
@@ -22,7 +21,9 @@ from airseg.bench.training.training_protocol import (
 )
 from airseg.dataset.reading.clips import supervised_frames
 from airseg.errors import RecipeError
+from airseg.models import fanet
 from airseg.models.base import VideoSegmenter
+from airseg.models.resnet import ResNet
 
 CPU = torch.device("cpu")
 FRAMES = {"a": 14, "b": 11, "c": 8, "d": 9}
@@ -174,7 +175,12 @@ def test_the_paper_protocol_refuses_what_the_paper_did_not_do(recipe, setting):
         apply_settings(recipe, {**PAPER, **setting}, "test")
 
 
-def test_networks_of_the_paper_have_no_batch_normalisation():
+def batch_norms(model):
+    return sum(isinstance(module, nn.BatchNorm2d) for module in model.modules())
+
+
+def test_networks_of_the_paper_have_no_batch_normalisation(monkeypatch):
+    monkeypatch.setattr(fanet, "ResNet", ResNet)  # as wide as published
     recipe = Recipe.model_validate({"name": "x", "model": {"name": "fanet18", "batch_norm": False}})
     model = build(recipe, 11)
     assert batch_norms(model) == 0

@@ -13,7 +13,7 @@ from recording_folders import write_recording
 from airseg.dataset.packing.preparation import prepare
 from airseg.dataset.packing.writer import pack
 from airseg.dataset.reading.clips import Clip, ClipSampler, EveryClip, enumerate_clips
-from airseg.dataset.reading.loading import ClipDataset, ClipLoader, read_clip
+from airseg.dataset.reading.loading import ClipDataset, ClipLoader, read_clip_into
 from airseg.dataset.reading.reader import Dataset
 from airseg.errors import DatasetError
 from airseg.labels.label_map import load_label_map
@@ -43,16 +43,24 @@ def every_clip(dataset: Dataset, **arguments) -> EveryClip:
     return EveryClip({view.name: view.length for view in dataset}, **arguments)
 
 
+def read_clip(dataset, clip, height, width):
+    """Return a clip's frames and labels at a size."""
+    frames = np.empty((clip.length, height, width, 3), np.uint8)
+    labels = np.empty((clip.length, height, width), np.uint8)
+    read_clip_into(dataset, clip, frames, labels)
+    return frames, labels
+
+
 def test_clip_is_read_with_its_stride(dataset):
-    frames, labels = read_clip(dataset, Clip("a", 1, 3, stride=3))
+    frames, labels = read_clip(dataset, Clip("a", 1, 3, stride=3), 24, 32)
     view = dataset.sequence("a")
     assert np.array_equal(frames, view.rgb(0, 9)[[1, 4, 7]])
     assert np.array_equal(labels, view.label(0, 9)[[1, 4, 7]])
 
 
 def test_resizing_averages_colour_and_invents_no_label(dataset):
-    frames, labels = read_clip(dataset, Clip("a", 0, 2), height=12, width=16)
-    full, full_labels = read_clip(dataset, Clip("a", 0, 2))
+    frames, labels = read_clip(dataset, Clip("a", 0, 2), 12, 16)
+    full, full_labels = read_clip(dataset, Clip("a", 0, 2), 24, 32)
     assert frames.shape == (2, 12, 16, 3)
     assert labels.shape == (2, 12, 16)
     assert np.array_equal(frames[1], cv2.resize(full[1], (16, 12), interpolation=cv2.INTER_AREA))
