@@ -24,7 +24,7 @@ from airseg.simulators.embedded.rendering.light import (
 from airseg.simulators.embedded.rendering.normals import surface_normals
 from airseg.simulators.embedded.rendering.optical_flow import Camera, Instant, flow_since
 from airseg.simulators.embedded.rendering.shading import SKY_DEPTH_M
-from airseg.simulators.embedded.rendering.shadows import Shadows
+from airseg.simulators.embedded.rendering.shadows import ShadowMap, Shadows
 from airseg.simulators.embedded.rendering.stage import Placement, Stage
 from airseg.simulators.embedded.rendering.strips import in_strips
 from airseg.simulators.embedded.rendering.visibility import draw_strip, find_candidates
@@ -81,6 +81,16 @@ class Render:
     normals: np.ndarray | None = None
     flow: np.ndarray | None = None
     flow_depth: np.ndarray | None = None
+
+
+class _Image:
+    """What a view is drawn into; see `shading.shade_strip`."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.depth, self.planar = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        self.triangle, self.part = np.empty(shape, np.int32), np.empty(shape, np.int32)
+        self.object_index = np.empty(shape, np.uint16)
+        self.rgb = np.empty((*shape, 3), np.uint8)
 
 
 class Renderer:
@@ -234,62 +244,72 @@ class Renderer:
         before: Instant | None,
     ) -> Render:
         camera = view.camera()
-        shape = (view.height, view.width)
-        depth, triangle = np.empty(shape, np.float32), np.empty(shape, np.int32)
-        rgb, smooth = np.empty((*shape, 3), np.uint8), np.empty((*shape, 3), np.uint8)
-        part, planar = np.empty(shape, np.int32), np.empty(shape, np.float32)
-        object_index = np.empty(shape, np.uint16)
+        image = _Image((view.height, view.width))
         light = light_vector(atmosphere, time_ns, exposure)
         sun = (float(light[0]), float(light[1]), float(light[2]))
-        resting, moving = self._shadows.resting(sun), self._shadows.moving(sun, camera.eye)
+        shadows = self._shadows.resting(sun), self._shadows.moving(sun, camera.eye)
         g = self.stage.geometry
         candidates = find_candidates(g, camera, view.width, view.height)
 
         def draw_and_shade(top: int, bottom: int) -> None:
-            draw_strip(g, camera, candidates, top, bottom, depth, triangle)
-            shading.shade_strip(
-                top,
-                bottom,
-                depth,
-                triangle,
-                g.triangle_part,
-                g.normals,
-                g.origin,
-                g.axes,
-                g.size,
-                g.color,
-                g.material,
-                g.object_index,
-                g.is_round,
-                camera.eye,
-                camera.axes,
-                camera.focal,
-                light,
-                resting.nearest,
-                resting.frame,
-                moving.nearest,
-                moving.frame,
-                self._lamps,
-                self._lamp_frame,
-                rgb,
-                part,
-                object_index,
-                planar,
-            )
+            draw_strip(g, camera, candidates, top, bottom, image.depth, image.triangle)
+            self._shade(image, top, bottom, camera, light, shadows)
 
         in_strips(view.height, draw_and_shade)
+        smooth, planar = np.empty_like(image.rgb), image.planar
         in_strips(
             view.height,
-            lambda top, bottom: shading.smooth_edges(top, bottom, rgb, part, smooth),
+            lambda top, bottom: shading.smooth_edges(top, bottom, image.rgb, image.part, smooth),
         )
         fall(smooth, planar, atmosphere, time_ns)
-        normal = self._normals(triangle, planar, camera) if normals else None
+        normal = self._normals(image.triangle, planar, camera) if normals else None
         flow, flow_depth = None, None
         if before is not None:
             flow, flow_depth = flow_since(
-                before, camera, planar, object_index, SKY_DEPTH_M, self.stage
+                before, camera, planar, image.object_index, SKY_DEPTH_M, self.stage
             )
-        return Render(smooth, object_index, planar, camera.focal, normal, flow, flow_depth)
+        return Render(smooth, image.object_index, planar, camera.focal, normal, flow, flow_depth)
+
+    def _shade(
+        self,
+        image: _Image,
+        top: int,
+        bottom: int,
+        camera: Camera,
+        light: np.ndarray,
+        shadows: tuple[ShadowMap, ShadowMap],
+    ) -> None:
+        """Colour the rows `top` to `bottom` - 1 of what is drawn; shadows rest, and move."""
+        g, (resting, moving) = self.stage.geometry, shadows
+        shading.shade_strip(
+            top,
+            bottom,
+            image.depth,
+            image.triangle,
+            g.triangle_part,
+            g.normals,
+            g.origin,
+            g.axes,
+            g.size,
+            g.color,
+            g.material,
+            g.object_index,
+            g.is_round,
+            camera.eye,
+            camera.axes,
+            camera.focal,
+            light,
+            resting.nearest,
+            resting.frame,
+            moving.nearest,
+            moving.frame,
+            self._lamps,
+            self._lamp_frame,
+            image.rgb,
+            image.part,
+            image.object_index,
+            image.planar,
+        )
 
     def _normals(self, triangle: np.ndarray, planar: np.ndarray, camera: Camera) -> np.ndarray:
         g = self.stage.geometry
