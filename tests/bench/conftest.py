@@ -10,15 +10,17 @@ from small_dataset import HEIGHT, WIDTH, build_dataset
 from airseg.bench.recipes.recipe import Recipe
 from airseg.dataset.format.schema import STREAMS_ATTRIBUTE
 from airseg.dataset.reading.reader import Dataset
-from airseg.models import fanet
+from airseg.models import fanet, feature_flow
+from airseg.models.feature_flow import FeatureNetwork
 from airseg.models.resnet import ResNet
 
 
 @pytest.fixture(autouse=True, scope="module")
-def narrow_fanet():
-    """FANet an eighth as wide: the whole one's checkpoint is 166 MB, and a test writes several."""
+def narrow_backbones():
+    """FANet and DFF an eighth as wide: a checkpoint of a whole FANet is 166 MB."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fanet, "ResNet", partial(ResNet, width=8))
+        patch.setattr(feature_flow, "FeatureNetwork", partial(FeatureNetwork, width=8, outputs=128))
         yield
 
 

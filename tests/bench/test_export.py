@@ -97,24 +97,32 @@ def test_an_onnx_file_streams_as_the_network_does(name, tmp_path):
     assert written.difference < 1e-3
 
 
-def test_every_program_of_a_deep_memory_is_checked(tmp_path, monkeypatch):
+@pytest.fixture
+def described(monkeypatch):
+    """Return a function that exports a network but for its programs, and returns which were run."""
     monkeypatch.setattr(export, "_write_program", lambda program, frame, path: None)
-    runs, expected = [], []
 
-    def runner(path):
-        def answer(given):
-            runs.append(path.name)
-            return expected.pop(0)
+    def describe(model, frames, folder):
+        runs, expected = [], streamed(model.eval(), frames)
 
-        return answer
+        def runner(path):
+            def answer(given):
+                runs.append(path.name)
+                return expected.pop(0)
 
-    monkeypatch.setattr(export, "_torch_runner", runner)
+            return answer
+
+        monkeypatch.setattr(export, "_torch_runner", runner)
+        export_model(model, *SIZE, folder, "exported-program")
+        return runs
+
+    return describe
+
+
+def test_every_program_of_a_deep_memory_is_checked(tmp_path, described):
     for depth in (8, 10):
-        model = fanet(depth)
-        expected += streamed(model.eval(), depth + 2)
-        export_model(model, *SIZE, tmp_path, "exported-program")
+        runs = described(fanet(depth), depth + 2, tmp_path)
         assert runs.count(f"frame{depth}.pt2") == 2
-        runs.clear()
 
 
 def streamed(model, count):
@@ -129,8 +137,8 @@ def streamed(model, count):
     return found
 
 
-def test_the_description_says_what_goes_in_and_in_which_order(tmp_path):
-    export_model(fanet(1), *SIZE, tmp_path, "exported-program")
+def test_the_description_says_what_goes_in_and_in_which_order(tmp_path, described):
+    described(fanet(1), 3, tmp_path)
     told = json.loads((tmp_path / "export.json").read_text(encoding="utf-8"))
     assert told["frame"]["shape"] == [1, 3, 64, 64]
     assert told["order"] == "one after the other; frame1.pt2 for all further frames"
