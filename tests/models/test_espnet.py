@@ -200,7 +200,7 @@ def test_a_strange_checkpoint_is_refused(tmp_path):
     [
         ({"position": "l1e"}, "no position 'l1e'. Did you mean 'l1"),
         ({"kernel": 4}, "kernel is 4; it must be odd"),
-        ({"activation": "relu"}, "must be prelu or tanh"),
+        ({"activation": "relu"}, "no choice. Did you mean .prelu"),
     ],
 )
 def test_impossible_options_are_told(options, message):

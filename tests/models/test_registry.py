@@ -25,7 +25,7 @@ def test_an_unknown_option_gets_the_nearest_name():
 
 @pytest.mark.parametrize("options", [{"tca_depth": -1}, {"reduction": "max"}, {"decay": 1.0}])
 def test_impossible_options_are_told(options):
-    with pytest.raises(RecipeError, match="it must be"):
+    with pytest.raises(RecipeError, match=r"it must be|no choice"):
         build_model("fanet18", 11, **options)
 
 
