@@ -28,6 +28,7 @@ _CAMERA = "0"
 _STEPS = 50
 _MOVES = 12
 _IDS = 6
+_THROUGHPUT_S = 0.8
 _UNSET = (256, 144)
 """AirSim's size of images for which settings.json has no entry."""
 _KINDS = (ImageType.Scene, ImageType.Segmentation, ImageType.DepthPlanar)
@@ -336,7 +337,7 @@ def _stable_colors(patient: _Patient) -> _Outcome:
 def _throughput(patient: _Patient) -> _Outcome:
     began = time.monotonic()
     count = 0
-    while time.monotonic() - began < 0.8 or count < 3:
+    while time.monotonic() - began < _THROUGHPUT_S or count < 3:
         patient.images()
         count += 1
     rate = count / (time.monotonic() - began)

@@ -7,6 +7,7 @@ from command_line import run, said
 from small_simulator import client, simulator, small_plan, small_settings, world  # noqa: F401
 
 from airseg.errors import SimulatorError
+from airseg.recording import conformance
 from airseg.recording.conformance import FAIL, PASS, UNSUPPORTED, examine
 from airseg.recording.flying.assignment import RecordOptions
 from airseg.recording.flying.mesh_ids import Palette
@@ -34,6 +35,12 @@ TOLD_BY_RECORD = {
     "time-jump": "simulator time went from",
     "disconnect": "lost the simulator",
 }
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch):
+    """How fast captures come is told of fewer of them."""
+    monkeypatch.setattr(conformance, "_THROUGHPUT_S", 0.05)
 
 
 @pytest.fixture

@@ -35,6 +35,12 @@ FAULTS = {
 """Name of each fault and what it does."""
 
 
+def check_fault(fault: str | None) -> None:
+    """Raise SettingsError where there is no such fault; None is none at all."""
+    if fault and fault not in FAULTS:
+        raise SettingsError(f"there is no fault '{fault}'.{did_you_mean(fault, FAULTS, 'Faults')}")
+
+
 def with_fault(methods: dict[str, Method], fault: str, every: int) -> dict[str, Method]:
     """Return methods of which capturing goes wrong now and then.
 
@@ -45,12 +51,7 @@ def with_fault(methods: dict[str, Method], fault: str, every: int) -> dict[str, 
         methods: what the server answers.
         fault: one of `FAULTS`.
         every: which captures go wrong: the `every`-th, the `2 * every`-th, and so on.
-
-    Raises:
-        SettingsError: there is no such fault.
     """
-    if fault not in FAULTS:
-        raise SettingsError(f"there is no fault '{fault}'.{did_you_mean(fault, FAULTS, 'Faults')}")
     capture = methods[_CAPTURE]
     return {**methods, _CAPTURE: replace(capture, function=_Faulty(capture.function, fault, every))}
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from airseg.errors import SettingsError, did_you_mean
 from airseg.simulators.embedded.client_files import ClientFiles
-from airseg.simulators.embedded.faults import with_fault
+from airseg.simulators.embedded.faults import check_fault, with_fault
 from airseg.simulators.embedded.first_compilation import remember_compiled
 from airseg.simulators.embedded.rendering.renderer import CameraView, Renderer
 from airseg.simulators.embedded.rpc.dialects import DIALECTS
@@ -67,13 +67,13 @@ class EmbeddedServer:
 
     def __init__(self, options: EmbeddedOptions | None = None, world: World | None = None) -> None:
         options = options or EmbeddedOptions()
-        settings = resolve_settings(options)
-        world = world or build_world(options.world, options.seed)
-        self.settings = settings
+        self.settings = settings = resolve_settings(options)
         if options.dialect not in DIALECTS:
             hint = did_you_mean(options.dialect, DIALECTS, "Dialects")
             raise SettingsError(f"there is no dialect '{options.dialect}'.{hint}")
+        check_fault(options.fault)
         behaviour = _behaviour(options)
+        world = world or build_world(options.world, options.seed)  # takes seconds
         files = _client_files(options.files)
         self.simulation = Simulation(
             world, Renderer(world), settings, options.dialect, behaviour, files

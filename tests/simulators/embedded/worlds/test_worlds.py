@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from functools import cache
 
 import numpy as np
 import pytest
@@ -38,10 +39,15 @@ def fingerprint(world):
     return hashlib.sha1(names + b"".join(p.tobytes() for p in parts)).hexdigest()
 
 
+@cache
+def class_names(name, seed=0):
+    """Return the class of each object; asking for thousands of names takes seconds."""
+    label_map = load_label_map(name)
+    return [label_map.class_of_name(o.name) for o in built(name, seed).objects]
+
+
 def classes_by_object(world):
-    label_map = load_label_map(world.name)
-    found = [label_map.class_of_name(o.name) for o in world.objects]
-    return np.array([CLASS_INDEX.get(name, IGNORE_INDEX) for name in found])
+    return np.array([CLASS_INDEX.get(name, IGNORE_INDEX) for name in class_names(world.name)])
 
 
 def test_there_are_three_worlds():
@@ -81,11 +87,8 @@ def test_worlds_name_their_meshes_differently():
 )
 @pytest.mark.parametrize("name", WORLD_NAMES)
 def test_the_shipped_label_map_knows_every_mesh(name, seed):
-    label_map = load_label_map(name)
-    unmapped = {
-        o.kind for o in built(name, seed).objects if label_map.class_of_name(o.name) is None
-    }
-    assert not unmapped
+    found = zip(built(name, seed).objects, class_names(name, seed), strict=True)
+    assert not {o.kind for o, class_name in found if class_name is None}
 
 
 @pytest.mark.parametrize("name", WORLD_NAMES)
