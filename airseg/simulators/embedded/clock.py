@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -27,6 +28,21 @@ FRAME_NS = 1_000_000_000 // 60
 
 Physics = Callable[[int, int], None]
 """Told how many steps of how many nanoseconds bodies shall move; called after time has advanced."""
+
+
+def weakly(method: Callable[..., None]) -> Callable[..., None]:
+    """Return what calls a method while its owner is there, and does not keep it alive.
+
+    A simulation and a clock that held each other would wait for the garbage collector, which counts
+    objects and comes late, with the 150 MB that are drawn with.
+    """
+    held = weakref.WeakMethod(method)
+
+    def call(*given: int) -> None:
+        if (found := held()) is not None:
+            found(*given)
+
+    return call
 
 
 class Clock(ABC):

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from airseg.simulators.embedded.client_files import ClientFiles
-from airseg.simulators.embedded.clock import Clock, SimulatedClock
+from airseg.simulators.embedded.clock import Clock, SimulatedClock, weakly
 from airseg.simulators.embedded.rendering.renderer import AFTERNOON_SUN, Atmosphere, Renderer
 from airseg.simulators.embedded.rendering.stage import Placement
 from airseg.simulators.embedded.scene.world import World, WorldObject
@@ -136,11 +136,12 @@ class Simulation:
 
     def _build_clock(self) -> Clock:
         settings = self.settings
+        physics, tick = weakly(self._step), weakly(self.tick)
         if self.behaviour.clock == "simulated":
-            return SimulatedClock(self._step, self.tick, self.lock, settings.clock_speed)
+            return SimulatedClock(physics, tick, self.lock, settings.clock_speed)
         return AirSimClock(
-            self._step,
-            self.tick,
+            physics,
+            tick,
             self.lock,
             settings.clock_speed,
             mode=settings.sim_mode,

@@ -1,5 +1,8 @@
 """The embedded simulator over the wire: images, time, poses, settings."""
 
+import gc
+import weakref
+
 import cv2
 import numpy as np
 import pytest
@@ -154,6 +157,24 @@ def test_the_same_calls_give_the_same_bytes_again_and_in_another_server(still, w
         elsewhere = RawClient(other.port)
         assert fly(elsewhere) == first
         elsewhere.close()
+
+
+def test_what_a_stopped_server_drew_with_is_freed_at_once(world, tmp_path):
+    """It is 150 MB, and the garbage collector, which counts objects, comes late."""
+    settings = small_settings(tmp_path / "settings.json")
+    gc.collect()
+    gc.disable()
+    try:
+        server = EmbeddedServer(EmbeddedOptions(port=0, settings=settings), world)
+        stage = weakref.ref(server.simulation.renderer.stage)
+        with server:
+            client = RawClient(server.port)
+            images(client, request(SCENE))
+            client.close()
+        del server
+        assert stage() is None
+    finally:
+        gc.enable()
 
 
 def test_a_full_reset_keeps_a_pause_and_segmentation_ids_and_restores_the_rest(still):
