@@ -51,12 +51,12 @@ def read_file(path: Path, error: type[AirsegError], most: int = _LARGEST_BYTES) 
             what = "a folder" if path.is_dir() else "a pipe or a device"
             raise error(f"{path}: is {what}, where a file belongs.")
         with path.open("rb") as file:
-            data = file.read(most + 1) if os.fstat(file.fileno()).st_size <= most else None
+            data = file.read() if os.fstat(file.fileno()).st_size <= most else None
     except FileNotFoundError:
         raise error(f"{path}: there is no such file.") from None
     except OSError as cause:
         raise error(f"{path}: cannot be read ({cause.strerror or cause}).") from None
-    if data is None or len(data) > most:
+    if data is None:
         raise error(f"{path}: is longer than the {most:,} bytes that airseg reads of such a file.")
     return data
 

@@ -27,6 +27,7 @@ from airseg.errors import AirsegError, RecordingError
 from airseg.flight import load_plan, plan_trajectory
 from airseg.path_names import first_twin
 from airseg.recording.flying.flight_folders import refuse_shared_folders
+from airseg.recording.stored.continuing import ANOTHER_FLIGHT
 from airseg.simulators.client import NOBODY_ANSWERS
 
 _POLL_S = 0.5
@@ -231,8 +232,11 @@ class _Work:
             self._tell(f"{slot.name} answers nobody; it is tried again in {seconds:g} s: {said}")
             return False
         slot.silences = 0
-        job.tries += 1
         job.failed_at.add(slot.name)
+        if ANOTHER_FLIGHT in said and len(job.failed_at) < len(self._slots):
+            self.waiting.append(job)  # begun in the world of another simulator of the fleet
+            return False
+        job.tries += 1
         if job.tries < self._tries:
             self.waiting.append(job)
             self._tell(f"{job.name}: try {job.tries} failed, goes on elsewhere: {job.said}")

@@ -11,6 +11,7 @@ from command_line import run, said
 from airseg.errors import RecordingError
 from airseg.recording import simulator_fleet
 from airseg.recording.simulator_fleet import Fleet, run_command, run_fleet
+from airseg.recording.stored.continuing import ANOTHER_FLIGHT
 from airseg.simulators.client import NOBODY_ANSWERS
 
 GOOD = """\
@@ -112,6 +113,23 @@ def test_silence_costs_a_plan_no_try(monkeypatch):
     fly(wanted, submit)
     assert [place for _, place in tried].count("a:1") == 1
     assert {plan for plan, place in tried if place == "b:2"} == set(wanted.plans)
+
+
+def test_a_flight_of_another_world_of_the_fleet_finds_its_own_without_a_try():
+    tried = []
+
+    def submit(command):
+        seed = command[command.index("--seed") + 1]
+        tried.append(seed)
+        if seed != "4":
+            return done((2, f"out/loop_walk: {ANOTHER_FLIGHT} seed differs (4 there, {seed} now)."))
+        return done((0, ""))
+
+    simulators = [{"seed": seed} for seed in range(5)]
+    fly(fleet(plans=["loop_walk"], simulators=simulators, tries=1), submit)
+    assert tried == ["0", "1", "2", "3", "4"]
+    with pytest.raises(RecordingError, match="seed differs"):
+        fly(fleet(plans=["loop_walk"], simulators=simulators[:4], tries=1), submit)
 
 
 def test_a_fleet_of_simulators_that_are_all_gone_ends_with_their_names(monkeypatch):

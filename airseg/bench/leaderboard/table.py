@@ -16,7 +16,7 @@ from airseg.bench.results.seeds import MeanResult
 from airseg.errors import RecipeError
 from airseg.labels.label_map import SPLITS
 from airseg.markdown import escaped
-from airseg.text_files import decode_text
+from airseg.text_files import read_text
 
 _NAN = float("nan")
 
@@ -137,10 +137,7 @@ def splice(path: Path, text: str, name: str = "leaderboard") -> None:
         RecipeError: the file lacks a marker.
     """
     begin, end = markers(name)
-    try:
-        content = decode_text(path.read_bytes())
-    except OSError as cause:
-        raise RecipeError(f"{path}: cannot be read ({cause.strerror}).") from None
+    content = read_text(path, RecipeError)
     if begin not in content or end not in content:
         raise RecipeError(f"{path}: lacks the lines {begin} and {end}.")
     before, rest = content.split(begin, 1)

@@ -16,7 +16,7 @@ from airseg.bench.results.result import SPEED_ENDING, Percentiles
 from airseg.bench.speed.settings import BASE, Setting
 from airseg.documents import StrictModel, first_complaint
 from airseg.errors import RecipeError
-from airseg.text_files import decode_text
+from airseg.text_files import read_text
 from airseg.version import __version__
 
 FIGURES = ("p50 ms", "p95 ms", "p99 ms", "FPS", "peak MB", "same %")
@@ -97,9 +97,7 @@ def load_study(path: Path) -> SpeedStudy:
         RecipeError: it cannot be read, or is none.
     """
     try:
-        return SpeedStudy.model_validate(json.loads(decode_text(path.read_bytes())))
-    except OSError as cause:
-        raise RecipeError(f"{path}: cannot be read ({cause.strerror}).") from None
+        return SpeedStudy.model_validate(json.loads(read_text(path, RecipeError)))
     except ValidationError as cause:
         raise RecipeError(f"{path}: no speed study: {first_complaint(cause)}.") from None
     except (ValueError, RecursionError) as cause:

@@ -167,6 +167,8 @@ def open_hdf5(location: Location) -> h5py.File:
         raise DatasetError(
             f"{location}: is a folder, no dataset. 'airseg relabel' packs recordings into a file."
         )
+    if location.exists() and not location.is_file():
+        raise DatasetError(f"{location}: is a pipe or a device, no dataset.")
     if not location.is_file():
         folder = location.parent
         nearby = [p.name for p in folder.glob("*.h5")] if folder.is_dir() else []

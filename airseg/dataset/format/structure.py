@@ -7,6 +7,7 @@ frames than the file has bytes for are told in one line.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from airseg.errors import DatasetError, first_line
 from airseg.labels.label_map import SPLITS
 
 _MOST_PIXELS = 1 << 26
+_DEEPEST = 8
 _LARGEST_RATIO = 1100
 """No deflated stream shrinks more than 1032 times."""
 
@@ -91,18 +93,41 @@ def check_tables(path: Path) -> None:
         DatasetError: names the array.
     """
 
-    def look(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset):
-            try:
-                check_chunks(item)
-            except ChunkError as cause:
-                raise DatasetError(f"{path}: /{name} is damaged: {cause}. {PACK_AGAIN}") from None
-
     try:
         with open_hdf5(path) as file:
-            file.visititems(look)
+            for array in _arrays_in(file, path):
+                try:
+                    check_chunks(array)
+                except ChunkError as cause:
+                    raise DatasetError(
+                        f"{path}: {array.name} is damaged: {cause}. {PACK_AGAIN}"
+                    ) from None
     except DAMAGE as cause:
         raise DatasetError(f"{path}: is damaged ({first_line(cause)}). {PACK_AGAIN}") from None
+
+
+def _arrays_in(file: h5py.File, path: Path) -> Iterator[h5py.Dataset]:
+    """Yield every array of a file once, though groups may contain each other.
+
+    Raises:
+        DatasetError: groups lie deeper in groups than in any dataset.
+    """
+    seen: set[int] = set()
+    groups = [(file["/"], 0)]
+    while groups:
+        group, depth = groups.pop()
+        if depth > _DEEPEST:
+            raise DatasetError(f"{path}: has groups {depth} deep in groups. {PACK_AGAIN}")
+        for name in group:
+            item = member(group, name)
+            place = h5py.h5o.get_info(item.id).addr if item is not None else -1
+            if item is None or place in seen:
+                continue
+            seen.add(place)
+            if isinstance(item, h5py.Dataset):
+                yield item
+            elif isinstance(item, h5py.Group):
+                groups.append((item, depth + 1))
 
 
 def member(group: h5py.Group, name: str) -> Any:

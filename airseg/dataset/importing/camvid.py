@@ -35,7 +35,7 @@ from airseg.dataset.packing.folder_sources import (
 from airseg.dataset.packing.frame_names import by_stem
 from airseg.errors import DatasetError
 from airseg.labels.label_map import SPLITS
-from airseg.text_files import decode_text
+from airseg.text_files import read_text
 
 PUBLICATION = Publication(
     "CamVid",
@@ -147,11 +147,10 @@ def _palette(root: Path) -> LabelPalette:
     """Read ``label_colors.txt``; black (Void) is id 0, the others count from 1."""
     path = root / _COLORS
     try:
-        lines = [line for line in decode_text(path.read_bytes()).splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as cause:
+        lines = [line for line in read_text(path, DatasetError).splitlines() if line.strip()]
+    except DatasetError as cause:
         raise DatasetError(
-            f"{path}: says what the label colours mean and cannot be read ({cause}). Get it from "
-            f"{PUBLICATION.url}."
+            f"{cause} It says what the label colours mean. Get it from {PUBLICATION.url}."
         ) from None
     colors: dict[int, tuple[int, int, int]] = {0: (0, 0, 0)}
     objects: list[NamedId] = []

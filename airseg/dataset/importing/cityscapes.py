@@ -29,7 +29,7 @@ from airseg.dataset.packing.folder_sources import FolderFacts, FolderSource, Fra
 from airseg.dataset.packing.frame_names import visible_files
 from airseg.errors import DatasetError
 from airseg.labels.label_map import SPLITS
-from airseg.text_files import decode_text
+from airseg.text_files import read_text
 
 PUBLICATION = Publication(
     "Cityscapes",
@@ -155,7 +155,7 @@ def _times(root: Path, label: _Label, numbers: list[int]) -> np.ndarray | None:
     if not all(path.is_file() for path in paths):
         return None
     try:
-        return np.array([int(decode_text(path.read_bytes()).strip()) for path in paths], np.int64)
+        return np.array([int(read_text(path, DatasetError).strip()) for path in paths], np.int64)
     except ValueError as cause:
         raise DatasetError(f"{folder}: {label.snippet}: not a time in ns ({cause}).") from None
 

@@ -24,7 +24,7 @@ from airseg.dataset.importing.numbered import check_pictures, numbered, times_of
 from airseg.dataset.packing.folder_layouts import tartan_poses
 from airseg.dataset.packing.folder_sources import FolderFacts, FolderSource, FrameFiles, NamedId
 from airseg.errors import DatasetError
-from airseg.text_files import decode_text
+from airseg.text_files import decode_text, read_text
 
 
 @dataclass(frozen=True)
@@ -185,10 +185,7 @@ def _names_of(environment: Path, root: Path) -> tuple[str, str]:
     """Return where an environment's names lie, and their JSON."""
     for path in (environment / _NAMES, root / "segfiles" / environment.name / _NAMES):
         if path.is_file():
-            try:
-                return str(path), decode_text(path.read_bytes())
-            except (OSError, UnicodeDecodeError) as cause:
-                raise DatasetError(f"{path}: cannot be read ({cause}).") from None
+            return str(path), read_text(path, DatasetError)
     for archive in (root / _ARCHIVE, environment / _ARCHIVE, environment.parent / _ARCHIVE):
         if archive.is_file():
             return _from_archive(archive, f"{environment.name}/{_NAMES}")

@@ -87,4 +87,8 @@ def suspect_frames(details: Mapping[str, Any]) -> list[Any]:
         details: of a sequence, see `SequenceSource`.
     """
     recorded = details.get("recording")
-    return list(recorded.get("suspect_frames") or ()) if isinstance(recorded, Mapping) else []
+    noted = recorded.get("suspect_frames") if isinstance(recorded, Mapping) else None
+    if not noted:
+        return []
+    is_note = isinstance(noted, list) and len(noted) == 3
+    return noted if is_note else ["?", "?", f"the note of them says {str(noted)[:40]!a}."]

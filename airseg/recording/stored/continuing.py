@@ -31,6 +31,8 @@ _HARMLESS_SETTINGS = {
     "ViewMode",
 }
 _SAME_PLACE_M = 0.1
+ANOTHER_FLIGHT = "holds a recording whose"
+"""What the error says, and only then, where a folder's recording is not the one asked for."""
 
 
 def differences(found: RecordingInfo, now: RecordingInfo) -> Iterator[str]:
@@ -63,7 +65,7 @@ def refuse_another_flight(folder: Path, found: RecordingInfo, now: RecordingInfo
     """
     if told := next(differences(found, now), ""):
         raise RecordingError(
-            f"{folder}: holds a recording whose {told}. Record into another --out, or start over "
+            f"{folder}: {ANOTHER_FLIGHT} {told}. Record into another --out, or start over "
             "with --overwrite."
         )
 
@@ -102,6 +104,9 @@ def _changed_plan(found: RecordingInfo, now: RecordingInfo) -> Iterator[str]:
             yield f"plan differs: {key} is {there} there and {here} now"
             return
     was, told = (info.notes.get("replayed") for info in (found, now))
+    if was and was == told:
+        yield f"poses are others: those of {was} have changed since"
+        return
     yield f"poses are others (of {was or 'its plan'} there, of {told or 'the plan'} now)"
 
 

@@ -106,8 +106,11 @@ class RecordingWriter:
         with contextlib.ExitStack() as stack:
             if not is_locked:
                 stack.enter_context(folder_lock(folder))
-            self._resume()
-            write_file(self._reserve, bytes(_RESERVE_BYTES), sync=False)
+            try:
+                self._resume()
+                write_file(self._reserve, bytes(_RESERVE_BYTES), sync=False)
+            except OSError as cause:
+                raise _cannot_write(folder, cause) from None
             self._locked = stack.pop_all()
         self._pool = ThreadPoolExecutor(
             _ENCODERS, thread_name_prefix="encode", initializer=_step_back
@@ -146,7 +149,10 @@ class RecordingWriter:
     def finish(self, status: str, reason: str = "", notes: dict | None = None) -> None:
         """Wait for the frames in flight and say how the recording ended."""
         self._drain(0)
-        self._sync()
+        try:
+            self._sync()
+        except OSError as cause:
+            raise _cannot_write(self.folder, cause) from None
         self.describe(status, reason, notes)
 
     def fail(self, reason: str, notes: dict | None = None) -> None:
@@ -158,7 +164,7 @@ class RecordingWriter:
         with contextlib.suppress(OSError):
             self._sync()
         self.count = len(read_sound_frames(self.folder)[0])
-        with contextlib.suppress(OSError):  # what is on the disk stays as it is
+        with contextlib.suppress(RecordingError):  # what is on the disk stays as it is
             self.describe("failed", reason, notes)
 
     def describe(self, status: str, reason: str = "", notes: dict | None = None) -> None:
@@ -170,7 +176,10 @@ class RecordingWriter:
             notes={**self.info.notes, **(notes or {})},
             frames=self.count,
         )
-        write_file(self.folder / "recording.json", self.info.to_json().encode())
+        try:
+            write_file(self.folder / "recording.json", self.info.to_json().encode())
+        except OSError as cause:
+            raise _cannot_write(self.folder, cause) from None
 
     def _resume(self) -> None:
         found = None
@@ -259,10 +268,7 @@ class RecordingWriter:
                     table.flush()
             except OSError as cause:
                 self._pending.clear()
-                raise RecordingError(
-                    f"{self.folder}: cannot write ({cause.strerror}). Every complete frame is "
-                    "kept; make room and run the same command again."
-                ) from None
+                raise _cannot_write(self.folder, cause) from None
 
     def _drain_what_works(self) -> None:
         """After an error: keep the frames that were captured before it."""
@@ -270,6 +276,14 @@ class RecordingWriter:
             self._drain(0)
         except RecordingError:
             self._pending.clear()  # the first error is the one to tell
+
+
+def _cannot_write(folder: Path, cause: OSError) -> RecordingError:
+    where = f": {Path(str(cause.filename)).name}" if cause.filename else ""
+    return RecordingError(
+        f"{folder}: cannot write ({cause.strerror}{where}). Every complete frame is kept; make "
+        "room and run the same command again."
+    )
 
 
 def _step_back() -> None:
@@ -332,9 +346,14 @@ def write_file(path: Path, content: bytes, *, sync: bool = True) -> None:
     beside = path.with_name(path.name + ".part")
     if beside.is_symlink():
         beside.unlink()  # what it leads to is somebody else's
-    with beside.open("wb") as file:
-        file.write(content)
-        if sync:
-            file.flush()
-            os.fsync(file.fileno())
-    beside.replace(path)
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise

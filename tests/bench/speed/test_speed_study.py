@@ -276,7 +276,7 @@ def test_mistakes_are_one_line(capsys, tmp_path):
         (("ssnet", "--modes", "fast"), "choose from eager, compiled"),
         (("fanet81",), "Did you mean 'fanet18'"),
         (("--show", tmp_path / "no.json"), "no speed study: model: Field required"),
-        (("--show", tmp_path / "none.json"), "cannot be read"),
+        (("--show", tmp_path / "none.json"), "no such file"),
     ):
         code, _, err = run(capsys, "bench", "speed", *arguments)
         assert code == 2, arguments

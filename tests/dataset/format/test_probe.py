@@ -1,12 +1,15 @@
 """Files that make HDF5 itself run in circles are refused after a while."""
 
+import os
 import struct
 import sys
 
 import h5py
 import pytest
 
+from airseg.dataset.format.files import open_hdf5
 from airseg.dataset.format.probe import refuse_endless
+from airseg.dataset.format.structure import check_tables
 from airseg.errors import DatasetError
 
 
@@ -43,3 +46,30 @@ def test_a_heap_whose_free_space_has_no_size_is_told_on_one_line(file):
     with pytest.raises(DatasetError, match="does not come back") as told:
         refuse_endless(file, limit_s=5)
     assert "\n" not in str(told.value)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    path = tmp_path / "d.h5"
+    os.mkfifo(path)
+    refuse_endless(path, limit_s=5)
+    with pytest.raises(DatasetError, match="is a pipe or a device"):
+        open_hdf5(path)
+
+
+def test_groups_that_are_deep_or_contain_each_other_take_a_moment(tmp_path):
+    """HDF5 makes the name of each group that is visited: it takes the square of their depth."""
+    path = tmp_path / "deep.h5"
+    with h5py.File(path, "w") as file:
+        group = file
+        for _ in range(3000):
+            group = group.create_group("d")
+    refuse_endless(path, limit_s=20)
+    with pytest.raises(DatasetError, match="groups 9 deep in groups"):
+        check_tables(path)
+    circle = tmp_path / "circle.h5"
+    with h5py.File(circle, "w") as file:
+        group = file.create_group("a")
+        for number in range(40):
+            group.create_group(f"b{number}")[f"c{number}"] = group
+    refuse_endless(circle, limit_s=20)
+    check_tables(circle)

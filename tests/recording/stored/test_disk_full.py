@@ -59,3 +59,27 @@ def test_on_a_full_disk_every_complete_frame_is_kept_with_the_reason(small_disk,
     write(small_disk / "walk", numbers)
     write(tmp_path / "whole", numbers)
     assert contents(small_disk / "walk", 200) == contents(tmp_path / "whole", 200)
+
+
+@pytest.mark.parametrize("kilobytes", [64, 268])
+def test_a_disk_that_is_full_from_the_start_is_told_and_left_clean(small_disk, kilobytes):
+    options = f"remount,size={kilobytes}k"
+    subprocess.run(["mount", "-o", options, str(small_disk)], check=True)
+    with pytest.raises(RecordingError, match=r"walk: cannot write \(No space left on device"):
+        write(small_disk / "walk", list(range(9)))
+    assert not list(small_disk.rglob("*.part"))
+    subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
+    write(small_disk / "walk", list(range(9)))
+    assert len(Recording.open(small_disk / "walk")) == 9
+
+
+@pytest.mark.parametrize("name", ["rgb", ".reserve"])
+def test_what_is_in_the_way_is_told_with_its_name(tmp_path, name):
+    folder = tmp_path / "walk"
+    folder.mkdir()
+    if name == "rgb":
+        (folder / name).write_text("mine")
+    else:
+        (folder / name).mkdir()
+    with pytest.raises(RecordingError, match=rf"walk: cannot write \(.*{name}"):
+        RecordingWriter(folder, info())
