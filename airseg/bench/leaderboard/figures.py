@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from airseg.bench.leaderboard.columns import machines, shown
 from airseg.bench.leaderboard.line_plot import Line, Plot
-from airseg.bench.leaderboard.table import machines, shown
 from airseg.bench.recipes.recipe_parts import forgets
 from airseg.bench.results.published import PublishedNumbers, PublishedRow
 from airseg.bench.results.result import Result

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airseg.bench.leaderboard.badges import badges
+from airseg.bench.leaderboard.columns import machines
 from airseg.bench.leaderboard.figures import Figure, paper_figures
 from airseg.bench.leaderboard.line_plot import Plot
 from airseg.bench.leaderboard.page import DASHES, STRATA, part_names, row_data
-from airseg.bench.leaderboard.table import machines
 from airseg.bench.results.published import PublishedNumbers
 from airseg.bench.results.result import Result
 from airseg.pdf_figures import dashes, figure_style, key_below, new_drawing, stacked_drawing
