@@ -78,3 +78,14 @@ def did_you_mean(name: str, known: Iterable[str], heading: str = "") -> str:
     if close:
         return f" Did you mean '{close[0]}'?"
     return f" {heading}: {', '.join(known) or 'none'}." if heading else ""
+
+
+def no_such(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return what to say of a name that nothing has: the nearest one there is, or all.
+
+    Args:
+        kind: what it should be the name of.
+        name: what the user wrote.
+        known: the names that exist.
+    """
+    return f"there is no {kind} '{name}'.{did_you_mean(name, known, 'There are')}"

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
-from airseg.errors import AirsegError, did_you_mean, first_line
+from airseg.errors import AirsegError, first_line, no_such
 
 Thing = TypeVar("Thing")
 
@@ -105,9 +105,7 @@ class Registry(Generic[Thing]):
             return shipped[name]
         entry = extensions(self._group, shipped).get(name)
         if entry is None:
-            known = self.names()
-            hint = did_you_mean(name, known, "There are")
-            raise self._error(f"there is no {self._kind} '{name}'.{hint}")
+            raise self._error(no_such(self._kind, name, self.names()))
         thing = load_extension(entry)
         if not self._is_one(thing):
             raise self._error(

@@ -12,7 +12,8 @@ import torch
 
 from airseg.bench.frames import FrameStore
 from airseg.bench.recipes.recipe import Recipe, Row, apply_settings
-from airseg.bench.run import choose_rows, finished
+from airseg.bench.recipes.row_choice import choose_rows
+from airseg.bench.run import finished
 from airseg.bench.training.batches import Batches
 from airseg.bench.training.engine import train
 from airseg.bench.training.fabric import pick_device

@@ -11,9 +11,10 @@ import numpy as np
 from pydantic import ValidationError
 
 from airseg.bench.recipes import Recipe
+from airseg.bench.recipes.row_choice import BASELINE
 from airseg.bench.results.result import Result, load_result
 from airseg.bench.results.seeds import identity
-from airseg.bench.run import BASELINE, run_recipe
+from airseg.bench.run import run_recipe
 from airseg.dataset.reading import Dataset
 from airseg.documents import first_complaint
 from airseg.errors import RecipeError

@@ -16,7 +16,8 @@ from filelock import FileLock, Timeout
 from airseg.bench.aside import write_aside
 from airseg.bench.environment import inspect_environment
 from airseg.bench.frames import FrameStore
-from airseg.bench.recipes.recipe import Recipe, Row, rows, with_weights_hash
+from airseg.bench.recipes.recipe import Recipe, Row
+from airseg.bench.recipes.row_choice import BASELINE, choose_rows
 from airseg.bench.results.result import (
     CurveResult,
     DatasetResult,
@@ -44,11 +45,9 @@ from airseg.bench.training.fabric import pick_device, rank
 from airseg.bench.training.journal import Journal
 from airseg.bench.training.training_protocol import Protocol, protocol_of
 from airseg.dataset.reading.reader import Dataset
-from airseg.errors import RecipeError, did_you_mean
+from airseg.errors import RecipeError
 
 Progress = Callable[[str, int, int | None], None]
-BASELINE = "majority-class"
-"""What `only` calls the row of the commonest class."""
 
 
 @dataclass(frozen=True)
@@ -134,23 +133,6 @@ def run_recipe(
     if recipe.baseline and recipe.protocol == "fair" and wanted and rank() == 0:
         paths.append(_baseline(recipe, dataset, where))
     return paths
-
-
-def choose_rows(recipe: Recipe, only: tuple[str, ...] = ()) -> list[Row]:
-    """Return the rows of a recipe that are asked for by label or run; all if none is.
-
-    Raises:
-        RecipeError: there is no such row.
-    """
-    every = rows(recipe)
-    for wanted in set(only) - {BASELINE}:
-        names = [n for row in every for n in (row.label, row.run)]
-        if wanted not in names:
-            labels = list(dict.fromkeys(row.label for row in every))
-            hint = did_you_mean(wanted, names) or f" Rows: {', '.join(labels)}."
-            raise RecipeError(f"--only {wanted}: {recipe.name} has no such row.{hint}")
-    chosen = [row for row in every if not only or row.label in only or row.run in only]
-    return [with_weights_hash(row) for row in chosen]
 
 
 def finished(out: Path, row: Row, dataset: Dataset) -> Path | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airseg.bench.recipes import Recipe
-from airseg.bench.run import BASELINE, choose_rows
+from airseg.bench.recipes.row_choice import BASELINE, choose_rows
 from airseg.errors import RecipeError, first_line
 
 Submit = Callable[[list[str]], "Future[tuple[int, str]]"]

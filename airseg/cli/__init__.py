@@ -31,7 +31,7 @@ _COMMANDS = {
     "info": ("airseg.cli.info", "Say what is in recordings and datasets."),
     "relabel": ("airseg.cli.relabel", "Collapse mesh labels into classes and pack a dataset."),
     "labels": ("airseg.cli.labels", "Check label maps, audit recordings, suggest classes."),
-    "dataset": ("airseg.cli.dataset", "Choose, join and check dataset files."),
+    "dataset": ("airseg.cli.dataset", "Import, choose, join, export and check dataset files."),
     "bench": ("airseg.cli.bench", "Train and score networks, and publish the leaderboard."),
 }
 
@@ -46,7 +46,7 @@ def _cli(ctx: click.Context, debug: bool) -> None:
     """Labelled synthetic video: record flights, relabel meshes, bench networks.
 
     \b
-    Example, without AirSim and without a GPU:
+    Examples, without AirSim and without a GPU:
       airseg record loop_walk --embedded --out recordings
       airseg relabel recordings/* --map neighborhood --out dataset.h5
       airseg bench run demo --dataset dataset.h5

@@ -1,6 +1,7 @@
 """Values of arguments and options that are names: listed in the help, completed in the shell.
 
-What a name stands for is found, and what is wrong with it told, by whoever uses it.
+A name that nothing has is told while arguments are read, before anything large is loaded. What may
+be a file is looked for by whoever uses it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from airseg.errors import no_such
+
 CODECS = ("lz4", "zstd", "gzip", "lzf", "none")
 CLOCKS = ("simulated", "airsim")
 DIALECTS = ("airsim", "cosys")
@@ -22,6 +25,7 @@ FAULTS = (
     "delay",
 )
 SIM_MODES = ("Multirotor", "Car", "ComputerVision")
+IDEALS = ("immediate-poses", "full-reset", "keep-nan", "first-vehicle")
 SPLITS = ("train", "val", "test")
 FOLDER = click.Path(file_okay=False, path_type=Path)
 """A folder to write into, there or not; what is a file is told before any work begins."""
@@ -71,6 +75,11 @@ class Name(click.ParamType):
             return None
         return f"[{'|'.join(self._names())}]"
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not self._files and value not in (known := list(self._names())):
+            self.fail(no_such(self.name, value, known), param, ctx)
+        return value
+
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
@@ -119,6 +128,7 @@ CODEC = Name("codec", lambda: CODECS, listed=True)
 CLOCK = Name("clock", lambda: CLOCKS, listed=True)
 DIALECT = Name("dialect", lambda: DIALECTS, listed=True)
 FAULT = Name("fault", lambda: FAULTS, listed=True)
+IDEAL = Name("behaviour", lambda: IDEALS)
 SIM_MODE = Name("SimMode", lambda: SIM_MODES, listed=True)
 
 

@@ -26,7 +26,7 @@ def command(
     """Make an MP4 of each of RECORDINGS: frames beside labels, a legend, time and speed.
 
     \b
-    Example:
+    Examples:
       airseg preview recordings/loop_walk
       airseg preview recordings --out films --every 2
     """

@@ -30,10 +30,16 @@ _UNITS = {"measuring": "colours", "waiting": "seconds"}
     "--seed", type=click.IntRange(0), help="Seed of the world of --embedded.  [default: the plan's]"
 )
 @click.option(
-    "--mode", type=click.Choice(["pose", "step", "realtime"]), help="How to fly, if not as planned."
+    "--mode",
+    type=click.Choice(["pose", "step", "realtime"]),
+    help="How to fly.  [default: the plan's]",
 )
 @click.option("--realtime", is_flag=True, help="Let the simulator's clock run: --mode realtime.")
-@click.option("--frames", type=click.IntRange(min=1), help="Stop each flight after this many.")
+@click.option(
+    "--frames",
+    type=click.IntRange(min=1),
+    help="Stop each flight after this many.  [default: fly it whole]",
+)
 @click.option(
     "--replay",
     "source",
@@ -41,7 +47,9 @@ _UNITS = {"measuring": "colours", "waiting": "seconds"}
     help="Fly this recording's poses, with the camera and weather of the plan.",
 )
 @click.option(
-    "--palette", type=click.Path(path_type=Path), help="Colours of segmentation ids, as text."
+    "--palette",
+    type=click.Path(path_type=Path),
+    help="Colours of segmentation ids, as text.  [default: measure them]",
 )
 @click.option(
     "--instances", is_flag=True, help="Record the number of the object in each pixel, too."
@@ -59,7 +67,7 @@ _UNITS = {"measuring": "colours", "waiting": "seconds"}
     default=0.0,
     type=FiniteRange(0, 1e6),
     metavar="SECONDS",
-    help="Wait this long for a lost simulator, and go on.",
+    help="Wait this long for a lost simulator, and go on.  [default: do not wait]",
 )
 @click.option(
     "--fleet",

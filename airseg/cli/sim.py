@@ -11,7 +11,16 @@ from typing import Any
 
 import click
 
-from airseg.cli.names import CLOCK, DIALECT, FAULT, FOLDER, SIM_MODE, WORLD, CommandWithOldSpellings
+from airseg.cli.names import (
+    CLOCK,
+    DIALECT,
+    FAULT,
+    FOLDER,
+    IDEAL,
+    SIM_MODE,
+    WORLD,
+    CommandWithOldSpellings,
+)
 
 
 @click.command("sim", cls=CommandWithOldSpellings, old={"--mode": ("--sim-mode", "")})
@@ -22,7 +31,9 @@ from airseg.cli.names import CLOCK, DIALECT, FAULT, FOLDER, SIM_MODE, WORLD, Com
     show_default=True,
     help="Which world to build.",
 )
-@click.option("--seed", default=0, show_default=True, help="Seed of the world.")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the world."
+)
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one.  [default: 41451]"
 )
@@ -66,9 +77,11 @@ from airseg.cli.names import CLOCK, DIALECT, FAULT, FOLDER, SIM_MODE, WORLD, Com
 )
 @click.option(
     "--ideal",
+    type=IDEAL,
     multiple=True,
     metavar="NAME",
-    help="Be kinder than AirSim: immediate-poses, full-reset, keep-nan or first-vehicle.",
+    help="Be kinder than AirSim: immediate-poses, full-reset, keep-nan or first-vehicle; may be "
+    "given several times.",
 )
 @click.option(
     "--files",
@@ -98,11 +111,15 @@ def command(
     for it, can connect.
 
     \b
-    Example:
+    Examples:
       airseg sim --seed 7
       airseg sim --settings ~/Documents/AirSim/settings.json --port 41452
       airseg sim --world harbor_town --dialect cosys
     """
+    from airseg.simulators.embedded.settings import read_settings
+
+    if settings:
+        read_settings(settings)  # what is wrong with it is told before the renderer is loaded
     from airseg.simulators.embedded.first_compilation import are_compiled
     from airseg.simulators.embedded.server import EmbeddedOptions, EmbeddedServer
 

@@ -18,7 +18,7 @@ _OPTIONS = (
         multiple=True,
         metavar="NAME=VALUE",
         help="What a job asks for: timeout_min, cpus_per_task, gpus_per_node, mem_gb, or an "
-        "option of sbatch such as partition.",
+        "option of sbatch such as partition; may be given several times.",
     ),
     click.option(
         "--slurm-executor",

@@ -104,10 +104,11 @@ def _packed(
     flight = shown_sequence(view, label_map)
     if predictions is None:
         return flight, None
-    from airseg.bench.scoring.frame_scores import frame_scores
     from airseg.bench.scoring.submission import open_submission
 
     submission = open_submission(predictions, dataset, [view.name])
+    from airseg.bench.scoring.frame_scores import frame_scores  # which loads PyTorch
+
     said = replace(flight, read_prediction=partial(submission.frame, view))
     scores = partial(
         frame_scores, num_classes=dataset.num_classes, ignore_index=dataset.ignore_index

@@ -14,8 +14,8 @@ from typing import Protocol
 
 import numpy as np
 
-from airseg.kernels import njit
 from airseg.labels.resolution import MeshGroup
+from airseg.late_kernels import late_njit
 
 BEST_FRAMES = 3
 """How many frames show a label on the page."""
@@ -197,7 +197,7 @@ def _note_best(best: list[tuple[float, int]], share: float, index: int) -> None:
     del best[BEST_FRAMES:]
 
 
-@njit(cache=True, nogil=True)
+@late_njit
 def _count_places(
     ids: np.ndarray,
     before: np.ndarray,
@@ -222,7 +222,7 @@ def _count_places(
                 neighbours[ids[y - 1, x], number] += 1
 
 
-@njit(cache=True, nogil=True)
+@late_njit
 def _count_colors(
     ids: np.ndarray, rgb: np.ndarray, colour: np.ndarray, texture: np.ndarray
 ) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from airseg.kernels import njit
+from airseg.late_kernels import late_njit
 
 
 def apply_table(raw_ids: np.ndarray, table: np.ndarray) -> np.ndarray:
@@ -48,7 +48,7 @@ def count_ids(raw_ids: np.ndarray) -> np.ndarray:
     return counts + np.bincount(flat[whole:], minlength=256)
 
 
-@njit(cache=True, nogil=True)
+@late_njit
 def _count_eights(eights: np.ndarray, ids: np.ndarray) -> np.ndarray:
     """Count ids eight at a time; most neighbours are the same, and then eight cost as one."""
     counts = np.zeros(256, np.int64)

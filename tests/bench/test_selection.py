@@ -4,8 +4,9 @@ import pytest
 from filelock import FileLock
 
 from airseg.bench.recipes.recipe import Recipe, fingerprint_of, rows, with_weights_hash
+from airseg.bench.recipes.row_choice import choose_rows
 from airseg.bench.results.result import load_result
-from airseg.bench.run import choose_rows, run_recipe
+from airseg.bench.run import run_recipe
 from airseg.bench.scoring.places import places_of
 from airseg.bench.selection import select_rows
 from airseg.bench.speed.machine import OtherWork

@@ -1,5 +1,6 @@
 """Names are listed and completed, old spellings still work, and all of it fits 80 columns."""
 
+import re
 import time
 
 import click
@@ -43,11 +44,56 @@ def test_every_help_fits_80_columns(typed):
     assert not any(line.endswith("...") and "  " in line.strip() for line in lines)
 
 
+def examples(command):
+    """Return the lines that a help shows for typing, continued ones joined."""
+    text = command.help.replace("\\\n", " ")
+    return [line.strip() for line in re.findall(r"^ +((?:airseg|torchrun) .*)$", text, re.M)]
+
+
+@pytest.mark.parametrize("typed", sorted(ALL))
+def test_every_help_has_examples_of_the_command(typed):
+    shown = examples(ALL[typed])
+    assert shown
+    begun = [line for line in shown if line.startswith((typed, "torchrun"))]
+    assert begun, f"none of {shown} is about {typed}"
+    heading = re.search(r"^ +(Examples?)\b[^.\n]*:$", ALL[typed].help, re.M)[1]
+    assert (heading == "Examples") == (len(shown) > 1)
+
+
+def test_what_may_be_given_several_times_says_so():
+    told = {
+        f"{typed} {option.opts[-1]}": option.help
+        for typed, command in ALL.items()
+        for option in command.params
+        if isinstance(option, click.Option) and option.multiple
+    }
+    assert len(told) > 20
+    assert [name for name, text in told.items() if "several times" not in text] == []
+
+
+NUMBERS = [
+    pytest.param(typed, option, id=f"{typed} {option.opts[-1]}")
+    for typed, command in ALL.items()
+    for option in command.params
+    if isinstance(option.type, click.types.FloatParamType | click.types.IntParamType)
+]
+
+
+@pytest.mark.parametrize(("typed", "option"), NUMBERS)
+def test_every_number_has_bounds_and_is_finite(typed, option):
+    """Python's float takes nan, inf and -1; a time, a size and a share are none of these."""
+    for wrong in ("nan", "inf", "-1", "1e999"):
+        with pytest.raises(click.BadParameter):
+            option.type.convert(wrong, option, click.Context(ALL[typed], info_name=typed))
+
+
 def test_lists_that_the_help_shows_are_those_that_work():
     assert names.CODECS == schema.CODECS
     assert set(names.FAULTS) == set(faults.FAULTS)
     assert set(names.DIALECTS) == set(dialects.DIALECTS)
     assert set(names.CLOCKS) == set(simulation.CLOCKS)
+    assert set(names.IDEALS) == set(simulation.IDEALS)
+    assert {*names.SIM_MODES} == {*simulation.VEHICLES}
     assert set(names.SPLITS) == set(SPLITS)
     assert {*names.WORLD._names()} == {*WORLD_NAMES}
     assert [*names.NETWORK._names()] == list_models()

@@ -14,20 +14,20 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from airseg import yaml_schema
+from airseg import wide_tables, yaml_schema
 from airseg.bench.leaderboard.badges import Badge, badges
-from airseg.bench.leaderboard.comparison import comparison
-from airseg.bench.leaderboard.figures import paper_figures
-from airseg.bench.leaderboard.line_plot import line_plot
-from airseg.bench.leaderboard.pictures import collect_moments
-from airseg.bench.leaderboard.published_table import published_cells, published_columns
-from airseg.bench.leaderboard.table import (
+from airseg.bench.leaderboard.columns import (
     Column,
     columns,
     machines,
     shown,
     split_text,
 )
+from airseg.bench.leaderboard.comparison import comparison
+from airseg.bench.leaderboard.figures import paper_figures
+from airseg.bench.leaderboard.line_plot import line_plot
+from airseg.bench.leaderboard.pictures import collect_moments
+from airseg.bench.leaderboard.published_table import published_cells, published_columns
 from airseg.bench.results import Result
 from airseg.bench.results.certainty import certainty
 from airseg.bench.results.published import PublishedNumbers
@@ -37,6 +37,7 @@ from airseg.classes import class_palette
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 _CURVE_POINTS = 150
+_SHORT_NAME = 18  # letters that stand beside a bar in a line
 _KINDS = (("model", "networks"), ("baseline", "baselines"), ("submission", "submissions"))
 STRATA = (
     ("by_motion", "By motion in the image"),
@@ -93,11 +94,12 @@ def page(
     environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     return environment.get_template("leaderboard.html").render(
         style=Markup(_source("leaderboard.css")),
-        script=Markup(_source("leaderboard.js")),
+        script=Markup(_source("leaderboard.js") + wide_tables.SCRIPT),
         data=_json(data),
         columns=chosen,
         rows=[_row_context(r, i, chosen, marks[r.run]) for i, r in enumerate(results)],
         class_bars=_class_bars(results, marks),
+        least_width=260 if max(len(r.label) for r in results) <= _SHORT_NAME else 300,
         strata=_strata(results, marks),
         comparison=comparison(results),
         kinds=[k for k in _KINDS if any(r.kind == k[0] for r in results)],
@@ -253,8 +255,9 @@ def _strata(
             pixels = max(c.pixels for c in cells if c)
             whole = max(sum(s.pixels for s in part.values()) for part in parts)
             share = 100 * pixels / whole if whole else 0.0
+            told = "below 0.1" if 0 < share < 0.05 else f"{share:.1f}"
             if bars:
-                groups.append({"name": name, "share": f"{share:.1f} % of pixels", "rows": bars})
+                groups.append({"name": name, "share": f"{told} % of pixels", "rows": bars})
         if groups:
             found.append((title, groups))
     return found

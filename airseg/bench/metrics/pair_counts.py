@@ -1,14 +1,14 @@
 """How often two label images have each pair of values, in one compiled pass.
 
 NumPy would copy the chosen pixels of both, make a wide integer of each pair and count those: four
-images of eight bytes a pixel, where two of one byte are read. numba takes half a second to import.
+images of eight bytes a pixel, where two of one byte are read.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from airseg.kernels import njit
+from airseg.late_kernels import late_njit
 
 
 def pair_counts(rows: np.ndarray, columns: np.ndarray, chosen: np.ndarray, size: int) -> np.ndarray:
@@ -29,7 +29,7 @@ def pair_counts(rows: np.ndarray, columns: np.ndarray, chosen: np.ndarray, size:
     return counts.sum(0)
 
 
-@njit(cache=True, nogil=True)
+@late_njit
 def _count(rows: np.ndarray, columns: np.ndarray, chosen: np.ndarray, counts: np.ndarray) -> None:
     """Add to two tables in turn: one would wait for its own last write where neighbours agree."""
     last = counts.shape[1] - 1

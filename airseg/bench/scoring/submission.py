@@ -113,6 +113,12 @@ class Submission(ABC):
             )
 
 
+def check_submission(path: Path) -> None:
+    """Raise RecipeError where there is no such folder or file."""
+    if not (path.is_dir() or path.is_file()):
+        raise RecipeError(f"{path}: there is no such folder or file.")
+
+
 def open_submission(path: Path, dataset: Dataset, sequences: Sequence[str]) -> Submission:
     """Open predictions and check that all frames of some sequences are there.
 
@@ -124,6 +130,7 @@ def open_submission(path: Path, dataset: Dataset, sequences: Sequence[str]) -> S
     Raises:
         RecipeError: there is nothing like that, or something is missing.
     """
+    check_submission(path)
     if path.is_dir():
         found: Submission = _Folder(path)
         names = sorted(p.name for p in path.iterdir() if p.is_dir())
@@ -133,11 +140,9 @@ def open_submission(path: Path, dataset: Dataset, sequences: Sequence[str]) -> S
                 f"{path}: has no folder per sequence{hint}. Expected {path.name}/{sequences[0]}/"
                 "000000.png and so on."
             )
-    elif path.is_file():
+    else:
         opened = _File(path)
         found, names = opened, opened.names()
-    else:
-        raise RecipeError(f"{path}: there is no such folder or file.")
     missing = [name for name in sequences if name not in names]
     strange = [name for name in names if name not in dataset.sequences]
     if missing:

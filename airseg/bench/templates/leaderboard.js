@@ -59,22 +59,6 @@ function showColumns() {
 $("column-boxes").addEventListener("change", () => { showColumns(); keepView(); });
 $("every-column").onclick = () => { columnBoxes.forEach(box => box.checked = true); showColumns(); keepView(); };
 
-// A table that is wider than its place says so until its end is seen; nothing moves meanwhile.
-for (const wide of document.querySelectorAll(".scroll")) {
-  const hint = document.createElement("p");
-  hint.className = "more";
-  hint.textContent = "More columns to the right →";
-  wide.before(hint);
-  const tell = () => {
-    hint.hidden = wide.scrollWidth <= wide.clientWidth + 4;
-    hint.style.visibility = wide.scrollLeft + wide.clientWidth >= wide.scrollWidth - 4 ? "hidden" : "";
-  };
-  wide.addEventListener("scroll", tell, { passive: true });
-  const sizes = new ResizeObserver(tell);
-  sizes.observe(wide);
-  sizes.observe(wide.firstElementChild);
-}
-
 // ---- the address keeps filter, order and columns, so that a view can be sent and kept -----------
 const VIEW = "#view?", FILTERS = ["text", "protocol", "kind"];
 let isRestoring = false;
@@ -223,6 +207,7 @@ function drawScatter() {
   let inside = frame(width, height, x, y, up.name, across.name);
   inside += `<polyline class="front" points="${front.map(p => `${x(p.x)},${y(p.y)}`).join(" ")}"/>`;
   const taken = points.map(p => [x(p.x) - 6, y(p.y) - 6, x(p.x) + 6, y(p.y) + 6]);
+  const line = front.slice(1).flatMap((p, i) => dotted(x(front[i].x), y(front[i].y), x(p.x), y(p.y)));
   for (const p of points) {
     const cx = x(p.x), cy = y(p.y), leaks = p.row.badge === "leaks";
     const told = `${p.row.label}: ${short(p.y)} ${up.name}, ${short(p.x)} ${across.name}${leaks ? ", leaks" : ""}${front.includes(p) ? ", on the front" : ""}`;
@@ -231,20 +216,26 @@ function drawScatter() {
     const paint = leaks ? `fill="none" stroke="${p.row.color}" stroke-width="2"` : `fill="${p.row.color}"`;
     const form = leaks ? "m0 -7l7 7l-7 7l-7 -7z" : FORMS[p.row.dash];
     inside += `<path class="point" tabindex="0" d="M${cx} ${cy}${form}" ${paint} role="img" aria-label="${escaped(told)}" data-point="${escaped(p.row.run)}"${front.includes(p) ? " data-front" : ""}><title>${escaped(told)}</title></path>`;
-    inside += placedName(p.row.label, cx, cy, width, taken);
+    inside += placedName(p.row.label, cx, cy, width, taken, line);
   }
   put(holder, width, height, inside, `${up.name} against ${across.name}`);
 }
 
-// Write a point's name beside it where nothing else stands, or not at all: it is its tooltip too.
-function placedName(label, cx, cy, width, taken) {
+// Places along a line, near enough to each other that no name slips between them.
+function dotted(x1, y1, x2, y2) {
+  const count = Math.ceil(Math.hypot(x2 - x1, y2 - y1) / 6) || 1;
+  return Array.from({ length: count + 1 }, (_, i) => [x1 + (x2 - x1) * i / count, y1 + (y2 - y1) * i / count]).map(([x, y]) => [x, y, x, y]);
+}
+
+// Write a point's name beside it where nothing else stands, best not even the front, or not at all: it is its tooltip too.
+function placedName(label, cx, cy, width, taken, line) {
   const long = label.length * 6.7;
   const places = [[cx + 10, cy + 4, "start"], [cx - 10, cy + 4, "end"], [cx, cy - 11, "middle"], [cx, cy + 19, "middle"], [cx + 8, cy - 10, "start"], [cx + 8, cy + 17, "start"], [cx - 8, cy - 10, "end"], [cx - 8, cy + 17, "end"]];
-  for (const [px, py, anchor] of places) {
+  for (const avoided of [[...taken, ...line], taken]) for (const [px, py, anchor] of places) {
     const from = anchor === "start" ? px : anchor === "end" ? px - long : px - long / 2;
     const box = [from, py - 11, from + long, py + 3];
     if (box[0] < SVG_MARGIN.left || box[2] > width || box[1] < 16) continue;
-    if (taken.some(t => t[0] < box[2] && box[0] < t[2] && t[1] < box[3] && box[1] < t[3])) continue;
+    if (avoided.some(t => t[0] < box[2] && box[0] < t[2] && t[1] < box[3] && box[1] < t[3])) continue;
     taken.push(box);
     return `<text class="name" x="${px}" y="${py}" text-anchor="${anchor}">${escaped(label)}</text>`;
   }

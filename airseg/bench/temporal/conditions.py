@@ -7,11 +7,13 @@ noise of a frame depends on its sequence and number alone, so that every network
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+
+from airseg.errors import RecipeError, no_such
 
 FOG_LIGHT = np.array([199.0, 206.0, 214.0], np.float32)
 """Colour of the fog itself: RGB, a little bluer than grey."""
@@ -186,3 +188,14 @@ def _gamma_tables() -> tuple[np.ndarray, np.ndarray]:
     linear = np.arange(_STEPS) / (_STEPS - 1)
     to_value = np.rint(255 * linear ** (1 / _GAMMA)).astype(np.uint8)
     return (values**_GAMMA).astype(np.float32), to_value
+
+
+NAMES = (*(c.name for c in CONDITIONS), "depth")
+"""Conditions that take passes of their own; motion, occlusion and class size come for free."""
+
+
+def check_conditions(names: Iterable[str]) -> None:
+    """Raise RecipeError where a condition is unknown; to be asked before anything is trained."""
+    for name in names:
+        if name not in NAMES:
+            raise RecipeError(no_such("condition", name, NAMES))

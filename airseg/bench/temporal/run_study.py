@@ -11,17 +11,14 @@ import torch
 
 from airseg.bench.aside import write_aside
 from airseg.bench.results.result import load_result
-from airseg.bench.temporal.conditions import CONDITIONS
+from airseg.bench.temporal.conditions import CONDITIONS, NAMES, check_conditions
 from airseg.bench.temporal.findings import Finding, find, headlines
 from airseg.bench.temporal.gains import Gains
 from airseg.bench.temporal.pairs import Row, load_rows, pair_up, without_partner
 from airseg.bench.temporal.study import Plan, measure, missing_streams
 from airseg.bench.temporal.study_page import Setting, condition_pictures, page
 from airseg.dataset.reading import Dataset
-from airseg.errors import RecipeError, did_you_mean
-
-NAMES = (*(c.name for c in CONDITIONS), "depth")
-"""Conditions that take passes of their own; motion, occlusion and class size come for free."""
+from airseg.errors import RecipeError
 
 
 def run_study(
@@ -85,14 +82,6 @@ def run_study(
     content = {"format": 1, "setting": asdict(setting), "findings": [asdict(f) for f in findings]}
     _write(out / "temporal.json", json.dumps(content, indent=1) + "\n")
     return findings
-
-
-def check_conditions(names: Sequence[str]) -> None:
-    """Raise RecipeError where a condition is unknown; to be asked before anything is trained."""
-    for name in names:
-        if name not in NAMES:
-            hint = did_you_mean(name, NAMES, "Conditions")
-            raise RecipeError(f"there is no condition '{name}'.{hint}")
 
 
 def _possible(

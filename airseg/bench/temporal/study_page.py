@@ -12,6 +12,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from airseg import wide_tables
 from airseg.bench.metrics.motion import focal_length
 from airseg.bench.temporal.charts import COLORS, gain_chart
 from airseg.bench.temporal.conditions import CONDITIONS, Picture
@@ -79,6 +80,7 @@ def page(findings: Sequence[Finding], setting: Setting, pictures: dict[str, list
         setting=setting,
         frames=sum(setting.sequences.values()),
         version=__version__,
+        wide_tables=Markup(wide_tables.SCRIPT),
     )
 
 

@@ -28,7 +28,7 @@ def command() -> None:
     """Train and score networks, and publish the leaderboard.
 
     \b
-    Example:
+    Examples:
       airseg bench run demo --dataset dataset.h5 --out results
       airseg bench leaderboard results --out results
     """

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from airseg.cli.bench.options import device_option, height_option, split_option, width_option
+from airseg.cli.bench.options import (
+    device_option,
+    height_option,
+    network_settings_option,
+    split_option,
+    width_option,
+)
+from airseg.cli.early_checks import check_dataset, check_weights
 from airseg.cli.names import NETWORK
 
 
@@ -16,13 +23,15 @@ from airseg.cli.names import NETWORK
     "--dataset", required=True, type=click.Path(path_type=Path), help="HDF5 file of airseg relabel."
 )
 @click.option("--weights", required=True, help="A checkpoint file, or none.")
-@click.option(
-    "--set", "settings", multiple=True, metavar="OPTION=VALUE", help="An option of the network."
-)
+@network_settings_option
 @split_option
 @height_option
 @width_option
-@click.option("--frames", type=click.IntRange(1), help="Only the first ones of each sequence.")
+@click.option(
+    "--frames",
+    type=click.IntRange(1),
+    help="Only the first ones of each sequence.  [default: all]",
+)
 @device_option
 def command(
     name: str,
@@ -42,17 +51,21 @@ def command(
       airseg bench distances dff_resnet50 --dataset dataset.h5 \\
           --weights checkpoint.pt
     """
+    from airseg.cli.given_options import parse_options
+
+    # What is mistyped is told before PyTorch is loaded.
+    options = parse_options(settings)
+    check_weights(weights)
+    check_dataset(dataset)
     from airseg.bench.scoring.distances import score_by_distance
     from airseg.bench.training.engine import pick_device
     from airseg.bench.training.weights import load_weights
     from airseg.cli.display import progress_bar
-    from airseg.cli.given_options import parse_options
     from airseg.dataset.reading.reader import Dataset
     from airseg.errors import RecipeError
     from airseg.models import build_model
 
     where = pick_device(device)
-    options = parse_options(settings)
     with Dataset(dataset, check=True) as data, progress_bar("frames") as progress:
         sequences = data.split(split)
         if not sequences:

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from airseg.cli.bench.options import classes_option, height_option, width_option
+from airseg.cli.bench.options import (
+    classes_option,
+    height_option,
+    network_settings_option,
+    width_option,
+)
+from airseg.cli.early_checks import check_weights
 from airseg.cli.names import NETWORK
 from airseg.cli.options import out_folder_option
 
@@ -17,9 +23,7 @@ from airseg.cli.options import out_folder_option
 @classes_option
 @height_option
 @width_option
-@click.option(
-    "--set", "settings", multiple=True, metavar="OPTION=VALUE", help="An option of the network."
-)
+@network_settings_option
 @click.option(
     "--weights", default="none", show_default=True, help="imagenet, none, or a checkpoint file."
 )
@@ -51,12 +55,16 @@ def command(
       airseg bench export fanet18 --set tca_depth=2 --weights checkpoint.pt \\
           --out fanet
     """
+    from airseg.cli.given_options import parse_options
+
+    # What is mistyped is told before PyTorch is loaded.
+    options = parse_options(settings)
+    check_weights(weights)
     from airseg.bench.export import export_model
     from airseg.bench.training.weights import load_weights
-    from airseg.cli.given_options import parse_options
     from airseg.models import build_model
 
-    model = build_model(name, classes, **parse_options(settings))
+    model = build_model(name, classes, **options)
     load_weights(model, weights)
     written = export_model(model, height, width, out, kind)
     for path in written.paths:

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from airseg.cli.bench.options import device_option, height_option, width_option
+from airseg.cli.bench.options import (
+    device_option,
+    height_option,
+    network_settings_option,
+    width_option,
+)
+from airseg.cli.early_checks import check_dataset, check_weights
 from airseg.cli.names import NETWORK, FiniteRange
 
 
@@ -16,9 +22,7 @@ from airseg.cli.names import NETWORK, FiniteRange
     "--dataset", required=True, type=click.Path(path_type=Path), help="HDF5 file, with depth."
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Checkpoint to write.")
-@click.option(
-    "--set", "settings", multiple=True, metavar="OPTION=VALUE", help="An option of the network."
-)
+@network_settings_option
 @click.option("--weights", default="none", show_default=True, help="What to begin with.")
 @click.option(
     "--steps", default=2000, show_default=True, type=click.IntRange(1), help="Of training."
@@ -65,6 +69,12 @@ def command(
     Example:
       airseg bench pretrain-flow dff_resnet50 --dataset dataset.h5 --out flow.pt
     """
+    from airseg.cli.given_options import parse_options
+
+    # What is mistyped is told before PyTorch is loaded.
+    options = parse_options(settings)
+    check_weights(weights)
+    check_dataset(dataset)
     import torch
 
     from airseg.bench.training.checkpoint import save_checkpoint
@@ -72,14 +82,13 @@ def command(
     from airseg.bench.training.flow_training import pretrain_flow as train
     from airseg.bench.training.weights import load_weights
     from airseg.cli.display import progress_bar
-    from airseg.cli.given_options import parse_options
     from airseg.dataset.reading.reader import Dataset
     from airseg.models import build_model
 
     where = pick_device(device)
     torch.manual_seed(seed)
     with Dataset(dataset, check=True) as data, progress_bar("steps") as progress:
-        model = build_model(name, data.num_classes, **parse_options(settings))
+        model = build_model(name, data.num_classes, **options)
         load_weights(model, weights)
         errors = train(
             model,

@@ -108,7 +108,7 @@ def _print_table(results: list[Result]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from airseg.bench.leaderboard.table import columns, shown
+    from airseg.bench.leaderboard.columns import columns, shown
     from airseg.cli.display import as_written, columns_that_fit, table_width
 
     chosen = [c for c in columns(results) if c.brief]

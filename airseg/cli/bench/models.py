@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airseg.cli.bench.options import classes_option, height_option, width_option
+from airseg.cli.bench.options import (
+    classes_option,
+    height_option,
+    network_settings_option,
+    width_option,
+)
 from airseg.cli.given_options import parse_options
 from airseg.cli.names import NETWORK
 
@@ -21,9 +26,7 @@ if TYPE_CHECKING:
 @classes_option
 @height_option
 @width_option
-@click.option(
-    "--set", "settings", multiple=True, metavar="OPTION=VALUE", help="An option of NAMES."
-)
+@network_settings_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     names: tuple[str, ...],
@@ -36,17 +39,18 @@ def command(
     """List the networks a recipe can name, or only NAMES, and what they cost.
 
     \b
-    Example:
+    Examples:
       airseg bench models
       airseg bench models fanet18 --set tca_depth=4
     """
-    from airseg.bench.leaderboard.model_table import measure_model
     from airseg.errors import RecipeError
-    from airseg.models import list_models
 
     options = parse_options(settings)
     if options and not names:
         raise RecipeError("--set goes with the name of a network, such as fanet18.")
+    from airseg.bench.leaderboard.model_table import measure_model
+    from airseg.models import list_models
+
     costs = [
         measure_model(name, classes, height, width, options) for name in names or list_models()
     ]

@@ -46,10 +46,12 @@ def command(predictions: Path, dataset: Path, split: str, things: str, out: Path
       airseg bench objects predictions --dataset dataset.h5 --out objects.json
     """
     from airseg.bench.scoring.score_objects import score_objects
+    from airseg.bench.scoring.submission import check_submission
     from airseg.cli.display import progress_bar
     from airseg.dataset.format.publishing import published
     from airseg.dataset.reading.reader import Dataset
 
+    check_submission(predictions)
     named = tuple(name.strip() for name in things.split(",") if name.strip())
     with Dataset(dataset, check=True) as data, progress_bar("frames") as progress:
         scores = score_objects(predictions, data, split, named, progress)

@@ -32,6 +32,20 @@ split_option = click.option(
     type=click.Choice(["train", "val", "test"]),
     help="Whose sequences are scored.",
 )
+recipe_settings_option = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Change a field of the recipe; may be given several times.",
+)
+network_settings_option = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="OPTION=VALUE",
+    help="An option of the network; may be given several times.",
+)
 device_option = click.option(
     "--device", help="cuda, cuda:1, cpu.  [default: cuda where there is one]"
 )

@@ -23,10 +23,14 @@ def command(results: tuple[Path, ...], out: Path, full: bool, licence: str, data
     airseg.load_model("FOLDER") reads one back.
 
     \b
-    Example:
+    Examples:
       airseg bench publish study/results/*.json --out release --licence mit
       (cd release && sha256sum --check SHA256SUMS)
     """
+    from airseg.bench.results.result import load_result
+
+    for result in results:
+        load_result(result)  # what is no result is told before PyTorch is loaded
     from airseg.bench.publishing import publish
 
     for folder, size in publish(results, out, half=not full, licence=licence, dataset=dataset):

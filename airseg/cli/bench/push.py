@@ -33,11 +33,15 @@ def command(
       airseg bench push results/demo-fanet-18-n-2.json me/fanet18 --dry-run
       airseg bench push results/demo-fanet-18-n-2.json me/fanet18 --licence mit
     """
-    from airseg.bench.hub_model import write_model_folder
+    from airseg.bench.results.result import load_result
     from airseg.hub_repository import check_repository
 
-    if dataset:
-        check_repository(dataset)
+    # What is mistyped is told before PyTorch is loaded.
+    for named in (repository, dataset):
+        if named:
+            check_repository(named)
+    load_result(result)
+    from airseg.bench.hub_model import write_model_folder
 
     def write(folder: Path) -> None:
         write_model_folder(result, folder, repository, licence=licence, dataset=dataset)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from airseg.cli.bench.options import device_option
+from airseg.cli.early_checks import check_dataset
 from airseg.cli.names import FOLDER, FiniteRange
 
 
@@ -46,6 +47,10 @@ def command(
     Example:
       airseg bench reproduce results/demo-fanet-18-n-0.json --dataset dataset.h5
     """
+    from airseg.bench.results.result import load_result
+
+    load_result(result)  # what is no result and no dataset is told before PyTorch is loaded
+    check_dataset(dataset)
     from airseg.bench.reproduce import reproduce as rerun
     from airseg.bench.reproduce import summary
     from airseg.cli.display import RUN_UNITS, progress_bar

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from airseg.cli.bench.options import device_option
+from airseg.cli.bench.options import device_option, recipe_settings_option
+from airseg.cli.early_checks import check_dataset
 from airseg.cli.names import FOLDER, RECIPE
 from airseg.cli.options import out_folder_option
 from airseg.cli.slurm import chosen_slurm, slurm_options
@@ -27,17 +28,20 @@ if TYPE_CHECKING:
     help="HDF5 file of airseg relabel.  [default: the recipe's]",
 )
 @out_folder_option("Folder for results.")
-@click.option(
-    "--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Change a field of the recipe."
-)
+@recipe_settings_option
 @click.option(
     "--sweep",
     "sweeps",
     multiple=True,
     metavar="FIELD=[A, B]",
-    help="Make every row once for each value; several sweeps are combined.",
+    help="Make every row once for each value; given several times, all combinations.",
 )
-@click.option("--only", multiple=True, metavar="LABEL", help="Make only the row of this label.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="LABEL",
+    help="Make only the row of this label; may be given several times.",
+)
 @device_option
 @click.option("--tensorboard", is_flag=True, help="Write curves for TensorBoard too.")
 @click.option(
@@ -87,7 +91,7 @@ def command(
     starts the command; with --ray each trains a row of its own.
 
     \b
-    Example:
+    Examples:
       airseg bench run demo --dataset dataset.h5 --out results \\
           --set train.steps=50
       airseg bench run fair-table2 --dataset d.h5 --out results \\
@@ -102,9 +106,15 @@ def command(
       airseg bench run five-papers --dataset d.h5 --out results --dry-run
     """
     from airseg.bench.recipes.recipe import load_recipe
+    from airseg.bench.recipes.row_choice import choose_rows
 
+    # What is mistyped is told before anything large is loaded.
     loaded = [load_recipe(name, settings, sweeps) for name in recipes]
     files = [_dataset_of(recipe, dataset) for recipe in loaded]
+    for recipe, path in zip(loaded, files, strict=True):
+        choose_rows(recipe, only)
+        if cluster is None and not on_slurm:  # else it lies where the jobs run
+            check_dataset(path)
     if dry_run:
         _tell_forecast(list(zip(loaded, files, strict=True)), out, device, only)
         return
@@ -122,14 +132,10 @@ def command(
             list(zip(recipes, loaded, files, strict=True)), out, only, changes, cluster, slurm
         )
         return
-    from airseg.dataset.reading.reader import Dataset
-
-    for path in files:
-        with Dataset(path):
-            pass  # what is no dataset is told before PyTorch is loaded
     from airseg.bench.run import run_recipe
     from airseg.bench.training.fabric import rank
     from airseg.cli.display import RUN_UNITS, progress_bar
+    from airseg.dataset.reading.reader import Dataset
 
     typed = "airseg " + shlex.join(sys.argv[1:])
     with progress_bar("frames", RUN_UNITS, shown=rank() == 0) as progress:

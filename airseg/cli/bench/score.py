@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from airseg.cli.bench.options import split_option
+from airseg.cli.early_checks import check_dataset
 from airseg.cli.names import FOLDER
 
 _SHOWN = (
@@ -52,6 +53,10 @@ def command(
           --name "My network" --out results
     """
     from airseg.bench.results.certainty import certainty
+    from airseg.bench.scoring.submission import check_submission
+
+    check_submission(predictions)  # what is not there is told before PyTorch is loaded
+    check_dataset(dataset)
     from airseg.bench.scoring.score_submission import score_submission
     from airseg.cli.display import progress_bar
     from airseg.dataset.reading import Dataset

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airseg.cli.bench.options import classes_option, device_option, height_option, width_option
+from airseg.cli.bench.options import (
+    classes_option,
+    device_option,
+    height_option,
+    network_settings_option,
+    width_option,
+)
+from airseg.cli.early_checks import check_weights
 from airseg.cli.given_options import parse_options
 from airseg.cli.names import NETWORK
 
@@ -19,9 +26,7 @@ if TYPE_CHECKING:
 
 @click.command("speed")
 @click.argument("name", required=False, type=NETWORK)
-@click.option(
-    "--set", "settings", multiple=True, metavar="OPTION=VALUE", help="An option of the network."
-)
+@network_settings_option
 @click.option("--weights", default="none", help="A checkpoint.  [default: random weights]")
 @classes_option
 @height_option
@@ -35,7 +40,13 @@ if TYPE_CHECKING:
 )
 @click.option("--modes", help="Of eager, compiled, graph, compiled-graph.  [default: all here]")
 @click.option("--precisions", help="Of fp32, tf32, bf16, fp16.  [default: all here]")
-@click.option("--streams", default=8, show_default=True, help="In a batch, for throughput.")
+@click.option(
+    "--streams",
+    default=8,
+    show_default=True,
+    type=click.IntRange(1, 4096),
+    help="In a batch, for throughput.",
+)
 @click.option("--threads", type=click.IntRange(1), help="For the CPU.  [default: torch's]")
 @device_option
 @click.option(
@@ -47,7 +58,7 @@ if TYPE_CHECKING:
     "--show",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Measure nothing; print studies side by side.",
+    help="Measure nothing; print studies side by side; may be given several times.",
 )
 def command(
     name: str | None,
@@ -72,7 +83,7 @@ def command(
     the first and the fastest of them.
 
     \b
-    Example:
+    Examples:
       airseg bench speed fanet18 --set tca_depth=4 --modes eager \\
           --out fanet18.json
       airseg bench speed --show laptop.json --show server.json
@@ -117,9 +128,16 @@ def _measure(
     threads: int | None,
     device_name: str | None,
 ) -> SpeedStudy:
+    from airseg.bench.speed import settings as ways
+
+    # What is mistyped is told before PyTorch is loaded.
+    options = parse_options(settings)
+    check_weights(weights)
+    asked = [w.split(",") if w else [] for w in wanted]
+    ways.check_choices(asked[0], ways.MODES, "--modes")
+    ways.check_choices(asked[1], ways.PRECISIONS, "--precisions")
     import torch
 
-    from airseg.bench.speed import settings as ways
     from airseg.bench.speed.speed_bench import default_ways, new_study, run_study
     from airseg.bench.training.engine import pick_device
     from airseg.bench.training.weights import load_weights
@@ -130,11 +148,7 @@ def _measure(
         torch.set_num_threads(threads)
     device = pick_device(device_name)
     modes, precisions = default_ways(device)
-    if wanted[0]:
-        modes = ways.check_choices(wanted[0].split(","), ways.MODES, "--modes")
-    if wanted[1]:
-        precisions = ways.check_choices(wanted[1].split(","), ways.PRECISIONS, "--precisions")
-    options = parse_options(settings)
+    modes, precisions = asked[0] or modes, asked[1] or precisions
     torch.manual_seed(0)
     model = build_model(name, classes, **options)
     load_weights(model, weights)

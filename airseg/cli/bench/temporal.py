@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from airseg.cli.bench.options import device_option
+from airseg.cli.bench.options import device_option, recipe_settings_option
+from airseg.cli.early_checks import check_dataset
 from airseg.cli.figures import figures_option, say_written
 from airseg.cli.options import out_folder_option
 
@@ -19,15 +20,17 @@ from airseg.cli.options import out_folder_option
     "--dataset", required=True, type=click.Path(path_type=Path), help="HDF5 file of airseg relabel."
 )
 @out_folder_option("Folder for results.")
-@click.option(
-    "--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Change a field of the recipe."
-)
+@recipe_settings_option
 @click.option(
     "--conditions",
     metavar="NAME,NAME",
     help="rate, noise, fog, darkness, depth.  [default: all that the dataset allows]",
 )
-@click.option("--frames", type=click.IntRange(2), help="Test on the first ones of each flight.")
+@click.option(
+    "--frames",
+    type=click.IntRange(2),
+    help="Test on the first ones of each flight.  [default: all]",
+)
 @device_option
 @figures_option
 def command(
@@ -54,17 +57,22 @@ def command(
           --frames 100
     """
     from airseg.bench.recipes.recipe import load_recipe
+    from airseg.bench.recipes.row_choice import choose_rows
+    from airseg.bench.temporal.conditions import NAMES, check_conditions
 
+    # What is mistyped is told before anything large is loaded.
     loaded = load_recipe(recipe, settings)
+    choose_rows(loaded)
+    names = NAMES if conditions is None else tuple(n.strip() for n in conditions.split(","))
+    check_conditions(names)
+    check_dataset(dataset)
     from airseg.bench.run import run_recipe
-    from airseg.bench.temporal.run_study import NAMES, check_conditions, run_study
+    from airseg.bench.temporal.run_study import run_study
     from airseg.bench.training.engine import pick_device
     from airseg.cli.display import RUN_UNITS, progress_bar
     from airseg.dataset.reading.reader import Dataset
 
     typed = "airseg " + shlex.join(sys.argv[1:])
-    names = NAMES if conditions is None else tuple(n.strip() for n in conditions.split(","))
-    check_conditions(names)
     with Dataset(dataset, check=True) as data:
         with progress_bar("frames", RUN_UNITS) as progress:
             results = run_recipe(loaded, data, out, progress, device_name=device, command=typed)

@@ -13,7 +13,10 @@ from airseg.cli.options import assign_option, jobs_option, map_option
 @click.command("append", cls=CommandWithOldSpellings, old={"--split": ("--assign", "=")})
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@assign_option("Put new sequences into train, val or test.  [default: what they say themselves]")
+@assign_option(
+    "Put new sequences into train, val or test; may be given several times.  [default: what they "
+    "say themselves]"
+)
 @map_option("Label map of new recordings.  [default: DATASET's own]")
 @jobs_option("Processes that pack.  [default: one a core, at most 8]")
 def command(

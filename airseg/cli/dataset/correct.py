@@ -14,7 +14,7 @@ from airseg.cli.options import codec_option, jobs_option, out_file_option, overw
 @click.argument("corrected", type=click.Path(path_type=Path))
 @out_file_option
 @codec_option("Compression of colour frames, as in airseg relabel.")
-@jobs_option("Processes that pack.")
+@jobs_option("Processes that pack.  [default: one a core, at most 8]")
 @overwrite_option
 def command(
     dataset: Path, corrected: Path, out: Path, codec: str, jobs: int | None, overwrite: bool

@@ -17,11 +17,11 @@ from airseg.cli.options import out_folder_option
     "--megabytes",
     default=1000.0,
     show_default=True,
-    type=FiniteRange(0),
-    help="Size of a file, about; never divides.",
+    type=FiniteRange(0, min_open=True),
+    help="Size of a file, about; no sequence is divided.",
 )
 @click.option(
-    "--codec", type=CODEC, help="Compression of colour frames; each sequence's own if not given."
+    "--codec", type=CODEC, help="Compression of colour frames.  [default: each sequence's own]"
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that are already there.")
 def command(

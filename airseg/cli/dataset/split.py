@@ -85,10 +85,10 @@ def command(
 
 def _stratify(dataset: Dataset, shares: str, seed: int) -> dict[str, str]:
     """Choose splits by their classes; say which classes a split lacks."""
-    from airseg.dataset.editing.stratified import class_pixels, stratify
+    from airseg.dataset.editing.stratified import checked_shares, class_pixels, stratify
 
     try:
-        numbers = [float(part) for part in shares.split(",")]
+        numbers = checked_shares([float(part) for part in shares.split(",")]).tolist()
     except ValueError:
         raise click.UsageError(f"--shares {shares}: expected a form such as 70,15,15.") from None
     frames = {view.name: view.length for view in dataset}

@@ -45,7 +45,9 @@ from airseg.cli.options import (
 )
 @recode_option
 @click.option(
-    "--frames", type=click.IntRange(min=1), help="Take the first so many of each sequence."
+    "--frames",
+    type=click.IntRange(min=1),
+    help="Take the first so many of each sequence.  [default: all]",
 )
 @without_streams_options
 @overwrite_option

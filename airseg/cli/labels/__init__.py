@@ -21,7 +21,7 @@ def command() -> None:
     """Check label maps, audit what is in recordings, suggest classes.
 
     \b
-    Example, for an environment nobody has mapped yet:
+    Examples, for an environment nobody has mapped yet:
       airseg labels suggest recordings --out my_map.yaml
       airseg labels audit recordings --map my_map.yaml --out audit
       airseg labels check my_map.yaml --names recordings

@@ -18,7 +18,8 @@ from airseg.text_files import read_text
     "lists",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Mesh names the maps must know: a text file with one a line, or a recording.",
+    help="Mesh names the maps must know: a text file with one a line, or a recording; may be "
+    "given several times.",
 )
 def command(maps: tuple[str, ...], lists: tuple[Path, ...]) -> None:
     """Run the examples of MAPs, and find doubles, dead rules and names without a class.

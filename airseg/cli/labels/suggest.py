@@ -30,7 +30,7 @@ def command(
     the rules before you keep them.
 
     \b
-    Example:
+    Examples:
       airseg labels suggest recordings --map common --out my_map.yaml
       airseg labels suggest mesh_names.txt
     """

@@ -12,7 +12,13 @@ from airseg.errors import PlanError
 
 @click.group("plan")
 def command() -> None:
-    """Check, draw and import flight plans."""
+    """Check, draw and import flight plans.
+
+    \b
+    Examples:
+      airseg plan check my_flight.yaml
+      airseg plan draw my_flight.yaml roofs --out map.png
+    """
 
 
 @command.command("check")
@@ -56,12 +62,8 @@ def draw(plans: tuple[str, ...], out: Path, world: str | None, seed: int | None)
     Example:
       airseg plan draw loop_walk roofs --out map.png
     """
-    from airseg.cli.plan.plan_drawing import draw_map
     from airseg.flight import load_plan, plan_trajectory
-    from airseg.simulators.embedded.first_compilation import are_compiled
 
-    if not are_compiled():
-        click.echo("compiling the renderer, once, about 40 s ...", err=True)
     if out.suffix.lower() != ".png":
         raise PlanError(f"--out {out}: the map is a PNG; name it {out.with_suffix('.png').name}.")
     loaded = [load_plan(name) for name in plans]
@@ -69,6 +71,12 @@ def draw(plans: tuple[str, ...], out: Path, world: str | None, seed: int | None)
     out.parent.mkdir(parents=True, exist_ok=True)
     first = loaded[0][1]
     seed = (first.seed or 0) if seed is None else seed
+    # What is mistyped is told before the renderer is loaded.
+    from airseg.cli.plan.plan_drawing import draw_map
+    from airseg.simulators.embedded.first_compilation import are_compiled
+
+    if not are_compiled():
+        click.echo("compiling the renderer, once, about 40 s ...", err=True)
     draw_map(paths, world or first.environment, seed, out)
     click.echo(f"drew {len(paths)} plans to {out}")
 

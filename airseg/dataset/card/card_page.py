@@ -14,6 +14,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
+from airseg import wide_tables
 from airseg.classes import IGNORE_INDEX
 from airseg.dataset.card.card_figures import SequenceFigures, duration_s
 from airseg.dataset.exporting.common import Facts, class_table, sequence_row
@@ -246,7 +247,8 @@ def _render(
     for one in (code, python_text, file_address):
         environment.filters[one.__name__] = lambda text, one=one: Markup(one(str(text)))
     environment.filters["web_address"] = web_address
-    return environment.get_template(template).render(card=card, samples=samples)
+    script = Markup(wide_tables.SCRIPT)
+    return environment.get_template(template).render(card=card, samples=samples, wide_tables=script)
 
 
 def _as_markdown(value: Any) -> Any:

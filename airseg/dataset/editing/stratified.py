@@ -52,6 +52,21 @@ def class_pixels(dataset: Dataset) -> dict[str, np.ndarray]:
     return counts
 
 
+def checked_shares(shares: Sequence[float]) -> np.ndarray:
+    """Return (3,) shares of train, val and test that sum to 1.
+
+    Raises:
+        DatasetError: they are other numbers, or not three.
+    """
+    wanted = np.array(shares, float)
+    if wanted.shape != (3,) or not np.isfinite(wanted).all() or min(wanted) < 0 or wanted[0] == 0:
+        raise DatasetError(
+            "shares of train, val and test should be three numbers, that of train above 0; found "
+            f"{', '.join(f'{share:g}' for share in shares)}."
+        )
+    return wanted / wanted.sum()
+
+
 def stratify(
     pixels: Mapping[str, np.ndarray],
     frames: Mapping[str, int],
@@ -74,13 +89,7 @@ def stratify(
     Raises:
         DatasetError: impossible shares, or fewer sequences than splits.
     """
-    wanted = np.array(shares, float)
-    if wanted.shape != (3,) or not np.isfinite(wanted).all() or min(wanted) < 0 or wanted[0] == 0:
-        raise DatasetError(
-            "shares of train, val and test should be three numbers, that of train above 0; found "
-            f"{', '.join(f'{share:g}' for share in shares)}."
-        )
-    wanted /= wanted.sum()
+    wanted = checked_shares(shares)
     names = sorted(pixels)
     used = np.flatnonzero(wanted)
     if len(names) < len(used):

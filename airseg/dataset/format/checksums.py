@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from airseg.kernels import njit
+from airseg.late_kernels import late_njit
 
 
 def fletcher_sums(stored: np.ndarray) -> tuple[int, int]:
@@ -21,7 +21,7 @@ def fletcher_sums(stored: np.ndarray) -> tuple[int, int]:
     return int(first) * 256 % 65535, int(second) * 256 % 65535
 
 
-@njit(cache=True, nogil=True)
+@late_njit
 def _sums(words: np.ndarray, odd: np.ndarray) -> tuple[int, int]:
     """Add (n,) uint16 words and perhaps one byte more, in blocks that 32-bit sums can hold."""
     first, second = np.uint64(0), np.uint64(0)

@@ -16,6 +16,8 @@ import deflate
 import h5py
 import numpy as np
 
+from airseg.dataset.format.checksums import fletcher_sums
+
 CHECKSUM_BYTES = 4
 _GZIP, _FLETCHER = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32
 _LZ4, _ZSTD = 32004, 32015
@@ -178,8 +180,6 @@ def _checksum(stored: bytes) -> bytes:
 
     HDF5 folds its sums instead of dividing: they end at 65535, never at 0.
     """
-    from airseg.dataset.format.checksums import fletcher_sums  # numba takes half a second to import
-
     first, second = fletcher_sums(np.frombuffer(stored, np.uint8))
     return struct.pack("<HH", first or 65535, second or 65535)
 
@@ -190,8 +190,6 @@ def compare_checksum(index: int, stored: np.ndarray, checksum: bytes) -> None:
     Raises:
         ChunkError: they differ.
     """
-    from airseg.dataset.format.checksums import fletcher_sums  # numba takes half a second to import
-
     (expected,) = struct.unpack("<I", checksum)
     low, high = fletcher_sums(stored)
     if (low, high) != (expected % 65536 % 65535, (expected >> 16) % 65535):

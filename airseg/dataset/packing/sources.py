@@ -10,6 +10,7 @@ import numpy as np
 
 from airseg.dataset.format.files import RemoteFile, locate
 from airseg.dataset.packing.folder_layouts import find_folder_sources, load_palette
+from airseg.dataset.packing.folder_sources import LabelPalette
 from airseg.dataset.packing.source import RawFrame, SequenceSource, suspect_frames
 from airseg.dataset.reading import Dataset, SequenceView
 from airseg.errors import DatasetError, RecordingError, did_you_mean
@@ -180,7 +181,8 @@ def open_sources(inputs: Sequence[Path], palette: Path | None = None) -> list[Se
         for file in dataset.files:
             file.compare_with_index()
         return [DatasetSource(dataset, dataset.sequence(name)) for name in dataset.sequences]
-    sources = [source for path in inputs for source in _sources_in(path, palette)]
+    colors = load_palette(palette) if palette else None
+    sources = [source for path in inputs for source in _sources_in(path, colors)]
     places: dict[str, str] = {}
     for source in sources:
         if source.name in places:
@@ -208,7 +210,7 @@ def refuse_suspect_frames(sources: Sequence[SequenceSource]) -> None:
             )
 
 
-def _sources_in(path: Path, palette: Path | None) -> list[SequenceSource]:
+def _sources_in(path: Path, palette: LabelPalette | None) -> list[SequenceSource]:
     """Open what `path` is or contains."""
     if not path.exists():
         nearby = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
@@ -218,7 +220,7 @@ def _sources_in(path: Path, palette: Path | None) -> list[SequenceSource]:
     recordings = _recordings_in(path)
     if recordings:
         return [RecordingSource(Recording.open(folder)) for folder in recordings]
-    found = find_folder_sources(path, load_palette(palette) if palette else None)
+    found = find_folder_sources(path, palette)
     if not found:
         raise RecordingError(
             f"{path}: expected a recording (a folder with {_DESCRIPTION}), a folder of recordings, "

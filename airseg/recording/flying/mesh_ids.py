@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from airseg.errors import SimulatorError
-from airseg.kernels import njit
+from airseg.late_kernels import late_njit
 from airseg.recording.stored.storage import ObjectGroup
 from airseg.text_files import read_text
 
@@ -255,7 +255,7 @@ class IdDecoder:
         return ids
 
 
-@njit(cache=True, nogil=True)
+@late_njit
 def _ids_of_colors(rgb: np.ndarray, table: np.ndarray, ids: np.ndarray) -> bool:
     """Look each pixel's colour up, once in a run of one; False at the first that has no id."""
     before, number = np.int64(-1), -1

@@ -6,8 +6,8 @@ import pytest
 from browser import browser_page
 from made_results import WIDTH, made_result, write_results
 
+from airseg.bench.leaderboard.columns import split_text
 from airseg.bench.leaderboard.page import page, part_names, thinned
-from airseg.bench.leaderboard.table import split_text
 from airseg.bench.results.published import load_published
 from airseg.bench.results.result import load_results
 from airseg.bench.speed.settings import BASE, Setting

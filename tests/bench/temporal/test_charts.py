@@ -8,7 +8,9 @@ from browser import browser_page
 
 import airseg.bench
 from airseg.bench.temporal.charts import gain_chart
+from airseg.bench.temporal.findings import Finding
 from airseg.bench.temporal.gains import Curve, Point
+from airseg.bench.temporal.study_page import Setting, page
 
 TEMPLATES = Path(airseg.bench.__file__).parent / "templates"
 
@@ -36,3 +38,31 @@ def test_signs_and_numbers_of_the_axis_stand_inside_the_chart(tmp_path, width):
         assert "\u22120.3" in texts
         left = "Math.min(...[...document.querySelectorAll('svg text')].map(t => t.getBBox().x))"
         assert tab.evaluate(left) >= 0
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    "axis", ["m", "a condition with a name so long that no telephone holds it"]
+)
+def test_on_a_telephone_tables_keep_their_lines_and_say_where_they_go_on(tmp_path, axis):
+    points = [point(level, -10.1, -12.3, 10.1) for level in ("none", "16 px and more, " + axis)]
+    curve = Curve("N=4", "N=0", points, None)
+    findings = [Finding(name, "Motion", axis, "How.", [curve], []) for name in ("overall", "rate")]
+    setting = Setting({"d": 9}, "test", "abc", [], [], [], "airseg bench temporal")
+    path = tmp_path / "page.html"
+    path.write_text(page(findings, setting, {}), encoding="utf-8")
+    with browser_page(tmp_path) as tab:
+        tab.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=400, height=900, deviceScaleFactor=1, mobile=True,
+        )  # fmt: skip
+        tab.open(path.as_uri())
+        tab.until("document.querySelector('.more')")
+        lines = """[...document.querySelectorAll('td:not(:last-child)')]
+          .map(n => { const r = document.createRange(); r.selectNodeContents(n);
+            return new Set([...r.getClientRects()].map(b => Math.round(b.top))).size; })"""
+        assert set(tab.evaluate(lines)) == {1}
+        wide = "(s => s.scrollWidth > s.clientWidth + 4)(document.querySelector('.scroll'))"
+        hidden = "document.querySelector('.more').hidden"
+        assert tab.evaluate(wide) == (len(axis) > 1) != tab.evaluate(hidden)
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 400
