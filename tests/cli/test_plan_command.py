@@ -3,9 +3,11 @@
 import json
 
 import cv2
+import numpy as np
 import pytest
 from command_line import run, said
 
+from airseg.cli.plan import plan_drawing
 from airseg.errors import PlanError
 from airseg.flight.plan import FlightPlan, load_plan
 from airseg.recording.simulator_settings import settings_text
@@ -102,6 +104,25 @@ def test_a_map_is_of_the_plans_own_world(given, drawn, tmp_path, capsys, monkeyp
     monkeypatch.setattr(drawing, lambda paths, world, seed, out: asked.append((world, seed)))
     code, _, _ = run(capsys, "plan", "draw", *given, "--out", tmp_path / "map.png")
     assert (code, asked) == (0, [("neighborhood", drawn)])
+
+
+def test_more_paths_than_colours_can_be_told_apart_and_all_are_named():
+    way = np.array([[20, 50], [180, 50]], np.int32)
+    looks = set()
+    for number in range(24):
+        image = np.zeros((100, 200, 3), np.uint8)
+        plan_drawing._draw_path(image, way, number)
+        looks.add(image[44:57, 100].tobytes())
+    assert len(looks) == 24
+    names = [f"flight_{number}" for number in range(60)]
+    image = np.full((1100, 1100, 3), 200, np.uint8)
+    plan_drawing._draw_legend(image, names)
+    drawn = np.argwhere((image != 200).any(2))
+    assert drawn[:, 0].max() < 1100 - 60  # above the scale
+    assert drawn[:, 1].max() < 1100 / 2
+    column = image[:, 15:60].reshape(1100, -1)
+    rows = [column[27 + 24 * row] for row in range(24)]
+    assert len({row.tobytes() for row in rows}) == 24  # each with the look of its path
 
 
 def test_a_map_is_a_png(tmp_path, capsys):

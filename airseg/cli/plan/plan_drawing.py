@@ -26,7 +26,12 @@ _COLORS = (
     (255, 140, 30),
     (90, 220, 60),
 )
-_PAPER = (28, 28, 32)
+_CORES = (None, (255, 255, 255), (15, 15, 15))
+"""Within lines: colours come again after eight paths."""
+_PAPER, _EDGE = (28, 28, 32), (20, 20, 20)
+_ROW = 24
+_ROWS = 42
+"""Height of a name in the legend, and how many stand below each other."""
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -47,9 +52,12 @@ def draw_map(paths: dict[str, np.ndarray], world: str, seed: int, out: Path) -> 
     span = max(float((high - low).max()) + 2 * _MARGIN_M, _SHORTEST_M)
     image = _view_from_above(world, seed, middle, span)
     for number, path in enumerate(paths.values()):
-        _draw_path(image, _pixels(path, middle, span), _COLORS[number % len(_COLORS)])
-    _draw_legend(image, list(paths))
+        _draw_path(image, _pixels(path, middle, span), number)
     _draw_scale(image, span)
+    if len(paths) > len(_COLORS):  # beside the map, of which so many names would hide a part
+        beside = _legend_width(list(paths)) + 10
+        image = cv2.copyMakeBorder(image, 0, 0, beside, 0, cv2.BORDER_CONSTANT, value=_PAPER)
+    _draw_legend(image, list(paths))
     ok = cv2.imwrite(str(out), image[..., ::-1])
     if not ok:
         raise PlanError(f"{out}: cannot be written.")
@@ -73,10 +81,17 @@ def _pixels(path: np.ndarray, middle: np.ndarray, span: float) -> np.ndarray:
     return np.stack([x, y], 1).round().astype(np.int32)
 
 
-def _draw_path(image: np.ndarray, pixels: np.ndarray, color: tuple[int, int, int]) -> None:
-    line = pixels.reshape(-1, 1, 2)
-    cv2.polylines(image, [line], False, (20, 20, 20), 7, cv2.LINE_AA)
-    cv2.polylines(image, [line], False, color, 4, cv2.LINE_AA)
+def _draw_line(image: np.ndarray, pixels: np.ndarray, number: int) -> None:
+    """Draw a line in the look of the path of this number."""
+    strokes = ((_EDGE, 7), (_COLORS[number % len(_COLORS)], 5))
+    core = _CORES[number // len(_COLORS) % len(_CORES)]
+    for color, width in (*strokes, *([(core, 2)] if core else [])):
+        cv2.polylines(image, [pixels.reshape(-1, 1, 2)], False, color, width, cv2.LINE_AA)
+
+
+def _draw_path(image: np.ndarray, pixels: np.ndarray, number: int) -> None:
+    color = _COLORS[number % len(_COLORS)]
+    _draw_line(image, pixels, number)
     start = tuple(int(v) for v in pixels[0])
     cv2.circle(image, start, 9, (255, 255, 255), -1, cv2.LINE_AA)
     cv2.circle(image, start, 6, color, -1, cv2.LINE_AA)
@@ -93,13 +108,21 @@ def _draw_path(image: np.ndarray, pixels: np.ndarray, color: tuple[int, int, int
     cv2.fillPoly(image, [head.round().astype(np.int32)], color, cv2.LINE_AA)
 
 
+def _legend_width(names: list[str]) -> int:
+    column = 58 + max(cv2.getTextSize(name, _FONT, 0.55, 1)[0][0] for name in names)
+    return column * -(-len(names) // _ROWS)
+
+
 def _draw_legend(image: np.ndarray, names: list[str]) -> None:
-    width = max(cv2.getTextSize(name, _FONT, 0.55, 1)[0][0] for name in names)
-    cv2.rectangle(image, (10, 10), (52 + width, 22 + 24 * len(names)), _PAPER, -1)
-    for number, name in enumerate(names):
-        top = 20 + 24 * number
-        cv2.rectangle(image, (20, top), (34, top + 14), _COLORS[number % len(_COLORS)], -1)
-        _write(image, name, (42, top + 13))
+    width = _legend_width(names) // -(-len(names) // _ROWS)
+    for first in range(0, len(names), _ROWS):
+        shown, left = names[first : first + _ROWS], 10 + width * (first // _ROWS)
+        cv2.rectangle(image, (left, 10), (left + width, 22 + _ROW * len(shown)), _PAPER, -1)
+        for row, name in enumerate(shown):
+            middle = 27 + _ROW * row
+            ends = np.array([[left + 12, middle], [left + 36, middle]], np.int32)
+            _draw_line(image, ends, first + row)
+            _write(image, name, (left + 48, middle + 6))
 
 
 def _write(image: np.ndarray, text: str, at: tuple[int, int]) -> None:
