@@ -1,5 +1,5 @@
 // A table that is wider than its place says so until its end is seen; nothing moves meanwhile.
-for (const wide of document.querySelectorAll(".scroll")) {
+for (const wide of document.querySelectorAll(".scroll, .table-wrapper")) {
   const hint = document.createElement("p");
   hint.className = "more";
   hint.style = "text-align: right; font-size: .84rem; margin: 0 0 4px; max-width: none";

@@ -1,4 +1,4 @@
-"""A hint at wide tables, on every page that airseg writes."""
+"""A hint at wide tables, on every page that airseg writes and on the site."""
 
 from pathlib import Path
 

@@ -61,12 +61,14 @@ nitpick_ignore_regex = [("py:.*", ".*")]
 
 html_theme = "furo"
 html_title = f"airseg {release}"
-html_static_path = ["_static"]
+html_static_path = ["_static", "../airseg/wide_tables.js"]
 html_css_files = ["site.css"]
+html_js_files = [("wide_tables.js", {"defer": "defer"})]
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {"top_of_page_buttons": []}
 
+_WIDE, _LONGEST_CELL = 6, 46  # columns, and characters of a cell that is no sentence
 _LONGEST_WORD = 32  # characters of a literal that fit a telephone's line in a list
 
 # Two dashes begin an option and are no dash.
@@ -115,6 +117,17 @@ def long_literals(_app: Sphinx, doctree: nodes.document) -> None:
             literal["classes"].append("long")
 
 
+def cells_of_wide_tables(_app: Sphinx, doctree: nodes.document) -> None:
+    """Mark what site.css keeps on a line, in tables without a sentence, and else the sentences."""
+    for table in doctree.findall(nodes.table):
+        columns = len(next(iter(table.findall(nodes.row))))
+        sentences = [c for c in table.findall(nodes.entry) if len(c.astext()) > _LONGEST_CELL]
+        for cell in sentences:
+            cell["classes"].append("sentence")
+        if columns >= _WIDE and not sentences:
+            table["classes"].append("figures")
+
+
 def setup(app: Sphinx) -> None:
     """Register the above."""
     app.connect("sphinx-click-process-description", examples_as_code)
@@ -122,3 +135,4 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-signature", fields_without_bounds)
     app.connect("doctree-read", dashes_of_fields)
     app.connect("doctree-read", long_literals)
+    app.connect("doctree-read", cells_of_wide_tables)

@@ -2,13 +2,17 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from made_results import made_result, write_results
 from small_dataset import build_dataset
 from test_names_and_spellings import ALL
+
+import airseg
 
 CASES = [
     ("sim --world nieghborhood", "there is no world 'nieghborhood'. Did you mean 'neighborhood'?"),
@@ -163,6 +167,7 @@ def answers(files):
         capture_output=True,
         text=True,
         cwd=files["folder"],
+        env={**os.environ, "PYTHONPATH": str(Path(airseg.__file__).parents[1])},
         check=True,
     )
     return dict(zip([line for line, _ in CASES], json.load(io.StringIO(ran.stdout)), strict=True))

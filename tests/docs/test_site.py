@@ -51,6 +51,11 @@ def test_the_site_builds_without_a_warning(tmp_path):
     assert (tmp_path / "index.html").is_file()
     assert "simGetImages" in (tmp_path / "methods.html").read_text()
     assert "--reconnect" in (tmp_path / "command-line.html").read_text()
+    # Figures keep their intervals on their line, and tables that are wider than the page say so.
+    study = (tmp_path / "temporal-study.html").read_text()
+    assert re.search(r'<table class="[^"]*\bfigures\b', study)
+    assert "wide_tables.js" in study
+    assert (tmp_path / "_static" / "wide_tables.js").is_file()
 
 
 @pytest.mark.slow

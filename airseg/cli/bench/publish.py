@@ -23,7 +23,7 @@ def command(results: tuple[Path, ...], out: Path, full: bool, licence: str, data
     airseg.load_model("FOLDER") reads one back.
 
     \b
-    Examples:
+    Example:
       airseg bench publish study/results/*.json --out release --licence mit
       (cd release && sha256sum --check SHA256SUMS)
     """
