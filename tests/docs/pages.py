@@ -9,6 +9,8 @@ ROOT = Path(__file__).parents[2]
 _OUTSIDE = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "benchmark" / "README.md"]
 PAGES = [*_OUTSIDE, *sorted((ROOT / "docs").glob("*.md"))]
 _FENCE = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+# What starts airseg elsewhere or often: a container, a process for each GPU.
+_LAUNCHER = re.compile(r"^(docker run .* (?=airseg )|torchrun .*-m (?=airseg ))")
 # What stands for something of the reader's own.
 _PLACEHOLDER = re.compile(r"\.\.\.|[\[\]<>|]|\b[A-Z]{3,}\b| / ")
 
@@ -34,7 +36,7 @@ def typed_commands(page):
     for block in blocks(page):
         if block.language in ("", "console", "bash"):
             lines += re.sub(r"\\\n\s*", " ", block.text).splitlines()
-    commands = [line.strip().removeprefix("$ ") for line in lines]
+    commands = [_LAUNCHER.sub("", line.strip().removeprefix("$ ")) for line in lines]
     return [_words(c) for c in commands if c.startswith("airseg ")]
 
 
