@@ -18,7 +18,7 @@ from pathlib import Path
 from pip._vendor.packaging.requirements import Requirement
 
 missing = {
-    "annotated-types", "cramjam", "deflate", "lightning-fabric", "pydantic",
+    "annotated-types", "cramjam", "isal", "lightning-fabric", "pydantic",
     "pydantic-core", "typing-inspection",
 }
 version, path = sys.argv[1], Path(sys.argv[2])

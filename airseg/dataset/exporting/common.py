@@ -36,7 +36,6 @@ _PNG = [
     *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB),
     *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
 ]
-_LABEL_LEVEL = 6  # a third fewer bytes than level 1, which takes labels no less time
 _WORKERS = 2
 _FRAMES_AHEAD = 8
 _UNSTATED = "not stated"
@@ -173,7 +172,7 @@ def encode_labels(values: np.ndarray, palette: np.ndarray) -> bytes:
         values: (H, W) uint8.
         palette: (256, 3) uint8, colour by value.
     """
-    return encode_png(values, _LABEL_LEVEL, palette=palette)
+    return encode_png(values, palette=palette)
 
 
 def each_frame(

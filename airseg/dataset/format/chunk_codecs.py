@@ -12,9 +12,9 @@ import struct
 from collections.abc import Callable
 
 import cramjam
-import deflate
 import h5py
 import numpy as np
+from isal import isal_zlib
 
 from airseg.dataset.format.checksums import fletcher_sums
 
@@ -22,7 +22,7 @@ CHECKSUM_BYTES = 4
 _GZIP, _FLETCHER = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32
 _LZ4, _ZSTD = 32004, 32015
 _ZSTD_LEVEL = 3
-_UNDECODABLE = (cramjam.DecompressionError, deflate.DeflateError, struct.error, ValueError)
+_UNDECODABLE = (cramjam.DecompressionError, isal_zlib.error, struct.error, ValueError)
 
 Decoder = Callable[[memoryview, np.ndarray], None]
 """Takes what is stored of a chunk, and the flat uint8 frame to fill."""
@@ -130,8 +130,9 @@ def decode(decoder: Decoder, index: int, stored: memoryview, frame: np.ndarray) 
 
 
 def _inflate(stored: memoryview, frame: np.ndarray) -> None:
-    decoded = deflate.zlib_decompress(stored, frame.size)
-    if len(decoded) != frame.size:
+    decoder = isal_zlib.decompressobj()
+    decoded = decoder.decompress(stored, frame.size + 1)  # what is longer is not made room for
+    if len(decoded) != frame.size or not decoder.eof:
         raise ChunkError(f"{len(decoded)} bytes where {frame.size} belong")
     frame[:] = np.frombuffer(decoded, np.uint8)
 

@@ -31,7 +31,6 @@ from airseg.recording.stored.png import encode_png
 
 KINDS = ("npy", "png")
 _DESCRIPTION = "labels.json"
-_PNG_LEVEL = 6  # a third fewer bytes than level 1, which takes labels no less time
 
 
 @dataclass(frozen=True)
@@ -167,7 +166,7 @@ def _save(path: Path, labels: np.ndarray, palette: np.ndarray) -> None:
             np.ascontiguousarray(labels).data,
         )
     else:
-        parts = (encode_png(labels, _PNG_LEVEL, palette=palette),)
+        parts = (encode_png(labels, palette=palette),)
     try:
         with beside.open("wb") as file:
             for part in parts:

@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-import deflate
 import numpy as np
+from isal import isal_zlib
 
 from airseg.errors import RecordingError
 from airseg.labels.instances import colors_of_numbers
@@ -52,7 +52,6 @@ _CHECKED_AT_RESUME = 4
 _PRIORITY = 10
 _FRAME = re.compile(r"[0-9]{1,18}\.png(?:\.part)?")
 # Colour must keep up with the camera; labels are small, and a little more effort costs nothing.
-_LEVELS = {"rgb": 1, "seg": 3, "depth": 1, "flow": 1, "instance": 3}
 # Given up when the disk is full, so that there is room to write down why the recording stopped.
 _RESERVE_BYTES = 256 * 1024
 
@@ -230,7 +229,7 @@ class RecordingWriter:
                 data = read_file(frame_file(self.folder, kind, index), RecordingError)
             except RecordingError:
                 return False
-            if deflate.crc32(data) != int(row.get(f"{kind}_crc32", -1)):
+            if isal_zlib.crc32(data) != int(row.get(f"{kind}_crc32", -1)):
                 return False
         return True
 
@@ -248,9 +247,9 @@ class RecordingWriter:
         if frame.instance is not None:
             images["instance"] = colors_of_numbers(frame.instance)
         for kind, image in images.items():
-            content = encode_png(image, _LEVELS[kind])
+            content = encode_png(image)
             write_file(frame_file(self.folder, kind, index), content, sync=False)
-            sums[kind] = deflate.crc32(content)
+            sums[kind] = isal_zlib.crc32(content)
         values = [index, frame.timestamp_ns, frame.plan_time_ns]
         values += [f"{v:.9g}" for v in (*frame.pose, *frame.velocity)]  # type: ignore[misc]
         rows = [(index, sums.pop("instance"))] if self.info.has_instance else []
