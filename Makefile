@@ -35,8 +35,9 @@ $(VENV)/.ready $(VENV)/.ready-demo: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo 'airseg needs the venv module, which Debian and Ubuntu keep apart: apt-get install python3-venv' >&2; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(UV)'
-	@echo "installing '$(WHAT)' as constraints.txt says ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(UV)' || { \
+	  echo 'no package could be fetched; behind a proxy or offline: docs/troubleshooting.md' >&2; exit 2; }
+	@echo "installing '$(WHAT)' as constraints.txt says: $(if $(filter %-demo,$@),6,8) GB, some minutes on a slow line ..."
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '$(WHAT)' || { \
 	  echo 'uv could not; pip takes over and takes some minutes (why: docs/troubleshooting.md) ...' >&2; \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '$(WHAT)'; }
@@ -122,7 +123,8 @@ OFFICIAL := .venv-airsim/bin/python -m pip install --quiet --disable-pip-version
 
 # Warnings are errors: a link that leads nowhere is one.
 docs: setup
-	$(BIN)/sphinx-build -W --keep-going --quiet -b html docs build/docs
+	@echo 'building the pages, about a minute ...'
+	@$(BIN)/sphinx-build -W --keep-going --quiet -b html docs build/docs
 	@echo "wrote build/docs/index.html"
 
 lint: setup

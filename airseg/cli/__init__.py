@@ -66,7 +66,8 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo(f"airseg: {_with_help_hint(mistake)}", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("airseg: interrupted.", err=True)
+        kept = "given again, the command goes on from what it has kept"
+        click.echo(f"airseg: interrupted; {kept}.", err=True)
         sys.exit(130)
     except ModuleNotFoundError as missing:
         if "--debug" in arguments or not (advice := how_to_install(missing.name)):

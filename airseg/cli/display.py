@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.text import Text
 
 Update = Callable[[str, int, int | None], None]
@@ -154,20 +156,54 @@ def _deferred_interrupt() -> Iterator[Callable[[], None]]:
         signal.signal(signal.SIGINT, before)
 
 
+class _AboveBar(io.TextIOBase):
+    """Writes lines above a bar that is drawn anew below them.
+
+    Rich has such a stream, too, but no encoding of it: click then writes past it, into the bar.
+    """
+
+    encoding, errors = "utf-8", "replace"
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._line = console, ""
+
+    def isatty(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        from rich.text import Text
+
+        *lines, self._line = (self._line + text).split("\n")
+        for line in lines:
+            self._console.print(Text(line))
+        return len(text)
+
+
 @contextmanager
 def _rich_bar(unit_of: Callable[[str], str]) -> Iterator[Update]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+    from rich.table import Column
 
     columns = (
         TextColumn("{task.description}", markup=False),  # labels may have brackets
-        BarColumn(),
-        MofNCompleteColumn(),
+        BarColumn(),  # gives way where a line is short
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
         TextColumn("{task.fields[unit]}"),
         TextColumn("{task.fields[pace]}", markup=False),
     )
     tasks: dict[str, tuple[TaskID, Pace]] = {}
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    console = Console(file=sys.stderr)
+    with (
+        Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False) as bar,
+        ExitStack() as streams,
+    ):
+        streams.enter_context(redirect_stderr(_AboveBar(console)))  # type: ignore[type-var]
+        if sys.stdout.isatty():
+            streams.enter_context(redirect_stdout(_AboveBar(console)))  # type: ignore[type-var]
 
         def update(what: str, done: int, total: int | None) -> None:
             unit = unit_of(what)
