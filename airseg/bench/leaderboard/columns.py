@@ -40,6 +40,18 @@ def machines(results: Sequence[Result]) -> list[str]:
     return sorted({r.speed.machine for r in results if r.speed})
 
 
+def untimed(results: Sequence[Result]) -> str:
+    """Return why speeds of some rows are not shown, in a sentence; empty where all are."""
+    busy = [r.speed.busy for r in results if r.speed and r.speed.was_disturbed]
+    if not busy:
+        return ""
+    whose = "that of one row is" if len(busy) == 1 else f"those of {len(busy)} rows are"
+    return (
+        f"Of the speeds, {whose} not shown: other programs took up to {100 * max(busy):.0f} % of "
+        "the machine while it was measured."
+    )
+
+
 def columns(results: Sequence[Result]) -> list[Column]:
     """Return the columns that some results fill; speed has columns of its own a machine."""
     speeds = _speed_columns(machines(results))

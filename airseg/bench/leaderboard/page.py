@@ -22,6 +22,7 @@ from airseg.bench.leaderboard.columns import (
     machines,
     shown,
     split_text,
+    untimed,
 )
 from airseg.bench.leaderboard.comparison import comparison
 from airseg.bench.leaderboard.figures import paper_figures
@@ -113,6 +114,7 @@ def page(
         split=split_text(first),
         dataset=first.dataset.content_hash[:16],
         machines=machines(results),
+        untimed=untimed(results),
         curves=[c for c in ("loss", "validation") if any(row[c] for row in data["rows"])],
         version=first.airseg_version,
     )

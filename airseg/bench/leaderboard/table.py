@@ -15,6 +15,7 @@ from airseg.bench.leaderboard.columns import (
     percent,
     shown,
     split_text,
+    untimed,
 )
 from airseg.bench.results.result import Result
 from airseg.errors import RecipeError
@@ -86,7 +87,7 @@ def markdown(results: Sequence[Result]) -> str:
         named = (
             known if len(known) == 1 else [f"{machine_letter(i)}: {m}" for i, m in enumerate(known)]
         )
-        lines += ["", f"Speed: {'; '.join(named)}."]
+        lines += ["", f"Speed: {'; '.join(named)}. {untimed(results)}".rstrip()]
     for found in dict.fromkeys(b for b in badges(results).values() if b not in (FAIR, UNTRAINED)):
         lines += ["", f"Rows marked **{found.name}**: {found.meaning}."]
     return "\n".join(lines).rstrip() + "\n"

@@ -99,6 +99,10 @@ def test_speeds_of_a_busy_machine_are_marked_and_not_ranked():
     table = board.table([quiet, loud])
     assert table["FPS"].isna().tolist() == [False, True]
     assert table["speed while busy"].tolist() == ["", "100.0 FPS, 10.0 ms; others took 40 %"]
+    assert "that of one row is not shown: other programs took up to 40 %" in board.markdown(
+        [quiet, loud]
+    )
+    assert "not shown" not in board.markdown([quiet])
 
 
 def test_one_protocol_scored_on_different_frames_is_refused():
