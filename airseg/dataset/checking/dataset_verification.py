@@ -41,6 +41,7 @@ from airseg.errors import DatasetError
 
 _FIRST_FRAMES = 3
 _NORM_TOLERANCE = 1e-3
+_SLOWEST_HZ, _FASTEST_HZ = 1e-6, 1e6
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,10 @@ def _check_times(report: Report, view: SequenceView) -> None:
             f"{view.name}: frames {suspect[0]} to {suspect[1]} of its recording may be "
             f"mislabelled: {suspect[2]}"
         )
+    rate_hz = view.rate_hz
+    if rate_hz is not None and not _SLOWEST_HZ <= rate_hz <= _FASTEST_HZ:
+        report.add(f"its rate_hz, {rate_hz:g}, is no number of frames a second.")
+        return
     admitted = recorded.get("largest_step_error_ns")
     if not isinstance(admitted, int) or not view.rate_hz or view.details.get("mode") == "realtime":
         return

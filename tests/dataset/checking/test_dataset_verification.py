@@ -141,6 +141,14 @@ WRONG = {
         lambda f: f["sequences/b"].attrs.modify("plan", '{"description": "other"}'),
         ["b: its attributes are not those that were written"],
     ),
+    "rate": (
+        lambda f: f["sequences/b"].attrs.modify("rate_hz", 5e-324),
+        ["b: its rate_hz, 4.94066e-324, is no number of frames a second"],
+    ),
+    "suspect frames": (
+        lambda f: f["sequences/b"].attrs.modify("recording", '{"suspect_frames": 5}'),
+        ["b: its attributes are not those that were written"],
+    ),
     "label map": (
         lambda f: f.attrs.modify("label_map", "format: 1\nname: x\nrules: 3"),
         ["the label map cannot be used", "its attributes are not those that were written"],
