@@ -116,11 +116,10 @@ def _length(train: TrainRecipe) -> str:
 
 def networks_table() -> str:
     """Every network: its paper, and what it costs with default options and a full memory."""
-    from airseg.bench.leaderboard.model_table import measure_model
-    from airseg.models import list_models
+    from airseg.bench.leaderboard.model_costs import known_costs
 
     lines: list[tuple] = []
-    for cost in (measure_model(name, 11, 480, 640) for name in list_models()):
+    for cost in known_costs().values():
         if cost.problem:
             lines.append((f"`{cost.name}`", "`pip install 'airseg[baselines]'`", "", "", ""))
             continue

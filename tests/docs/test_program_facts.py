@@ -14,12 +14,17 @@ sys.path.insert(0, str(ROOT / "docs" / "_ext"))
 import committed_figures
 import program_tables
 
+from airseg.bench.leaderboard import model_costs
+from airseg.bench.leaderboard.model_costs import known_costs
+from airseg.bench.leaderboard.model_table import measure_model
 from airseg.bench.recipes.recipe import load_recipe, rows
 from airseg.classes import CLASSES
 from airseg.cli import main
 from airseg.models import list_models
 from airseg.resources import shipped_names
 from airseg.simulators.embedded.worlds.catalogue import world_names
+
+SIZE = (model_costs.CLASSES, model_costs.HEIGHT, model_costs.WIDTH)
 
 
 def cells(table):
@@ -106,6 +111,13 @@ def test_networks_named_in_headings_exist():
 
 
 @pytest.mark.slow
+def test_kept_costs_are_what_is_counted():
+    """Who adds or changes a network runs ``python benchmark/network_costs.py``."""
+    kept = [cost for cost in known_costs().values() if not cost.problem]
+    assert kept == [measure_model(cost.name, *SIZE) for cost in kept]
+    assert set(known_costs()) == set(list_models())
+
+
 def test_networks_cost_what_bench_models_prints():
     asked = [sys.executable, "-m", "airseg", "bench", "models", "--json"]
     printed = json.loads(subprocess.run(asked, capture_output=True, check=True, text=True).stdout)

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 
+from airseg.bench.leaderboard.model_costs import ModelCost
 from airseg.bench.speed.streaming_speed import count_gmacs
 from airseg.errors import RecipeError
 from airseg.models import build_model
 
-
-@dataclass(frozen=True)
-class ModelCost:
-    """A network with its default options.
-
-    Attributes:
-        name: for recipes; paper: where it comes from.
-        parameters: numbers in all weights; gmacs: multiply-adds of a frame of a stream, 1e9.
-        memory_bytes: what a stream remembers.
-        problem: why it cannot be built here, or nothing; the numbers are 0 then.
-    """
-
-    name: str
-    paper: str
-    parameters: int
-    gmacs: float
-    memory_bytes: int
-    problem: str = ""
+_REQUIRED = ("airseg", "torch", "torchvision")
+"""Whose modules networks may have wherever they are built at all."""
 
 
 def measure_model(
@@ -50,12 +33,14 @@ def measure_model(
         except RecipeError as cause:
             if "not installed" not in str(cause):
                 raise
-            return ModelCost(name, "", 0, 0.0, 0, str(cause))
+            return ModelCost(name, "", 0, 0.0, 0, problem=str(cause))
         frame = torch.empty(1, 1, 3, height, width)
+        origins = {type(module).__module__.partition(".")[0] for module in model.modules()}
         return ModelCost(
             name,
             model.paper,
             sum(p.numel() for p in model.parameters()),
             count_gmacs(model, frame),
             model.memory_bytes(height, width),
+            "".join(sorted(origins.difference(_REQUIRED))[:1]),
         )

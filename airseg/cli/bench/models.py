@@ -18,7 +18,7 @@ from airseg.cli.given_options import parse_options
 from airseg.cli.names import NETWORK
 
 if TYPE_CHECKING:
-    from airseg.bench.leaderboard.model_table import ModelCost
+    from airseg.bench.leaderboard.model_costs import ModelCost
 
 
 @click.command("models")
@@ -48,12 +48,18 @@ def command(
     options = parse_options(settings)
     if options and not names:
         raise RecipeError("--set goes with the name of a network, such as fanet18.")
-    from airseg.bench.leaderboard.model_table import measure_model
-    from airseg.models import list_models
+    from airseg.bench.leaderboard.model_costs import CLASSES, HEIGHT, WIDTH, known_costs
+    from airseg.cli.network_names import network_names
 
-    costs = [
-        measure_model(name, classes, height, width, options) for name in names or list_models()
-    ]
+    is_kept = not options and (classes, height, width) == (CLASSES, HEIGHT, WIDTH)
+    found = dict(known_costs()) if is_kept else {}
+    names = names or tuple(network_names())
+    if unknown := [name for name in names if name not in found]:
+        from airseg.bench.leaderboard.model_table import measure_model
+
+        counted = (measure_model(name, classes, height, width, options) for name in unknown)
+        found |= {cost.name: cost for cost in counted}
+    costs = [found[name] for name in names]
     if as_json:
         click.echo(json.dumps([asdict(c) for c in costs], indent=2))
         return
