@@ -105,7 +105,8 @@ def serve(world, called, tmp_path_factory):
         return server.port, folder
 
     yield start
-    for server, _ in running.values():
+    while running:
+        _, (server, _) = running.popitem()
         server.stop()
 
 
