@@ -127,6 +127,12 @@ def test_images_come_as_structs(client):
     assert depth.camera_orientation.w_val != 0
 
 
+def test_a_call_asks_for_no_more_images_than_memory_has_room_for(client):
+    with pytest.raises(RpcError, match="3000 images are asked for; one call gives 256"):
+        client.simGetImages([ImageRequest("0", 0, True, False)] * 3000)
+    assert len(client.simGetImages([ImageRequest("0", 0, False, False)] * 256)) == 256
+
+
 def test_errors_of_the_simulator_are_told_with_its_address(client):
     with pytest.raises(RpcError, match=r"127\.0\.0\.1:\d+ answered: rpclib: server could not"):
         client.call("fly")

@@ -25,6 +25,7 @@ from airseg.simulators.protocol import (
 
 _FLOW = (ImageType.OpticalFlow, ImageType.OpticalFlowVis)
 _GLIMPSE = (64, 48)
+_MOST_IMAGES = 256  # a request takes 50 bytes, and its answer may take a million times as many
 ANNOTATION = 11
 """Cosys-AirSim's further image type."""
 
@@ -68,8 +69,10 @@ class Capturing:
 
         Raises:
             LookupError: no such vehicle or camera.
-            ValueError: no such image type.
+            ValueError: no such image type, or more images than memory may have room for.
         """
+        if len(requests) > _MOST_IMAGES:
+            raise ValueError(f"{len(requests)} images are asked for; one call gives {_MOST_IMAGES}")
         simulation = self._simulation
         if external and not simulation.external_cameras:
             return [_no_camera(request) for request in requests]
