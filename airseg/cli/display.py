@@ -201,9 +201,9 @@ def _rich_bar(unit_of: Callable[[str], str]) -> Iterator[Update]:
         Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False) as bar,
         ExitStack() as streams,
     ):
-        streams.enter_context(redirect_stderr(_AboveBar(console)))  # type: ignore[type-var]
+        streams.enter_context(redirect_stderr(_AboveBar(console)))
         if sys.stdout.isatty():
-            streams.enter_context(redirect_stdout(_AboveBar(console)))  # type: ignore[type-var]
+            streams.enter_context(redirect_stdout(_AboveBar(console)))
 
         def update(what: str, done: int, total: int | None) -> None:
             unit = unit_of(what)

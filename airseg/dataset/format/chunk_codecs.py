@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import struct
 from collections.abc import Callable
+from typing import Any
 
 import cramjam
 import h5py
@@ -22,7 +23,13 @@ CHECKSUM_BYTES = 4
 _GZIP, _FLETCHER = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32
 _LZ4, _ZSTD = 32004, 32015
 _ZSTD_LEVEL = 3
-_UNDECODABLE = (cramjam.DecompressionError, isal_zlib.error, struct.error, ValueError)
+# isal's own types call its error an instance.
+_UNDECODABLE: tuple[Any, ...] = (
+    cramjam.DecompressionError,
+    isal_zlib.error,
+    struct.error,
+    ValueError,
+)
 
 Decoder = Callable[[memoryview, np.ndarray], None]
 """Takes what is stored of a chunk, and the flat uint8 frame to fill."""

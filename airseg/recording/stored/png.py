@@ -37,7 +37,7 @@ def encode_png(image: np.ndarray, *, palette: np.ndarray | None = None) -> bytes
             _SIGNATURE,
             *_chunk(b"IHDR", header),
             *colors,
-            *_chunk(b"IDAT", pixels),  # type: ignore[arg-type]
+            *_chunk(b"IDAT", pixels),
             *_chunk(b"IEND", b""),
         ]
     )
