@@ -7,6 +7,7 @@ be a file is looked for by whoever uses it.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -114,7 +115,8 @@ def _formats() -> list[str]:
 def _networks() -> list[str]:
     from airseg.cli.network_names import network_names
 
-    return network_names()
+    registry = sys.modules.get("airseg.models.registry")  # which knows what a program adds, too
+    return registry.list_models() if registry else network_names()
 
 
 PLAN = Name("plan", partial(_known, "flight plan"), files=True)

@@ -7,11 +7,14 @@ import pytest
 from pages import PAGES, mentioned_commands, typed_commands
 
 from airseg.cli import _cli
+from airseg.cli.names import NETWORK
 
 
 @pytest.fixture(autouse=True)
 def _files_need_not_exist(monkeypatch):
     monkeypatch.setattr(click.Path, "convert", lambda self, value, param, ctx: value)
+    known = [*NETWORK._names(), "two_frames"]  # which CONTRIBUTING.md adds
+    monkeypatch.setattr(NETWORK, "_names", lambda: known)
 
 
 def parse(words):
