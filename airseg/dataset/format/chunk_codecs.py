@@ -132,7 +132,7 @@ def decode(decoder: Decoder, index: int, stored: memoryview, frame: np.ndarray) 
     """
     try:
         decoder(stored, frame)
-    except _UNDECODABLE as cause:  # type: ignore[misc]  # isal calls its error an instance
+    except _UNDECODABLE as cause:
         raise ChunkError(f"frame {index}: {cause}") from None
 
 
