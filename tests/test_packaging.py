@@ -73,7 +73,7 @@ def without_torch(code):
 
 
 def test_without_torch_the_benchmark_says_in_one_line_what_to_install():
-    told = without_torch("from airseg.cli import main\nmain(['bench', 'models'])")
+    told = without_torch("from airseg.cli import main\nmain(['bench', 'speed', 'fanet18'])")
     assert told.returncode == 2
     assert told.stderr.count("\n") == 1
     assert "pip install 'airseg[bench]'" in told.stderr

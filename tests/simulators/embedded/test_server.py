@@ -1,6 +1,7 @@
 """The embedded simulator over the wire: images, time, poses, settings."""
 
 import gc
+import time
 import weakref
 
 import cv2
@@ -172,6 +173,9 @@ def test_what_a_stopped_server_drew_with_is_freed_at_once(world, tmp_path):
             images(client, request(SCENE))
             client.close()
         del server
+        deadline = time.monotonic() + 10.0  # a thread that served ends a moment later
+        while stage() is not None and time.monotonic() < deadline:
+            time.sleep(0.01)
         assert stage() is None
     finally:
         gc.enable()
