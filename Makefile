@@ -81,14 +81,24 @@ study-pilot: study/dataset.h5
 study/dataset-5hz.h5: study/dataset.h5
 	$(AIRSEG) dataset subset $< --range ::5 --out $@ --overwrite
 
-study: study/dataset.h5 study/dataset-5hz.h5
+# The same poses again in little light, with a sensor's noise: the third.
+study/dataset-dusk.h5: study/dataset.h5
+	$(AIRSEG) record $(STUDY)/plans/dusk.yaml --replay study/recordings --embedded \
+	  --settings $(STUDY)/noise.json --out study/dusk
+	$(AIRSEG) relabel study/dusk --map embedded --out $@ --overwrite
+
+study: study/dataset.h5 study/dataset-5hz.h5 study/dataset-dusk.h5
 	OMP_NUM_THREADS=1 nice $(AIRSEG) bench run $(STUDY)/main.yaml --dataset $< \
 	  --out $(STUDY_ROWS) --device cpu --flow-cache study/flow
-	OMP_NUM_THREADS=1 nice $(AIRSEG) bench run $(STUDY)/main.yaml --dataset study/dataset-5hz.h5 \
-	  --out $(STUDY_ROWS)-5hz --device cpu --flow-cache study/flow --set 'seeds=[0, 1, 2]' \
-	  --only 'FANet-18 N=0' --only 'FANet-18 placebo' --only 'FANet-18 N=4'
+	for condition in 5hz dusk; do \
+	  OMP_NUM_THREADS=1 nice $(AIRSEG) bench run $(STUDY)/main.yaml \
+	    --dataset study/dataset-$$condition.h5 --out $(STUDY_ROWS)-$$condition --device cpu \
+	    --flow-cache study/flow --set 'seeds=[0, 1, 2]' \
+	    --only 'FANet-18 N=0' --only 'FANet-18 placebo' --only 'FANet-18 N=4' || exit; \
+	done
 	$(BIN)/python benchmark/studies/keep_rows.py $(STUDY_ROWS) benchmark/results/tca-cpu
 	$(BIN)/python benchmark/studies/keep_rows.py $(STUDY_ROWS)-5hz benchmark/results/tca-cpu-5hz
+	$(BIN)/python benchmark/studies/keep_rows.py $(STUDY_ROWS)-dusk benchmark/results/tca-cpu-dusk
 
 study-report: setup
 	$(BIN)/python benchmark/studies/tca/report.py

@@ -11,7 +11,7 @@ from pathlib import Path
 from airseg.dataset.packing.preparation import check_labels, prepare
 from airseg.dataset.packing.writer import PackOptions, check_options, pack
 from airseg.dataset.reading.reader import Dataset, open_dataset
-from airseg.errors import PlanError
+from airseg.errors import PlanError, SettingsError
 from airseg.flight.plan import FlightPlan, load_plan
 from airseg.labels.label_map import load_label_map
 from airseg.path_names import PATH_NAMES, is_path_name
@@ -24,6 +24,7 @@ from airseg.recording.flying.assignment import (
 )
 from airseg.recording.flying.finished import finished_recording, take_over_split
 from airseg.recording.flying.sessions import record_flights
+from airseg.recording.further_settings import FurtherSettings
 from airseg.recording.stored.storage import Recording
 from airseg.simulators.protocol import parse_address
 
@@ -36,6 +37,7 @@ def record(
     simulator: str | None = None,
     world: str | None = None,
     seed: int | None = None,
+    settings: str | Path | None = None,
     mode: str | None = None,
     frames: int | None = None,
     instances: bool = False,
@@ -55,6 +57,7 @@ def record(
         simulator: ``host:port`` of a running AirSim; None starts the embedded simulator, and stops
             it afterwards.
         world, seed: of the embedded simulator; None takes the plan's.
+        settings: a settings.json for the embedded simulator, beside what the plan needs.
         mode: ``pose``, ``step`` or ``realtime``; None takes the plan's.
         frames: stop after so many; None flies to the end.
         instances: record the number of the object in each pixel, too.
@@ -78,8 +81,13 @@ def record(
     folder = Path(out) / flight.name
     options = RecordOptions(mode, frames, overwrite=overwrite, instances=instances)
     progress = progress or _tell_nobody
+    if settings and simulator:
+        raise SettingsError(
+            f"{settings}: settings are for the embedded simulator; {simulator} has its own."
+        )
+    further = FurtherSettings.read(Path(settings)) if settings else None
     if simulator is None:
-        options = embedded_options(options, flight.plan, world, seed)
+        options = embedded_options(options, flight.plan, world, seed, further)
     if not overwrite and finished_recording(folder, flight, options) is not None:
         take_over_split(folder, flight.plan)
         return Recording.open(folder)
@@ -92,6 +100,7 @@ def record(
             _keep_quiet,
             world=world,
             seed=seed,
+            further=further,
             timeout_s=timeout_s,
             reconnect_s=reconnect_s,
         )

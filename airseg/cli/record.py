@@ -44,7 +44,14 @@ _UNITS = {"measuring": "colours", "waiting": "seconds"}
     "--replay",
     "source",
     type=click.Path(path_type=Path),
-    help="Fly this recording's poses, with the camera and weather of the plan.",
+    help="Fly this recording's poses, or those of each in a folder, with the camera and weather of "
+    "the plan.",
+)
+@click.option(
+    "--settings",
+    "settings_file",
+    type=click.Path(path_type=Path),
+    help="A settings.json for --embedded, beside the plan's: noise, blur, exposure.",
 )
 @click.option(
     "--palette",
@@ -89,6 +96,7 @@ def command(
     realtime: bool,
     frames: int | None,
     source: Path | None,
+    settings_file: Path | None,
     palette: Path | None,
     instances: bool,
     timeout: float,
@@ -112,13 +120,15 @@ def command(
           --out recordings
       airseg record foggy.yaml --replay recordings/roofs --embedded \\
           --out recordings
+      airseg record dusk.yaml --replay recordings --embedded \\
+          --settings noise.json --out dusk
       airseg record --fleet fleet.yaml --out recordings
       airseg record --fleet fleet.yaml --slurm --slurm-set partition=cpu \\
           --out recordings
     """
     slurm = chosen_slurm(on_slurm, slurm_settings, slurm_executor, ray)
     if fleet_file:
-        if plans or simulator or embedded or source:
+        if plans or simulator or embedded or source or settings_file:
             raise click.UsageError("--fleet names plans and simulators itself; leave out others.")
         from airseg.cli.record_fleet import record_fleet
 
@@ -137,12 +147,16 @@ def command(
         raise click.UsageError(f"--realtime and --mode {mode} exclude each other.")
     if source and (realtime or mode not in (None, "pose")):
         raise click.UsageError("--replay sets recorded poses; it has no other mode.")
+    if settings_file and not embedded:
+        raise click.UsageError("--settings is for --embedded; any other simulator has its own.")
     from airseg.flight.plan import load_plan
+    from airseg.recording.further_settings import FurtherSettings
     from airseg.simulators.protocol import parse_address
 
     # What is mistyped is told before anything large is loaded.
     host, port = parse_address(simulator)
     loaded = [load_plan(name) for name in plans]
+    further = FurtherSettings.read(settings_file) if settings_file else None
     from airseg.recording.flying.assignment import RecordOptions
     from airseg.recording.flying.mesh_ids import read_palette
 
@@ -154,7 +168,7 @@ def command(
         overwrite=overwrite,
         instances=instances,
     )
-    todo = _unfinished(flights, out, options, (world, seed) if embedded else None)
+    todo = _unfinished(flights, out, options, (world, seed, further) if embedded else None)
     if not embedded:
         from airseg.recording.embedded_flights import connected
 
@@ -177,6 +191,7 @@ def command(
             timeout_s=timeout,
             reconnect_s=reconnect_s,
             say=partial(click.echo, err=True),
+            further=further,
         )
 
 
@@ -191,22 +206,28 @@ def _flights(loaded: list[tuple[str, FlightPlan]], source: Path | None, out: Pat
         refuse_shared_folders(loaded)
         return [Assignment(name, plan) for name, plan in loaded]
     from airseg.recording.flying.replay import replay
+    from airseg.recording.stored.storage import find_recordings
 
     if len(loaded) > 1:
         raise click.UsageError("--replay takes one plan at most, for its camera and weather.")
     name, plan = loaded[0] if loaded else (None, None)
-    flight = replay(source, name, plan)
-    if source.resolve() in [each.resolve() for each in folders_of(out / flight.name, flight.plan)]:
-        raise AirsegError(
-            f"{source}: would be replayed into itself. Choose another --out, or rename the plan."
-        )
-    return [flight]
+    several = source.is_dir() and not (source / "recording.json").exists()
+    flights = []
+    for each in find_recordings([source]) if several else [source]:
+        flight = replay(each, f"{each.name}-{name}" if name and several else name, plan)
+        folders = folders_of(out / flight.name, flight.plan)
+        if each.resolve() in [folder.resolve() for folder in folders]:
+            raise AirsegError(
+                f"{each}: would be replayed into itself. Choose another --out, or rename the plan."
+            )
+        flights.append(flight)
+    return flights
 
 
 def _unfinished(
-    flights: list[Any], out: Path, options: Any, place: tuple[str | None, int | None] | None
+    flights: list[Any], out: Path, options: Any, place: tuple[str | None, int | None, Any] | None
 ) -> list[Any]:
-    """Return the flights that are not recorded yet; `place` is of the embedded simulator."""
+    """Return the flights that are not recorded yet; `place` is the embedded one's."""
     from airseg.recording.embedded_flights import embedded_options
     from airseg.recording.flying.finished import finished_recording, take_over_split
 

@@ -12,6 +12,7 @@ from airseg.flight.plan import FlightPlan
 from airseg.recording.embedded_process import EmbeddedProcess, simulator_key
 from airseg.recording.flying.assignment import Assignment, Progress, Recorded, RecordOptions
 from airseg.recording.flying.sessions import record_flights
+from airseg.recording.further_settings import FurtherSettings
 from airseg.simulators.client import SimulatorClient
 from airseg.simulators.protocol import DEFAULT_HOST
 
@@ -28,6 +29,7 @@ def record_embedded(
     timeout_s: float = 30.0,
     reconnect_s: float = 0.0,
     say: Callable[[str], None] | None = None,
+    further: FurtherSettings | None = None,
 ) -> None:
     """Record flights, each in its world; simulators are started and stopped on the way.
 
@@ -41,9 +43,11 @@ def record_embedded(
         timeout_s: how long a call may take.
         reconnect_s: how long to wait for a lost simulator.
         say: told what simulators do before they can fly, such as compiling.
+        further: settings for simulators, beside those that plans need.
 
     Raises:
         SimulatorError: a simulator does not start, or failed; complete frames are kept.
+        SettingsError: a further setting is another than a plan needs.
     """
 
     def needs(flight: Assignment) -> tuple[str, int, str]:
@@ -51,7 +55,7 @@ def record_embedded(
 
     for (name, number, _), group in itertools.groupby(flights, key=needs):
         batch = list(group)
-        told = embedded_options(options, batch[0].plan, world, seed)
+        told = embedded_options(options, batch[0].plan, world, seed, further)
         with ExitStack() as running:
 
             def connect(
@@ -62,7 +66,7 @@ def record_embedded(
                 running.close()  # one that was lost before
                 if say:
                     say("starting the embedded simulator ...")
-                process = EmbeddedProcess(plan, *place, told=say)
+                process = EmbeddedProcess(plan, *place, told=say, further=further)
                 port = running.enter_context(process).port
                 return connected(DEFAULT_HOST, port, timeout_s)
 
@@ -70,11 +74,16 @@ def record_embedded(
 
 
 def embedded_options(
-    options: RecordOptions, plan: FlightPlan, world: str | None = None, seed: int | None = None
+    options: RecordOptions,
+    plan: FlightPlan,
+    world: str | None = None,
+    seed: int | None = None,
+    further: FurtherSettings | None = None,
 ) -> RecordOptions:
     """Return options that say which embedded world a plan is recorded in, see `place_of`."""
     name, number = place_of(plan, world, seed)
-    return replace(options, simulator={"world": name, "seed": number})
+    added = further.text() if further else ""
+    return replace(options, simulator={"world": name, "seed": number, "further_settings": added})
 
 
 def place_of(

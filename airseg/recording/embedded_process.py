@@ -14,6 +14,7 @@ from typing import Self
 
 from airseg.errors import SimulatorError
 from airseg.flight import FlightPlan
+from airseg.recording.further_settings import FurtherSettings
 from airseg.recording.simulator_settings import settings_text
 from airseg.simulators.protocol import DEFAULT_HOST
 
@@ -35,6 +36,7 @@ class EmbeddedProcess:
         world, seed: which world to build.
         clock: ``simulated``, or ``airsim`` for AirSim's own.
         told: called with what it says meanwhile, line by line: that it compiles, say.
+        further: settings beside those that the plan needs.
 
     Attributes:
         port: where it listens on the loopback address.
@@ -47,9 +49,10 @@ class EmbeddedProcess:
         seed: int,
         clock: str = "simulated",
         told: Callable[[str], None] | None = None,
+        further: FurtherSettings | None = None,
     ) -> None:
         self._plan, self._world, self._seed, self._clock = plan, world, seed, clock
-        self._told = told
+        self._told, self._further = told, further
         self._said: deque[str] = deque(maxlen=20)
         self.port = 0
 
@@ -57,7 +60,7 @@ class EmbeddedProcess:
         self._folder = tempfile.TemporaryDirectory(prefix="airseg-")
         settings = Path(self._folder.name) / "settings.json"
         is_exact = self._clock == "simulated"
-        text = settings_text([("plan", self._plan)], clock_is_exact=is_exact)
+        text = settings_text([("plan", self._plan)], clock_is_exact=is_exact, further=self._further)
         settings.write_text(text, encoding="ascii")
         command = [sys.executable, "-m", "airseg", "sim", "--port", "0", "--exit-with-stdin"]
         command += ["--host", DEFAULT_HOST, "--world", self._world, "--seed", str(self._seed)]

@@ -9,6 +9,7 @@ from airseg.errors import PlanError
 from airseg.flight.plan import FlightPlan, PlanCamera
 from airseg.recording.flying.stepping import CAR_CLOCK_SPEED
 from airseg.recording.flying.views import FIRST_CAMERA
+from airseg.recording.further_settings import FurtherSettings
 from airseg.simulators.protocol import ImageType
 
 _MODES = {"multirotor": "Multirotor", "car": "Car", "camera": "ComputerVision"}
@@ -69,9 +70,20 @@ def simulator_settings(
     return settings
 
 
-def settings_text(named: list[tuple[str, FlightPlan]], *, clock_is_exact: bool = False) -> str:
-    """Return the file's text; see `simulator_settings`."""
-    return json.dumps(simulator_settings(named, clock_is_exact=clock_is_exact), indent=2) + "\n"
+def settings_text(
+    named: list[tuple[str, FlightPlan]],
+    *,
+    clock_is_exact: bool = False,
+    further: FurtherSettings | None = None,
+) -> str:
+    """Return the file's text with what a user adds to it; see `simulator_settings`.
+
+    Raises:
+        PlanError: two plans need different settings.
+        SettingsError: what is added is another than a plan needs.
+    """
+    settings = simulator_settings(named, clock_is_exact=clock_is_exact)
+    return json.dumps(further.added_to(settings) if further else settings, indent=2) + "\n"
 
 
 def _needs(plan: FlightPlan) -> dict[str, Any]:

@@ -30,7 +30,8 @@ def replay(folder: Path, name: str | None, plan: FlightPlan | None) -> Assignmen
     Args:
         folder: the recording.
         name: of the new sequence; None takes the recording's with ``-replay``.
-        plan: whose camera, weather, light and streams are taken; None takes the recording's own.
+        plan: whose camera, weather, light and streams are taken, and its split if it has one; None
+            takes the recording's own.
 
     Raises:
         RecordingError: it has fewer than two frames, or another rate than the plan.
@@ -40,6 +41,8 @@ def replay(folder: Path, name: str | None, plan: FlightPlan | None) -> Assignmen
     own = plan_from_data(recording.info.plan, f"{folder / 'recording.json'}")
     where = {"environment": own.environment, "seed": own.seed}  # poses mean nothing elsewhere
     wanted = (plan or own).model_copy(update={"mode": "pose", **where})
+    if wanted.split is None:  # other light makes no other places of those of a test
+        wanted = wanted.model_copy(update={"split": own.split})
     if len(recording) < 2:
         raise RecordingError(f"{folder}: has {len(recording)} frames; nothing can be flown again.")
     if wanted.rate_hz != own.rate_hz:

@@ -21,7 +21,7 @@ _SAME = (
 )
 _SAME_SIMULATOR = ("world", "seed", "server_version", "sim_mode")
 # Settings that decide where a simulator listens and what it shows on a screen, not its frames.
-_HARMLESS_SETTINGS = {
+HARMLESS_SETTINGS = {
     "ApiServerPort",
     "EnableRpc",
     "LocalHostIp",
@@ -52,6 +52,7 @@ def differences(found: RecordingInfo, now: RecordingInfo) -> Iterator[str]:
         if None not in (before, new) and before != new:
             yield f"{field.replace('_', ' ')} differs ({before} there, {new} now)"
     yield from _changed_settings(found.simulator, now.simulator)
+    yield from _changed_further_settings(found.simulator, now.simulator)
     yield from _changed_meshes(found, now)
     yield from _moved_meshes(found.simulator, now.simulator)
     yield from _tightened_tolerance(found, now)
@@ -138,12 +139,22 @@ def _changed_settings(found: dict[str, Any], now: dict[str, Any]) -> Iterator[st
         return  # one of them does not tell its settings
     if not isinstance(before, dict) or not isinstance(new, dict):
         return
-    for key in sorted({*before, *new} - _HARMLESS_SETTINGS):
+    for key in sorted({*before, *new} - HARMLESS_SETTINGS):
         if before.get(key) != new.get(key):
             yield (
                 f"settings differ: {key} is {_shortened(before.get(key))} there and "
                 f"{_shortened(new.get(key))} now"
             )
+
+
+def _changed_further_settings(found: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    """Tell what a simulator of our own was given beside the plan's settings: at first nothing."""
+    before, new = found.get("further_settings", ""), now.get("further_settings")
+    if new is not None and before != new:
+        yield (
+            f"settings differ: the plan's and {before[:80] or 'nothing else'} there, the plan's "
+            f"and {new[:80] or 'nothing else'} now"
+        )
 
 
 def _shortened(value: Any) -> str:

@@ -41,6 +41,7 @@ class _Simulator(_Part):
     server_version: int | None = None
     sim_mode: str | None = None
     settings: str | None = None
+    further_settings: str | None = None
     world: str | None = None
     seed: int | None = None
     places: dict[str, tuple[float, float, float]] = {}

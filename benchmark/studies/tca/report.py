@@ -26,7 +26,7 @@ _REPORT = Path(__file__).with_name("REPORT.md")
 _README = _TOP / "README.md"
 
 _PAPER = "paper-protocol-cpu"
-CONDITIONS = {"tca-cpu": "25 Hz", "tca-cpu-5hz": "5 Hz"}
+CONDITIONS = {"tca-cpu": "25 Hz", "tca-cpu-5hz": "5 Hz", "tca-cpu-dusk": "dusk"}
 MEMORY, PLACEBO, ALONE, MEAN = (
     "FANet-18 N=4",
     "FANet-18 placebo",
@@ -37,6 +37,7 @@ CONTROL, CONTROL_ALONE = "ESPNet L1b tanh", "ESPNet"
 _ASKED = {
     "tca-cpu": dict.fromkeys([ALONE, PLACEBO, MEMORY, CONTROL_ALONE, CONTROL, MEAN], 4),
     "tca-cpu-5hz": dict.fromkeys([ALONE, PLACEBO, MEMORY], 3),
+    "tca-cpu-dusk": dict.fromkeys([ALONE, PLACEBO, MEMORY], 3),
 }
 """Arms of each condition, and how many seeds the protocol wants of them."""
 
@@ -130,10 +131,10 @@ def missing(found: dict[str, dict[str, Result]]) -> str:
                 word = "seed" if len(left) == 1 else "seeds"
                 lacking.append(f"{label} at {CONDITIONS[condition]} ({word} {', '.join(left)})")
     if not lacking:
-        return "- Nothing about dusk, which the protocol has for when time allows."
+        return ""
     return (
-        f"- Nothing about what is not trained yet: {'; '.join(lacking)}; dusk. `make study` goes "
-        "on with them."
+        f"- Nothing about what is not trained yet: {'; '.join(lacking)}. `make study` goes on with "
+        "them."
     )
 
 

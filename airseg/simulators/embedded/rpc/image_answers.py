@@ -171,7 +171,8 @@ class Capturing:
     ) -> ImageResponse:
         if request.image_type == ImageType.Scene:
             kind = ImageType.Scene
-            render = develop(render, camera.capture(kind), camera.noise(kind), moment.world_ns)
+            look, noise = camera.capture(kind), camera.noise(kind)
+            render = develop(render, look, noise, moment.world_ns, view)
         origin = moment.vehicle.origin if moment.vehicle else np.zeros(3)
         response = ImageResponse(
             camera_name=request.camera_name,

@@ -10,7 +10,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from airseg.simulators.embedded.rendering.renderer import Render
+from airseg.simulators.embedded.rendering.renderer import CameraView, Render
 from airseg.simulators.embedded.settings import CaptureSetting, NoiseSetting
 
 _REFERENCE_GAMMA = 1.4  # what AirSim's colour images have without a setting of their own
@@ -19,7 +19,11 @@ _BLUR_SAMPLES = 9
 
 
 def develop(
-    render: Render, capture: CaptureSetting, noise: NoiseSetting | None, time_ns: int
+    render: Render,
+    capture: CaptureSetting,
+    noise: NoiseSetting | None,
+    time_ns: int,
+    view: CameraView,
 ) -> Render:
     """Return a render whose colour image looks as the camera's settings want it.
 
@@ -27,7 +31,9 @@ def develop(
         render: with flow, where `capture` asks for motion blur.
         capture: MotionBlurAmount and TargetGamma.
         noise: AirSim's noise, or None.
-        time_ns: simulator time; the noise of an instant is always the same.
+        time_ns: simulator time.
+        view: from where it is seen. The noise of one instant and place is always the same, and is
+            another in each flight: grain that frames of training and test share could be learnt.
     """
     rgb = render.rgb
     if capture.MotionBlurAmount > 0 and render.flow is not None:
@@ -36,7 +42,7 @@ def develop(
         levels = np.linspace(0.0, 1.0, 256) ** (_REFERENCE_GAMMA / capture.TargetGamma)
         rgb = cv2.LUT(rgb, np.round(levels * 255).astype(np.uint8))
     if noise is not None and noise.Enabled:
-        rgb = _add_noise(rgb, noise, time_ns)
+        rgb = _add_noise(rgb, noise, _noise_seed(time_ns, view))
     return render if rgb is render.rgb else replace(render, rgb=rgb)
 
 
@@ -98,10 +104,15 @@ def _blur(rgb: np.ndarray, flow: np.ndarray, amount: float) -> np.ndarray:
     return np.round(total / _BLUR_SAMPLES).astype(np.uint8)
 
 
-def _add_noise(rgb: np.ndarray, noise: NoiseSetting, time_ns: int) -> np.ndarray:
+def _noise_seed(time_ns: int, view: CameraView) -> list[int]:
+    place = np.concatenate([view.position, view.orientation]).astype(np.float64)
+    return [time_ns, *place.view(np.uint64).tolist()]
+
+
+def _add_noise(rgb: np.ndarray, noise: NoiseSetting, seed: list[int]) -> np.ndarray:
     """Add AirSim's interference: grain, waves, lines and shifts of single rows."""
     height, width = rgb.shape[:2]
-    random = np.random.default_rng(time_ns)
+    random = np.random.default_rng(seed)
     image = rgb.astype(np.float32)
     if noise.HorzDistortionContrib > 0 and noise.HorzDistortionStrength > 0:
         reach = noise.HorzDistortionContrib * noise.HorzDistortionStrength * width
