@@ -49,8 +49,9 @@ class FurtherSettings:
         Raises:
             SettingsError: a value is another than a plan needs, or a vehicle is in no plan.
         """
-        others = sorted({*self.values.get("Vehicles", {})} - {*needed.get("Vehicles", {})})
-        if others:
+        vehicles = self.values.get("Vehicles", {})
+        others = [name for name in vehicles if name not in needed.get("Vehicles", {})]
+        if isinstance(vehicles, dict) and others:
             raise SettingsError(
                 f"{self.source}: Vehicles: {others[0]} flies in no plan. Leave it out; what flies "
                 "beside a vehicle are the plan's companions."

@@ -1,6 +1,8 @@
 """Our PNG files are everybody's PNG files."""
 
 import io
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -38,3 +40,20 @@ def test_pillow_reads_what_was_written_and_checks_its_sums(kind):
         file.verify()
     with reader.open(io.BytesIO(encode_png(image))) as file:
         np.testing.assert_array_equal(np.asarray(file), image)
+
+
+MANY_LABELS = """
+import zlib
+import numpy as np
+from airseg.recording.stored.png import encode_png
+random = np.random.default_rng(5)
+images = (random.integers(0, 2 + i % 5, (6, 8), dtype=np.uint8) for i in range(2000))
+print(zlib.crc32(b"".join(map(encode_png, images))))
+"""
+
+
+def test_the_same_image_is_the_same_file_in_every_process():
+    """The addresses of a process, which differ from one to the next, once showed in files."""
+    command = [sys.executable, "-c", MANY_LABELS]
+    made = [subprocess.run(command, capture_output=True, check=True).stdout for _ in range(5)]
+    assert len(set(made)) == 1
