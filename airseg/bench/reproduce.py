@@ -50,6 +50,7 @@ def reproduce(
     *,
     device_name: str | None = None,
     tolerance: float = 0.01,
+    recorded_again: bool = False,
 ) -> tuple[Result, Result, Comparison]:
     """Rerun a result and compare.
 
@@ -61,6 +62,8 @@ def reproduce(
         progress: told about long work.
         device_name: where to compute, or None for CUDA where there is one.
         tolerance: of the headline, a share, where no other seeds are known.
+        recorded_again: take a dataset of other content, too, if the flights scored are of the same
+            names and lengths.
 
     Returns:
         The result, its rerun, and how they compare.
@@ -75,10 +78,7 @@ def reproduce(
             "`airseg bench score`."
         )
     if before.dataset.content_hash != dataset.content_hash:
-        raise RecipeError(
-            f"{path}: was made on dataset {before.dataset.content_hash[:12]}, and {dataset.path} "
-            f"is {dataset.content_hash[:12]}."
-        )
+        _refuse_other_data(path, before, dataset, recorded_again=recorded_again)
     if out.resolve() == path.parent.resolve():
         raise RecipeError(f"--out {out}: holds the result itself; choose another folder.")
     recipe = _recipe_of(path, before)
@@ -87,6 +87,21 @@ def reproduce(
     again = load_result(made[0])
     siblings = [r for r in _others(path) if identity(r) == identity(before)]
     return before, again, compare(before, again, siblings, tolerance)
+
+
+def _refuse_other_data(
+    path: Path, before: Result, dataset: Dataset, *, recorded_again: bool
+) -> None:
+    told = (
+        f"{path}: was made on dataset {before.dataset.content_hash[:12]}, and {dataset.path} is "
+        f"{dataset.content_hash[:12]}"
+    )
+    if not recorded_again:
+        raise RecipeError(f"{told}. If it was recorded again from the same plans: --recorded-again")
+    for name, frames in before.dataset.sequences.items():
+        found = dataset.sequence(name).length if name in dataset.sequences else 0
+        if found != frames:
+            raise RecipeError(f"{told}: {name} has {found} frames there and had {frames}.")
 
 
 def compare(
@@ -124,11 +139,14 @@ def summary(before: Result, again: Result, found: Comparison) -> list[str]:
     """Return what to tell, a line each."""
     apart = 100 * _distance(before.scores.mean_iou, again.scores.mean_iou)
     headline = f"mIoU {_percent(before.scores.mean_iou)} -> {_percent(again.scores.mean_iou)}"
+    hashes = [r.dataset.content_hash[:12] for r in (before, again)]
+    data = [] if hashes[0] == hashes[1] else [f"  on data recorded again: {' -> '.join(hashes)}."]
     if found.verdict == "same":
-        return [f"same: {before.label}, {headline}; every score is equal."]
+        return [f"same: {before.label}, {headline}; every score is equal.", *data]
     lines = [
         f"{found.verdict}: {before.label}, {headline}, {apart:.2f} points apart where "
-        f"{100 * found.spread:.2f} may be ({found.reason})."
+        f"{100 * found.spread:.2f} may be ({found.reason}).",
+        *data,
     ]
     for name, old, new in found.differences[:_MOST_TOLD]:
         lines.append(f"  {name}: {_percent(old)} -> {_percent(new)}")

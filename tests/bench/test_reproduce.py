@@ -92,6 +92,26 @@ def test_what_cannot_be_rerun_is_told(capsys, made, dataset_path, tmp_path):
     assert "holds the result itself" in said(err)
 
 
+def test_a_dataset_recorded_again_is_taken_when_that_is_said(capsys, made, dataset_path, tmp_path):
+    """Another processor rounds a pixel otherwise, and then nothing has the content it had."""
+    data = json.loads(made[0].read_text())
+    content, flights = data["dataset"]["content_hash"], data["dataset"]["sequences"]
+    data["dataset"]["content_hash"] = "f" * len(content)
+    path = tmp_path / made[0].name
+    path.write_text(json.dumps(data))
+    code, _, err = again(capsys, path, dataset_path, tmp_path / "again")
+    assert code == 2
+    assert said(err).endswith("If it was recorded again from the same plans: --recorded-again")
+    code, out, err = again(capsys, path, dataset_path, tmp_path / "again", "--recorded-again")
+    assert code == 0, err
+    assert f"on data recorded again: {'f' * 12} -> {content[:12]}." in out
+    flights[next(iter(flights))] += 1
+    path.write_text(json.dumps(data))
+    code, _, err = again(capsys, path, dataset_path, tmp_path / "again", "--recorded-again")
+    assert code == 2
+    assert "frames there and had" in said(err)
+
+
 def seeded(seed, iou):
     return made_result(f"s{seed}", label="net", network="x", iou=iou, train={"seed": seed})
 

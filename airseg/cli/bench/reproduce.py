@@ -24,6 +24,12 @@ from airseg.cli.names import FOLDER, FiniteRange
     type=FOLDER,
     help="Folder for the rerun; run again to continue it.",
 )
+@click.option(
+    "--recorded-again",
+    is_flag=True,
+    help="DATASET was recorded and packed again from the same plans: another processor may round a "
+    "pixel otherwise.",
+)
 @device_option
 @click.option(
     "--tolerance",
@@ -36,6 +42,7 @@ def command(
     result: Path,
     dataset: Path,
     out: Path,
+    recorded_again: bool,
     device: str | None,
     tolerance: float,
 ) -> None:
@@ -58,7 +65,13 @@ def command(
 
     with Dataset(dataset, check=True) as data, progress_bar("frames", RUN_UNITS) as progress:
         before, again, found = rerun(
-            result, data, out, progress, device_name=device, tolerance=tolerance / 100
+            result,
+            data,
+            out,
+            progress,
+            device_name=device,
+            tolerance=tolerance / 100,
+            recorded_again=recorded_again,
         )
     for line in summary(before, again, found):
         click.echo(line)
