@@ -39,6 +39,8 @@ class Pace:
         """Take note of how much is done now."""
         if self._samples and done == self._samples[-1][1]:
             return
+        if self._samples and done < self._samples[-1][1]:  # such work begins once more
+            self._samples, self._count = [], 0
         self._count += 1
         # The first, the second, which the pace counts from, and the last.
         self._samples = [*self._samples[:2], (time.monotonic(), done)]

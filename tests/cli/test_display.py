@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from airseg.cli.display import RUN_UNITS, progress_bar
+from airseg.cli.display import RUN_UNITS, Pace, progress_bar
 
 
 class Screen(io.StringIO):
@@ -32,3 +32,14 @@ def test_each_stage_counts_what_it_counts(monkeypatch, terminal):
     assert "steps" in lines["5/5"]
     assert "frames" in lines["7/7"]
     assert "colours" in lines["3/3"]
+
+
+def test_the_pace_of_work_that_begins_once_more_is_its_own(monkeypatch):
+    """Each simulator that is started measures its colours; the bar of all has one name for it."""
+    clock = iter([0.0, 1.0, 2.0, 100.0, 101.0, 103.0])
+    monkeypatch.setattr("airseg.cli.display.time.monotonic", lambda: next(clock))
+    pace = Pace()
+    for done in (1, 10, 50, 1, 10, 50):
+        pace.add(done)
+        assert pace.per_second is None or pace.per_second > 0
+    assert pace.per_second == 20.0
