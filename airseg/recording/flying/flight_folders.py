@@ -42,8 +42,8 @@ def erase_recording(folder: Path, plan: FlightPlan) -> None:
         RecordingError: a recorder is at work there, or it is no recording.
     """
     if folder.exists():
-        with locked_folders(folder, plan, overwrite=True):
-            pass
+        with locked_folders(folder, plan, overwrite=True) as folders:
+            empty(folders)
 
 
 def folders_of(folder: Path, plan: FlightPlan) -> list[Path]:
@@ -88,19 +88,38 @@ def refuse_missing_views(folders: list[Path]) -> None:
 
 @contextlib.contextmanager
 def locked_folders(folder: Path, plan: FlightPlan, *, overwrite: bool) -> Iterator[list[Path]]:
-    """Hold the locks of the folders of all views, emptied if they shall be overwritten."""
+    """Hold the locks of the folders of all views.
+
+    Args:
+        folder: of the first view.
+        plan: whose views they are.
+        overwrite: refuse folders that `empty` would have to leave alone.
+
+    Raises:
+        RecordingError: a recorder is at work there, or it is no recording.
+    """
     folders = folders_of(folder, plan)
     with contextlib.ExitStack() as locks:
         for each in folders:
             locks.enter_context(folder_lock(each))
         if overwrite:
             for each in folders:
-                _remove_recording(each)
+                _own_files(each)
         yield folders
 
 
-def _remove_recording(folder: Path) -> None:
-    """Remove a recording whose lock is held, and nothing that somebody else put there."""
+def empty(folders: list[Path]) -> None:
+    """Remove recordings whose locks are held, and nothing that somebody else put there.
+
+    Raises:
+        RecordingError: one is no recording, or has other files, too.
+    """
+    for folder, own in [(each, _own_files(each)) for each in folders]:
+        _remove_recording(folder, own)
+
+
+def _own_files(folder: Path) -> dict[str, list[Path]]:
+    """Return a recording's images by kind, if there is nothing else beside them."""
     files = [path for path in folder.iterdir() if path.name != LOCK_NAME]
     if files and not (folder / "recording.json").exists():
         raise RecordingError(f"{folder}: is no recording, so --overwrite leaves it alone.")
@@ -112,6 +131,10 @@ def _remove_recording(folder: Path) -> None:
             f"{others[0]}: was put there by no recorder, so --overwrite leaves the recording alone."
             " Move it away."
         )
+    return own
+
+
+def _remove_recording(folder: Path, own: dict[str, list[Path]]) -> None:
     # A kill in between leaves a recording that has no frames, which this can begin anew.
     for table in (FRAME_TABLE, INSTANCE_TABLE):
         for name in (table, f"{table}.part"):

@@ -15,7 +15,7 @@ from airseg.errors import AirsegError, LostSimulatorError, SimulatorError
 from airseg.flight import FlightPlan, Trajectory, plan_trajectory
 from airseg.recording.flying.assignment import Assignment, Progress, Recorded, RecordOptions
 from airseg.recording.flying.clocks import LatenessCheck, StepCheck
-from airseg.recording.flying.flight_folders import locked_folders, open_together
+from airseg.recording.flying.flight_folders import empty, locked_folders, open_together
 from airseg.recording.flying.flights import Flight, PoseFlight, begin_flight, sim_mode
 from airseg.recording.flying.instant import Capturer, Instant, Seen
 from airseg.recording.flying.numbering import Numbering, choose_numbering, scene_ids
@@ -42,12 +42,16 @@ class Recorder:
         client: `SimulatorClient`, or a ready client of the official `airsim` package.
         options: see `RecordOptions`.
         progress: told about long work.
+
+    Attributes:
+        emptied: the folder that was overwritten last, from the moment on when it was emptied.
     """
 
     def __init__(self, client: Any, options: RecordOptions, progress: Progress) -> None:
         self._client, self._options, self._progress = client, options, progress
         self._ids = scene_ids(client, options.palette, instances=options.instances)
         self._places: dict[str, list[float]] = {}
+        self.emptied: Path | None = None
 
     def record(self, name: str, plan: FlightPlan, folder: Path) -> Recorded:
         """Record a plan into a folder; see `fly`."""
@@ -61,7 +65,8 @@ class Recorder:
         Args:
             flight: what to record.
             folder: of the first view.
-            overwrite: whether to begin anew; None takes the options'.
+            overwrite: whether to begin anew, once the simulator has shown that it has what the plan
+                needs; None takes the options'.
 
         Raises:
             RecordingError: the folder holds another flight, or cannot be written.
@@ -70,13 +75,13 @@ class Recorder:
         """
         overwrite = self._options.overwrite if overwrite is None else overwrite
         with locked_folders(folder, flight.plan, overwrite=overwrite) as folders:
-            return self._fly_locked(flight, folders)
+            return self._fly_locked(flight, folders, overwrite)
 
-    def _fly_locked(self, flight: Assignment, folders: list[Path]) -> Recorded:
+    def _fly_locked(self, flight: Assignment, folders: list[Path], overwrite: bool) -> Recorded:
         """Record a flight into folders whose locks are held, and leave the clock as it was."""
         was_paused = self._client.simIsPause()
         try:
-            done = self._prepare_and_fly(flight, folders)
+            done = self._prepare_and_fly(flight, folders, overwrite)
         except LostSimulatorError:
             raise  # there is nobody to pause
         except BaseException:
@@ -86,7 +91,9 @@ class Recorder:
         self._client.simPause(was_paused)
         return done
 
-    def _prepare_and_fly(self, flight: Assignment, folders: list[Path]) -> Recorded:
+    def _prepare_and_fly(
+        self, flight: Assignment, folders: list[Path], overwrite: bool
+    ) -> Recorded:
         plan = flight.plan
         path = flight.path or plan_trajectory(plan)
         mode = self._options.mode or plan.mode
@@ -101,6 +108,10 @@ class Recorder:
         infos = [self._describe(flight, view, views.first, mode, path) for view in described]
         if numbering:
             infos = [replace(i, notes={**i.notes, INSTANCES_NOTE: numbering.name}) for i in infos]
+        if overwrite:
+            capturer.read(0, capturer.fetch())  # images that cannot be recorded overwrite nothing
+            empty(folders)
+            self.emptied = folders[0]
         with open_together(folders, infos) as writers:
             before = writers[0].count
             for writer in writers:

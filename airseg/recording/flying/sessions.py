@@ -62,10 +62,11 @@ def record_flights(
                     tell(flight.name, recorder.fly(flight, folder, overwrite=overwrite))
                     break
                 except LostSimulatorError:
-                    overwrite = overwrite and recorder is None  # what is new now is kept
+                    # What is new now is kept.
+                    overwrite = overwrite and (recorder is None or recorder.emptied != folder)
                     _close(client)
                     client = recorder = None
-                    gained = len(read_sound_frames(folder)[0]) - before
+                    gained = (0 if overwrite else len(read_sound_frames(folder)[0])) - before
                     fruitless = 0 if gained > 0 else fruitless + 1
                     if reconnect_s <= 0 or fruitless >= _FRUITLESS_TRIES:
                         raise

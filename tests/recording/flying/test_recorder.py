@@ -294,6 +294,18 @@ def test_the_lock_comes_before_anything_is_done_to_the_simulator(client, tmp_pat
         record(Untouched(), small_plan(), tmp_path / "walk", overwrite=True)
 
 
+@pytest.mark.parametrize(
+    "more", [{"camera": {"width": 320, "height": 240}}, {"companions": {"Wing": {}}}]
+)
+def test_what_a_simulator_cannot_record_overwrites_nothing(client, tmp_path, more):
+    before = record(client, small_plan(), tmp_path / "walk", max_frames=3)
+    files = image_bytes(before.folder, 3)
+    with pytest.raises(SimulatorError, match="settings"):
+        record(client, small_plan(**more), tmp_path / "walk", overwrite=True)
+    assert image_bytes(before.folder, 3) == files
+    assert len(Recording.open(before.folder)) == 3
+
+
 def test_a_refused_recording_leaves_the_simulator_running_and_no_folder(client, tmp_path):
     plan = small_plan(camera={"width": 320, "height": 240})
     client.simPause(False)

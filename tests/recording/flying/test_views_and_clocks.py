@@ -1,5 +1,6 @@
 """Several cameras and vehicles, real time, replays, drifting ids and simulators that come back."""
 
+import contextlib
 import json
 
 import numpy as np
@@ -154,6 +155,47 @@ def test_overwriting_begins_anew_once_and_keeps_what_a_lost_simulator_leaves(wor
     recording = Recording.open(tmp_path / "walk")
     assert len(recording) == 14
     assert len(recording.info.segments) >= 2
+
+
+class Losing:
+    """A client that loses its simulator as soon as it is asked which vehicles there are."""
+
+    def __init__(self, client):
+        self._client = client
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    def listVehicles(self):
+        raise LostSimulatorError("lost the simulator")
+
+
+@pytest.mark.parametrize(("lost", "frames"), [(1, 4), (1000, 6)])
+def test_who_overwrites_keeps_what_was_there_until_the_simulator_is_ready(
+    world, tmp_path, lost, frames
+):
+    plan = small_plan(waypoints=[{"position": (2, 0, -3)}])
+    clients = []
+    with serve(world, tmp_path, plan) as server:
+        with connect(server) as client:
+            Recorder(client, options(max_frames=6), quiet).record("walk", plan, tmp_path / "walk")
+
+        def connect_again():
+            clients.append(connect(server))
+            return Losing(clients[-1]) if len(clients) <= lost else clients[-1]
+
+        with contextlib.nullcontext() if lost == 1 else pytest.raises(LostSimulatorError):
+            record_flights(
+                [Assignment("walk", plan)],
+                tmp_path,
+                connect_again,
+                options(max_frames=4, overwrite=True),
+                5.0,
+                quiet,
+                lambda name, done: None,
+            )
+    assert len(Recording.open(tmp_path / "walk")) == frames
+    assert len(clients) < 10
 
 
 def test_who_waits_for_a_simulator_that_is_not_there_yet_is_told_so(tmp_path):
