@@ -116,6 +116,9 @@ PAIRS: dict[str, str] = {
     "tree trunk": "tree",
     "stone wall": "stone",
     "stone floor": "stone",
+    "forest floor": "vegetation",
+    "jungle floor": "vegetation",
+    "woodland floor": "vegetation",
 }
 """Two words in a row that mean something of their own; their order is that of the name."""
 

@@ -44,6 +44,7 @@ def test_names_are_parted_into_words_without_kinds_and_sizes(name, words):
         ("SM_Big_Rock_01", "stone"),
         ("Swimming_Pool_Edge_4", "pool"),
         ("Pool_Table_1", "house"),
+        ("Ground_ForestFloor", "vegetation"),
         ("Xyzzy_7", None),
     ],
 )
