@@ -261,6 +261,13 @@ class SimulatorClient:
             CameraInfo.from_msgpack, "simGetCameraInfo", camera_name, vehicle_name, *flag
         )
 
+    def simGetDistortionParams(
+        self, camera_name: str, vehicle_name: str = "", external: bool = False
+    ) -> list[float]:
+        """Return K1, K2, K3, P1, P2 of a camera's lens."""
+        flag = self._flag(external)
+        return self._ask(_floats, "simGetDistortionParams", camera_name, vehicle_name, *flag)
+
     def simSetCameraPose(
         self, camera_name: str, pose: Pose, vehicle_name: str = "", external: bool = False
     ) -> None:
@@ -373,6 +380,10 @@ def _texts(answer: Any) -> list[str]:
     if not isinstance(answer, list) or not all(isinstance(a, str) for a in answer):
         raise TypeError(f"no list of texts: {answer!r:.60}")
     return answer
+
+
+def _floats(answer: Any) -> list[float]:
+    return [float(value) for value in answer]
 
 
 def _images(answer: Any) -> list[ImageResponse]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from airseg.errors import RpcError, SimulatorError
+from airseg.errors import LostSimulatorError, RpcError, SimulatorError
 from airseg.flight.plan import FlightPlan
 from airseg.labels.relabel import count_ids
 from airseg.recording.flying.mesh_ids import (
@@ -37,12 +37,18 @@ _TIME_OF_DAY = {
     "MoveSun": True,
 }
 _PLACES = 24
+_LENS = ("K1", "K2", "K3", "P1", "P2")
 
 
 def prepare_world(client: Any, plan: FlightPlan, views: list[View]) -> None:
-    """Set cameras, weather and light."""
+    """Set cameras, weather and light.
+
+    Raises:
+        SimulatorError: a camera has a lens that bends its images.
+    """
     for view in views:
         mount(client, view)
+        _refuse_lens(client, view)
     weather = plan.weather.model_dump()
     client.simEnableWeather(any(weather.values()))
     for kind, value in weather.items():
@@ -51,6 +57,23 @@ def prepare_world(client: Any, plan: FlightPlan, views: list[View]) -> None:
         client.simSetTimeOfDay(True, plan.time_of_day)
     else:
         _restore_time_of_day(client)
+
+
+def _refuse_lens(client: Any, view: View) -> None:
+    """Refuse a camera whose lens another program bent: a recording says that it is a pinhole."""
+    try:
+        bent = map(float, client.simGetDistortionParams(view.camera_name, view.vehicle))
+        told = [f"{name} {value:g}" for name, value in zip(_LENS, bent, strict=False) if value]
+    except LostSimulatorError:
+        raise
+    except Exception:  # who cannot tell has no lenses: AirSim on Unity, and its older versions
+        return
+    if told:
+        raise SimulatorError(
+            f"camera {view.camera_name} has a lens that bends its images ({', '.join(told)}), and "
+            "recordings are a pinhole's. Set these to 0 with simSetDistortionParams, or restart "
+            "the simulator."
+        )
 
 
 def _restore_time_of_day(client: Any) -> None:

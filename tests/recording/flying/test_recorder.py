@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from small_simulator import HEIGHT, WIDTH, small_plan, small_settings
 
-from airseg.errors import RecordingError, SimulatorError
+from airseg.errors import RecordingError, RpcError, SimulatorError
 from airseg.recording.flying.assignment import RecordOptions
 from airseg.recording.flying.finished import finished_recording
 from airseg.recording.flying.mesh_ids import Palette
@@ -278,6 +278,26 @@ def test_an_image_that_shows_another_place_is_taken_again(client, tmp_path):
     done = record(Faulty(client, elsewhere, 5), small_plan(), tmp_path / "walk", max_frames=6)
     assert done.frames == 6
     assert done.notes["largest_pose_error_mm"] < 1
+
+
+def test_a_lens_that_another_program_bent_is_refused(client, tmp_path):
+    """AirSim keeps it until it ends (PIPCamera.cpp), and a recording says it is a pinhole's."""
+    client.call("simSetDistortionParam", "0", "K2", 0.25, "", False)
+    try:
+        with pytest.raises(SimulatorError, match=r"camera 0 has a lens .* \(K2 0\.25\)"):
+            record(client, small_plan(), tmp_path / "walk", max_frames=2)
+    finally:
+        client.call("simSetDistortionParam", "0", "K2", 0.0, "", False)
+    assert record(client, small_plan(), tmp_path / "walk", max_frames=2).frames == 2
+
+    class OnUnity:
+        def __getattr__(self, name):
+            return getattr(client, name)
+
+        def simGetDistortionParams(self, camera_name, vehicle_name):
+            raise RpcError("getDistortionParams is not supported on unity")
+
+    assert record(OnUnity(), small_plan(), tmp_path / "unity", max_frames=2).frames == 2
 
 
 def test_the_lock_comes_before_anything_is_done_to_the_simulator(client, tmp_path):
