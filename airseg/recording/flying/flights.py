@@ -101,6 +101,7 @@ class PoseFlight:
 
     def skip_to(self, frame: int, slot: int) -> None:
         self.stepper.pass_time(frame * self._plan.step_ns)
+        self.placement.place(self._poses_of(frame))  # flow and blur are counted from there
         self.stepper.begin(frame)
 
     def advance(self, frame: int) -> bool:
@@ -153,6 +154,7 @@ class RealtimeFlight(PoseFlight):
 
     def skip_to(self, frame: int, slot: int) -> None:
         self._slot = slot
+        self.placement.place(self._poses_of(slot), tick=False)
         self._began_s = time.monotonic() - slot * self._step_s
 
     def advance(self, frame: int) -> bool:

@@ -286,8 +286,9 @@ class _Run:
         self._placement = flight.placement.name
         if first:
             flight.skip_to(first - 1, slot)
-        if plan.flow:
-            self._capturer.fetch()  # flow is counted from the image before
+        if plan.flow or first:
+            # Flow is counted from the image before, and so is the blur of what moves.
+            self._capturer.fetch()
         return self._poses
 
     def _keep(self, fetched: Fetched, step_ns: int) -> None:

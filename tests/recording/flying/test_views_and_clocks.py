@@ -15,6 +15,7 @@ from airseg.recording.flying.mesh_ids import Palette
 from airseg.recording.flying.recorder import Recorder
 from airseg.recording.flying.replay import replay
 from airseg.recording.flying.sessions import record_flights
+from airseg.recording.further_settings import FurtherSettings
 from airseg.recording.simulator_settings import settings_text
 from airseg.recording.stored.frame_table import POSE_COLUMNS
 from airseg.recording.stored.recording_verification import repair_recording, verify_recording
@@ -35,10 +36,10 @@ def options(**fields):
     return RecordOptions(**{"palette": DOCUMENTED, **fields})
 
 
-def serve(world, tmp_path, plan=None, **fields):
+def serve(world, tmp_path, plan=None, further=None, **fields):
     path = small_settings(tmp_path / "settings.json")
     if plan is not None:
-        path.write_text(settings_text([("plan", plan)]))
+        path.write_text(settings_text([("plan", plan)], further=further))
     options = EmbeddedOptions(port=0, settings=path, ideal=("full-reset",), **fields)
     server = EmbeddedServer(options, world)
     server.warm_up()
@@ -95,6 +96,22 @@ def test_a_replay_flies_the_same_poses_with_another_camera(client, tmp_path):
     assert differs < 0.01
     assert np.abs(walk.read_rgb(5).astype(int) - fog.read_rgb(5)).mean() > 4
     assert fog.info.notes["replayed"] == "walk"
+
+
+@pytest.mark.parametrize("flow", [True, False])
+def test_flow_and_blur_go_on_where_a_recording_does(world, tmp_path, flow):
+    """Both are counted from the frame before, in the first frame of a later run, too."""
+    plan = small_plan(flow=flow)
+    captures = [{"ImageType": 0, "MotionBlurAmount": 1.0}]
+    blur = FurtherSettings("mine.json", {"CameraDefaults": {"CaptureSettings": captures}})
+    with serve(world, tmp_path, plan, blur) as server, connect(server) as client:
+        for name, parts in (("whole", (12,)), ("parts", (9, 12))):
+            for frames in parts:
+                recorder = Recorder(client, options(max_frames=frames), quiet)
+                recorder.record(name, plan, tmp_path / name)
+    whole, parts = (Recording.open(tmp_path / name).frames for name in ("whole", "parts"))
+    for kind in ("rgb_crc32", "timestamp_ns", *(["flow_crc32"] if flow else [])):
+        assert whole[kind].tolist() == parts[kind].tolist()
 
 
 def test_real_time_tells_the_frames_that_a_slow_server_cost(world, tmp_path):
