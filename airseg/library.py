@@ -69,6 +69,7 @@ def record(
     Raises:
         PlanError: there is no such plan, or it is wrong.
         RecordingError: the folder holds another flight, or cannot be written.
+        SettingsError: the settings cannot be read, contradict the plan, or do nothing beside it.
         SimulatorError: the simulator cannot be reached, or failed; complete frames are kept.
     """
     if isinstance(plan, FlightPlan):

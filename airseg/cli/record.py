@@ -51,7 +51,7 @@ _UNITS = {"measuring": "colours", "waiting": "seconds"}
     "--settings",
     "settings_file",
     type=click.Path(path_type=Path),
-    help="A settings.json for --embedded, beside the plan's: noise, blur, exposure.",
+    help="A settings.json for --embedded, beside the plan's: noise, blur, exposure, wind.",
 )
 @click.option(
     "--palette",

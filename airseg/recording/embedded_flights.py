@@ -13,6 +13,7 @@ from airseg.recording.embedded_process import EmbeddedProcess, simulator_key
 from airseg.recording.flying.assignment import Assignment, Progress, Recorded, RecordOptions
 from airseg.recording.flying.sessions import record_flights
 from airseg.recording.further_settings import FurtherSettings
+from airseg.recording.simulator_settings import settings_text
 from airseg.simulators.client import SimulatorClient
 from airseg.simulators.protocol import DEFAULT_HOST
 
@@ -49,6 +50,9 @@ def record_embedded(
         SimulatorError: a simulator does not start, or failed; complete frames are kept.
         SettingsError: a further setting is another than a plan needs.
     """
+
+    for flight in flights:  # what contradicts the last of them is told before the first is flown
+        settings_text([(flight.name, flight.plan)], clock_is_exact=True, further=further)
 
     def needs(flight: Assignment) -> tuple[str, int, str]:
         return (*place_of(flight.plan, world, seed), simulator_key(flight.plan))

@@ -135,26 +135,44 @@ def _tightened_tolerance(found: RecordingInfo, now: RecordingInfo) -> Iterator[s
 def _changed_settings(found: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     try:
         before, new = json.loads(found["settings"]), json.loads(now["settings"])
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, RecursionError):
         return  # one of them does not tell its settings
     if not isinstance(before, dict) or not isinstance(new, dict):
         return
-    for key in sorted({*before, *new} - HARMLESS_SETTINGS):
-        if before.get(key) != new.get(key):
-            yield (
-                f"settings differ: {key} is {_shortened(before.get(key))} there and "
-                f"{_shortened(new.get(key))} now"
-            )
+    there, here = (
+        {k: v for k, v in told.items() if k not in HARMLESS_SETTINGS} for told in (before, new)
+    )
+    yield from _changed_values("", there, here)
 
 
 def _changed_further_settings(found: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     """Tell what a simulator of our own was given beside the plan's settings: at first nothing."""
-    before, new = found.get("further_settings", ""), now.get("further_settings")
-    if new is not None and before != new:
-        yield (
-            f"settings differ: the plan's and {before[:80] or 'nothing else'} there, the plan's "
-            f"and {new[:80] or 'nothing else'} now"
-        )
+    if now.get("further_settings") is not None:
+        before, new = (_further_settings(told) for told in (found, now))
+        yield from _changed_values("beside the plan's, ", before, new)
+
+
+def _further_settings(told: dict[str, Any]) -> Any:
+    text = told.get("further_settings") or "{}"
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return {"their text": text}
+
+
+def _changed_values(where: str, found: Any, now: Any) -> Iterator[str]:
+    before, new = _flat(_numbered(found)), _flat(_numbered(now))
+    for key in sorted({*before, *new}):
+        if before.get(key) != new.get(key):
+            there, here = _shortened(before.get(key)), _shortened(new.get(key))
+            yield f"settings differ: {where}{key} is {there} there and {here} now"
+
+
+def _numbered(value: Any) -> Any:
+    """Return settings in which the entries of lists have numbers for names."""
+    pairs = enumerate(value) if isinstance(value, list) else None
+    pairs = value.items() if isinstance(value, dict) else pairs
+    return {str(k): _numbered(v) for k, v in pairs} if pairs is not None else value
 
 
 def _shortened(value: Any) -> str:

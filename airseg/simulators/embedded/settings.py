@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
-from airseg.errors import SettingsError, did_you_mean
+from airseg.errors import SettingsError, did_you_mean, first_line
 from airseg.simulators.embedded.client_files import is_plain_name
 from airseg.simulators.embedded.leaving_out import LARGEST_SIDE, leave_out
 from airseg.simulators.protocol import DEFAULT_HOST, DEFAULT_PORT, ImageType
@@ -290,9 +290,10 @@ def parse_settings(text: str, source: str = "settings") -> Settings:
     """Check the text of a settings.json; `source` names it in errors. See `read_settings`."""
     try:
         data = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as cause:
+    except (ValueError, RecursionError) as cause:  # such as a number of 5,000 digits
         line = getattr(cause, "lineno", 1)
-        reason = getattr(cause, "msg", "nested too deeply")
+        is_deep = isinstance(cause, RecursionError)
+        reason = "nested too deeply" if is_deep else getattr(cause, "msg", first_line(cause))
         raise SettingsError(f"{source}:{line}: not valid JSON: {reason}.") from None
     if not isinstance(data, dict):
         raise SettingsError(f"{source}: expected a JSON object, found {type(data).__name__}.")

@@ -69,7 +69,7 @@ def moved(metres, names=("Road_1", "Oak_3", "Car_2")):
         ),
         (
             {"settings": SETTINGS.replace("}", ', "Wind": {"X": 3}}')},
-            'settings differ: Wind is not set there and {"X": 3} now',
+            "settings differ: Wind.X is not set there and 3 now",
         ),
         (moved(2.0), "world is another one: 3 of 3 meshes stand elsewhere, such as Car_2, 2.0 m"),
     ],
