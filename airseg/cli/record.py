@@ -11,7 +11,6 @@ import click
 from airseg.cli.names import PLAN, SECONDS, WORLD, FiniteRange
 from airseg.cli.options import out_folder_option
 from airseg.cli.slurm import chosen_slurm, slurm_options
-from airseg.errors import AirsegError
 
 if TYPE_CHECKING:
     from airseg.flight.plan import FlightPlan
@@ -198,30 +197,19 @@ def command(
 def _flights(loaded: list[tuple[str, FlightPlan]], source: Path | None, out: Path) -> list[Any]:
     """Return what to record."""
     from airseg.recording.flying.assignment import Assignment
-    from airseg.recording.flying.flight_folders import folders_of, refuse_shared_folders
+    from airseg.recording.flying.flight_folders import refuse_shared_folders
 
     if source is None:
         if not loaded:
             raise click.UsageError("Missing argument 'PLANS...'.")
         refuse_shared_folders(loaded)
         return [Assignment(name, plan) for name, plan in loaded]
-    from airseg.recording.flying.replay import replay
-    from airseg.recording.stored.storage import find_recordings
+    from airseg.recording.flying.replay import replays
 
     if len(loaded) > 1:
         raise click.UsageError("--replay takes one plan at most, for its camera and weather.")
     name, plan = loaded[0] if loaded else (None, None)
-    several = source.is_dir() and not (source / "recording.json").exists()
-    flights = []
-    for each in find_recordings([source]) if several else [source]:
-        flight = replay(each, f"{each.name}-{name}" if name and several else name, plan)
-        folders = folders_of(out / flight.name, flight.plan)
-        if each.resolve() in [folder.resolve() for folder in folders]:
-            raise AirsegError(
-                f"{each}: would be replayed into itself. Choose another --out, or rename the plan."
-            )
-        flights.append(flight)
-    return flights
+    return replays(source, name, plan, out)
 
 
 def _unfinished(

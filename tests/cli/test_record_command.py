@@ -222,7 +222,7 @@ def test_two_plans_of_one_name_are_refused(tmp_path, capsys):
     path = write_plan(tmp_path)
     code, _, err = run(capsys, "record", path, path, "--embedded", "--out", tmp_path / "out")
     assert code == 2
-    assert "two plans would be recorded into one folder: 'walk' and another" in said(err)
+    assert "two flights would be recorded into one folder: 'walk' and another" in said(err)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 from airseg.errors import RecordingError
 from airseg.flight import FlightPlan
-from airseg.path_names import names_of_one_file
+from airseg.path_names import PATH_NAMES, is_path_name, names_of_one_file
 from airseg.recording.flying.views import views_of
 from airseg.recording.stored.folder_lock import LOCK_NAME, folder_lock
 from airseg.recording.stored.frame_table import FRAME_TABLE, INSTANCE_TABLE, read_sound_frames
@@ -52,20 +52,26 @@ def folders_of(folder: Path, plan: FlightPlan) -> list[Path]:
 
 
 def refuse_shared_folders(named: Iterable[tuple[str, FlightPlan]]) -> None:
-    """Refuse flights of which two would be recorded into one folder, on some system at least.
+    """Refuse flights of which two would be recorded into one folder on some system, or one in none.
 
     Args:
         named: names and plans of flights that are recorded beside each other.
 
     Raises:
-        RecordingError: names the two sequences.
+        RecordingError: names the two sequences, or the one whose name is none of a folder.
     """
     sequences = [view.sequence for name, plan in named for view in views_of(plan, name)]
     if twins := names_of_one_file(sequences):
         other = "another" if twins[0] == twins[1] else f"'{twins[1]}'"
         raise RecordingError(
-            f"two plans would be recorded into one folder: '{twins[0]}' and {other}. Rename one "
-            "of the plans; their cameras and companions have folders, too."
+            f"two flights would be recorded into one folder: '{twins[0]}' and {other}. Rename one "
+            "of the plans, or of the recordings that are flown again; their cameras and companions "
+            "have folders, too."
+        )
+    if wrong := next((name for name in sequences if not is_path_name(name)), None):
+        raise RecordingError(
+            f"{wrong[:100]!a} cannot name a recording: {PATH_NAMES}. Rename the plan, its camera "
+            "or companion, or the recording that is flown again."
         )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from airseg.errors import RecordingError
 from airseg.flight import Trajectory
-from airseg.flight.plan import FlightPlan, plan_from_data
+from airseg.flight.plan import FlightPlan, PlanCamera, plan_from_data
 from airseg.geometry import (
     quaternion_conjugate,
     quaternion_from_euler,
@@ -17,15 +18,70 @@ from airseg.geometry import (
     rotate,
 )
 from airseg.recording.flying.assignment import Assignment
+from airseg.recording.flying.flight_folders import folders_of, refuse_shared_folders
+from airseg.recording.flying.views import FIRST_CAMERA
 from airseg.recording.stored import Recording
 from airseg.recording.stored.frame_table import POSE_COLUMNS
+from airseg.recording.stored.storage import RecordingInfo, find_recordings, read_info
+
+
+def replays(source: Path, name: str | None, plan: FlightPlan | None, out: Path) -> list[Assignment]:
+    """Return the flights that repeat a recording, or each recording of a folder, see `replay`.
+
+    Args:
+        source: the recording, or the folder of recordings.
+        name: of the plan; of each of several recordings it becomes the end of the new name.
+        plan: whose camera, weather, light and streams are taken; None flies each recording's own
+            again, with its further views, whose recordings are then not flown by themselves.
+        out: where the flights are to be recorded.
+
+    Raises:
+        RecordingError: one cannot be flown again, would be recorded over itself or another one, or
+            would change its split.
+        PlanError: the plan of one cannot be read.
+    """
+    if not source.is_dir() or (source / "recording.json").exists():
+        found, flights = [source], [replay(source, name, plan)]
+    else:
+        if out.resolve() == source.resolve():
+            raise RecordingError(
+                f"{source}: is flown again into itself, so that a second run would fly the first "
+                "one's flights again, too. Choose another --out."
+            )
+        found = find_recordings([source])
+        if plan is None:
+            found = [folder for folder in found if "view" not in read_info(folder).notes]
+        flights = [replay(each, f"{each.name}-{name or 'replay'}", plan) for each in found]
+        for folder, flight in zip(found, flights, strict=True):
+            _refuse_another_split(folder, plan, flight)
+    refuse_shared_folders((flight.name, flight.plan) for flight in flights)
+    recorded = {folder.resolve() for folder in found}
+    for flight in flights:
+        for folder in folders_of(out / flight.name, flight.plan):
+            if folder.resolve() in recorded:
+                raise RecordingError(
+                    f"{folder}: would be replayed into itself. Choose another --out, or rename the "
+                    "plan."
+                )
+    return flights
+
+
+def _refuse_another_split(folder: Path, plan: FlightPlan | None, flight: Assignment) -> None:
+    """Refuse a plan that would move a flight of several into another part of a dataset."""
+    before = read_info(folder).split
+    if plan is not None and before is not None and flight.plan.split != before:
+        raise RecordingError(
+            f"{folder}: is of split {before}, and the plan says split: {flight.plan.split}. Leave "
+            "it out of the plan, so that each flight keeps its own."
+        )
 
 
 def replay(folder: Path, name: str | None, plan: FlightPlan | None) -> Assignment:
     """Return the flight that repeats a recording.
 
     The recorded poses are those of the camera; the vehicle is put where it must have been for the
-    camera, mounted as the recording's plan says, to have been there.
+    camera, mounted as the recording's plan says, to have been there. The world is the one that it
+    was recorded in, if that is noted: poses mean nothing elsewhere.
 
     Args:
         folder: the recording.
@@ -39,22 +95,28 @@ def replay(folder: Path, name: str | None, plan: FlightPlan | None) -> Assignmen
     """
     recording = Recording.open(folder)
     own = plan_from_data(recording.info.plan, f"{folder / 'recording.json'}")
-    where = {"environment": own.environment, "seed": own.seed}  # poses mean nothing elsewhere
-    wanted = (plan or own).model_copy(update={"mode": "pose", **where})
+    camera = _camera_of(recording.info, own)
+    if "view" in recording.info.notes:
+        own = own.model_copy(update={"camera": camera, "cameras": {}, "companions": {}})
+    update = {"mode": "pose", **_place_of(recording.info, own)}
+    wanted = (plan or own).model_copy(update=update)
     if wanted.split is None:  # other light makes no other places of those of a test
-        wanted = wanted.model_copy(update={"split": own.split})
+        wanted = wanted.model_copy(update={"split": recording.info.split})
     if len(recording) < 2:
-        raise RecordingError(f"{folder}: has {len(recording)} frames; nothing can be flown again.")
+        raise RecordingError(
+            f"{folder}: is {len(recording)} frames long, and flying again takes two. Record it to "
+            "its end, or move it away."
+        )
     if wanted.rate_hz != own.rate_hz:
         raise RecordingError(
             f"{folder}: has {own.rate_hz:g} frames a second and the plan wants "
             f"{wanted.rate_hz:g}; give the plan the recording's rate_hz."
         )
     poses = recording.frames[list(POSE_COLUMNS)].to_numpy()
-    pitch = np.radians(own.camera.pitch_deg)
+    pitch = np.radians(camera.pitch_deg)
     back = quaternion_conjugate(quaternion_from_euler(0.0, pitch, 0.0))
     orientation = np.array([quaternion_multiply(q, back) for q in poses[:, 3:]])
-    mounted = np.asarray(own.camera.position_m)
+    mounted = np.asarray(camera.position_m)
     position = poses[:, :3] - np.array([rotate(q, mounted) for q in orientation])
     time_ns = np.arange(len(poses), dtype=np.int64) * wanted.step_ns
     velocity = np.gradient(position, wanted.step_ns / 1e9, axis=0)
@@ -67,3 +129,24 @@ def replay(folder: Path, name: str | None, plan: FlightPlan | None) -> Assignmen
         identity.hexdigest(),
         recording.name,
     )
+
+
+def _camera_of(info: RecordingInfo, plan: FlightPlan) -> PlanCamera:
+    """Return the camera that a recording is of: the plan's, a further one, or a companion's."""
+    view = info.notes.get("view", {})
+    name = view.get("camera", FIRST_CAMERA)
+    if name != FIRST_CAMERA:
+        return plan.cameras.get(name, plan.camera)
+    companion = plan.companions.get(view.get("vehicle", ""))
+    return (companion.camera if companion else None) or plan.camera
+
+
+def _place_of(info: RecordingInfo, plan: FlightPlan) -> dict[str, Any]:
+    """Return the world that a recording shows, and its seed: of its plan unless another was taken.
+
+    A simulator of our own notes both; whoever started it may have chosen them.
+    """
+    world, seed = (info.simulator.get(key) for key in ("world", "seed"))
+    if world is None or (world, seed) == (plan.environment, plan.seed or 0):
+        return {"environment": plan.environment, "seed": plan.seed}
+    return {"environment": world, "seed": seed}
