@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,7 +14,8 @@ from airseg.bench.recipes import Recipe
 from airseg.bench.recipes.row_choice import BASELINE
 from airseg.bench.results.result import Result, load_result
 from airseg.bench.results.seeds import identity
-from airseg.bench.run import run_recipe
+from airseg.bench.run import frame_sizes, lengths, run_recipe
+from airseg.bench.scoring.places import places_of
 from airseg.dataset.reading import Dataset
 from airseg.documents import first_complaint
 from airseg.errors import RecipeError
@@ -62,8 +63,8 @@ def reproduce(
         progress: told about long work.
         device_name: where to compute, or None for CUDA where there is one.
         tolerance: of the headline, a share, where no other seeds are known.
-        recorded_again: take a dataset of other content, too, if the flights scored are of the same
-            names and lengths.
+        recorded_again: take a dataset of other content, too, if its classes are the same, and the
+            flights of each split are of the same names and lengths, as far as the result tells.
 
     Returns:
         The result, its rerun, and how they compare.
@@ -98,10 +99,45 @@ def _refuse_other_data(
     )
     if not recorded_again:
         raise RecipeError(f"{told}. If it was recorded again from the same plans: --recorded-again")
-    for name, frames in before.dataset.sequences.items():
-        found = dataset.sequence(name).length if name in dataset.sequences else 0
-        if found != frames:
-            raise RecipeError(f"{told}: {name} has {found} frames there and had {frames}.")
+    if change := next(_changes(before, dataset), ""):
+        raise RecipeError(f"{told}, which was not recorded again from the same plans: {change}.")
+
+
+def _changes(before: Result, dataset: Dataset) -> Iterator[str]:
+    """Yield what a dataset has otherwise than the one that a result was made on, in words."""
+    classes = list(before.scores.class_iou)
+    if classes != list(dataset.class_names):
+        there, had = (", ".join(names)[:100] for names in (dataset.class_names, classes))
+        yield f"its classes are {there}, and were {had}"
+    split, val = before.dataset.split, before.validation
+    scored = list(dataset.sequences) if before.leaks else dataset.split(split)
+    yield from _other_flights(split, before.dataset.sequences, lengths(dataset, scored))
+    if before.trained:
+        trained = lengths(dataset, dataset.split("train"))
+        yield from _other_flights("train", before.trained, trained)
+    if val is not None and val.sequences:
+        found = lengths(dataset, dataset.split("val"))
+        was = {name: found.get(name, 0) for name in val.sequences}
+        yield from _other_flights("val", was, found)
+        if sum(found.values()) != val.frames:
+            yield f"split val has {sum(found.values())} frames there and had {val.frames}"
+    sizes = frame_sizes(dataset, scored)
+    if before.frame_sizes and before.frame_sizes != sizes:
+        yield f"its frames are {', '.join(sizes)}, and were {', '.join(before.frame_sizes)}"
+    places = {} if before.leaks else places_of(dataset, split)
+    for name, place in before.places.items():
+        if (shown := places.get(name, place)) != place:
+            yield f"beside its training flights, {name} shows a {shown}, and showed a {place}"
+
+
+def _other_flights(split: str, before: dict[str, int], found: dict[str, int]) -> Iterator[str]:
+    for name in sorted({*before, *found}):
+        there, had = found.get(name), before.get(name)
+        if there is None or had is None:
+            where = "was not" if had is None else "is not"
+            yield f"{name} {where} among the flights of {split}"
+        elif there != had:
+            yield f"{name} has {there} frames there and had {had}"
 
 
 def compare(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -143,6 +143,17 @@ def finished(out: Path, row: Row, dataset: Dataset) -> Path | None:
     found = load_result(path)
     same = found.recipe_hash == row.recipe.fingerprint()
     return path if same and found.dataset.content_hash == dataset.content_hash else None
+
+
+def lengths(dataset: Dataset, sequences: Iterable[str]) -> dict[str, int]:
+    """Return the frames of each of some flights."""
+    return {name: dataset.sequence(name).length for name in sequences}
+
+
+def frame_sizes(dataset: Dataset, sequences: Iterable[str]) -> list[str]:
+    """Return the sizes of the frames of some flights, width x height, each once."""
+    views = [dataset.sequence(name) for name in sequences]
+    return sorted({f"{view.width}x{view.height}" for view in views})
 
 
 class _Workshop:
@@ -294,6 +305,8 @@ def _score(
         steps=trained.steps,
         supervised_frames=trained.supervised_frames,
         scored_frames=scoring.done,
+        trained={} if protocol.leaks else lengths(dataset, dataset.split("train")),
+        frame_sizes=frame_sizes(dataset, sequences),
         validation=validation,
         places={} if protocol.leaks else places_of(dataset, split),
         swept=[] if selection else list(row.swept),
@@ -320,9 +333,9 @@ def _baseline(recipe: Recipe, dataset: Dataset, where: Surroundings) -> Path:
     """Score the training split's commonest class, predicted everywhere."""
     split = recipe.evaluate.split
     sequences = dataset.split(split)
-    lengths = {s: dataset.sequence(s).length for s in sequences}
+    scored_lengths = lengths(dataset, sequences)
     label = commonest_class(dataset, dataset.split("train"))
-    scoring = _Counted(where.progress, "majority class", "scoring", sum(lengths.values()))
+    scoring = _Counted(where.progress, "majority class", "scoring", sum(scored_lengths.values()))
     scored = scored_classes(recipe.evaluate, dataset)
     scores = score_constant(
         dataset,
@@ -340,9 +353,13 @@ def _baseline(recipe: Recipe, dataset: Dataset, where: Surroundings) -> Path:
         protocol=recipe.protocol,
         recipe=recipe.model_dump(mode="json"),
         recipe_hash=recipe.fingerprint(),
-        dataset=DatasetResult(content_hash=dataset.content_hash, split=split, sequences=lengths),
+        dataset=DatasetResult(
+            content_hash=dataset.content_hash, split=split, sequences=scored_lengths
+        ),
         scores=score_result(scores, dataset),
-        scored_frames=sum(lengths.values()),
+        scored_frames=sum(scored_lengths.values()),
+        trained=lengths(dataset, dataset.split("train")),
+        frame_sizes=frame_sizes(dataset, sequences),
         validation=_validation_of_constant(dataset, label, scored),
         places=places_of(dataset, split),
         command=where.command,

@@ -95,7 +95,7 @@ def test_what_cannot_be_rerun_is_told(capsys, made, dataset_path, tmp_path):
 def test_a_dataset_recorded_again_is_taken_when_that_is_said(capsys, made, dataset_path, tmp_path):
     """Another processor rounds a pixel otherwise, and then nothing has the content it had."""
     data = json.loads(made[0].read_text())
-    content, flights = data["dataset"]["content_hash"], data["dataset"]["sequences"]
+    content = data["dataset"]["content_hash"]
     data["dataset"]["content_hash"] = "f" * len(content)
     path = tmp_path / made[0].name
     path.write_text(json.dumps(data))
@@ -105,11 +105,42 @@ def test_a_dataset_recorded_again_is_taken_when_that_is_said(capsys, made, datas
     code, out, err = again(capsys, path, dataset_path, tmp_path / "again", "--recorded-again")
     assert code == 0, err
     assert f"on data recorded again: {'f' * 12} -> {content[:12]}." in out
+
+
+def longer(flights):
     flights[next(iter(flights))] += 1
+
+
+def without_one(flights):
+    del flights[next(iter(flights))]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda data: longer(data["dataset"]["sequences"]), "frames there and had"),
+        (lambda data: without_one(data["dataset"]["sequences"]), "was not among the flights of te"),
+        (lambda data: longer(data["trained"]), "frames there and had"),
+        (lambda data: data["trained"].update(other=5), "other is not among the flights of train"),
+        (lambda data: data["validation"]["sequences"].update(other=0.5), "other is not among the"),
+        (lambda data: data["validation"].update(frames=1), "split val has"),
+        (lambda data: data.update(frame_sizes=["640x480"]), "and were 640x480"),
+        (lambda data: without_one(data["scores"]["class_iou"]), "its classes are"),
+    ],
+)
+def test_other_flights_are_none_that_were_recorded_again(
+    capsys, made, dataset_path, tmp_path, change, told
+):
+    """The sentence that the rerun prints would be false of them."""
+    data = json.loads(made[0].read_text())
+    data["dataset"]["content_hash"] = "f" * len(data["dataset"]["content_hash"])
+    change(data)
+    path = tmp_path / made[0].name
     path.write_text(json.dumps(data))
     code, _, err = again(capsys, path, dataset_path, tmp_path / "again", "--recorded-again")
     assert code == 2
-    assert "frames there and had" in said(err)
+    assert "not recorded again from the same plans: " in said(err)
+    assert told in said(err)
 
 
 def seeded(seed, iou):

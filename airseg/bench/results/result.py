@@ -242,6 +242,9 @@ class Result(StrictModel):
         command: what to type to get this row again.
         steps, supervised_frames, training_seconds: what the training was given, and took.
         scored_frames: how many frames the scores are of; 0 in older results, which say it not.
+        trained: frames of each training flight; frame_sizes: of the flights that are scored, in the
+            dataset, such as 640x480. Older results say neither, and under ``paper`` there are no
+            training flights.
         validation: what choices may be made by; None where there are no such frames.
         places: what kind of place each flight shows, where that is known; see `scoring.places`.
         swept: fields of which every value was scored on the test flights; choosing the best of
@@ -266,6 +269,8 @@ class Result(StrictModel):
     steps: int = 0
     supervised_frames: int = 0
     scored_frames: int = 0
+    trained: dict[str, int] = {}
+    frame_sizes: list[str] = []
     validation: ValidationResult | None = None
     places: dict[str, str] = {}
     swept: list[str] = []

@@ -27,8 +27,8 @@ from airseg.cli.names import FOLDER, FiniteRange
 @click.option(
     "--recorded-again",
     is_flag=True,
-    help="DATASET was recorded and packed again from the same plans: another processor may round a "
-    "pixel otherwise.",
+    help="The dataset was recorded and packed again from the same plans: another processor may "
+    "round pixels otherwise.",
 )
 @device_option
 @click.option(
