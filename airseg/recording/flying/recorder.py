@@ -109,7 +109,7 @@ class Recorder:
         if numbering:
             infos = [replace(i, notes={**i.notes, INSTANCES_NOTE: numbering.name}) for i in infos]
         if overwrite:
-            capturer.read(0, capturer.fetch())  # images that cannot be recorded overwrite nothing
+            self._refuse_unready(begin_flight(self._client, plan, paths, views, mode), capturer)
             empty(folders)
             self.emptied = folders[0]
         with open_together(folders, infos) as writers:
@@ -123,6 +123,13 @@ class Recorder:
             notes, new = run.notes(), writers[0].count - before
             remedy = way.stepper.remedy(int(notes.get("largest_drift_ns", 0)))
             return Recorded(folders[0], writers[0].count, new, notes, remedy)
+
+    def _refuse_unready(self, way: Flight, capturer: Capturer) -> None:
+        """Raise where the flight cannot begin, or its first images cannot be recorded."""
+        way.begin()
+        self._client.simPause(True)
+        capturer.warm_up()  # which learns whether time stands still
+        capturer.read(0, capturer.fetch())
 
     def _prepare_ids(self, capturer: Capturer, start: PoseFlight, mode: str) -> Numbering | None:
         """Set ids and learn their colours; return how to tell objects apart, if that is asked."""

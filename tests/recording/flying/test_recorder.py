@@ -315,7 +315,17 @@ def test_the_lock_comes_before_anything_is_done_to_the_simulator(client, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "more", [{"camera": {"width": 320, "height": 240}}, {"companions": {"Wing": {}}}]
+    "more",
+    [
+        {"camera": {"width": 320, "height": 240}},
+        {"companions": {"Wing": {}}},
+        {
+            "vehicle": "car",
+            "mode": "step",
+            "start": {"position": (0, 0, 0)},
+            "waypoints": [{"position": (9, 0, 0)}],
+        },
+    ],
 )
 def test_what_a_simulator_cannot_record_overwrites_nothing(client, tmp_path, more):
     before = record(client, small_plan(), tmp_path / "walk", max_frames=3)

@@ -215,6 +215,16 @@ def test_who_overwrites_keeps_what_was_there_until_the_simulator_is_ready(
     assert len(clients) < 10
 
 
+def test_a_recording_is_overwritten_where_time_never_stands_still(world, tmp_path):
+    """In AirSim's ComputerVision mode each image has a time of its own, also while paused."""
+    plan = small_plan(vehicle="camera")
+    with serve(world, tmp_path, plan, clock="airsim") as server, connect(server) as client:
+        for frames in (3, 2):
+            recorder = Recorder(client, options(max_frames=frames, overwrite=True), quiet)
+            recorder.record("walk", plan, tmp_path / "walk")
+    assert len(Recording.open(tmp_path / "walk")) == 2
+
+
 def test_who_waits_for_a_simulator_that_is_not_there_yet_is_told_so(tmp_path):
     told = []
 
