@@ -35,20 +35,24 @@ def record_fleet(
     from airseg.cli.display import progress_bar
     from airseg.documents import load_document
     from airseg.errors import RecordingError
-    from airseg.flight import load_plan
-    from airseg.recording.flying.flight_folders import erase_recording
     from airseg.recording.simulator_fleet import Fleet, local_processes, ray_cluster, run_fleet
     from airseg.recording.slurm_cluster import slurm_cluster
 
     fleet = load_document(file, Fleet, RecordingError)
-    for name, plan in [load_plan(text) for text in fleet.plans]:
-        if overwrite:
-            erase_recording(out / name, plan)
     slots = fleet.slots()
     if slurm:
         place = slurm_cluster(out, slurm)
     else:
         place = ray_cluster(ray_address) if ray_address else local_processes(len(slots))
     with place as submit, progress_bar("frames") as progress:
-        frames = run_fleet(fleet, out.absolute(), extra, submit, progress, click.echo, most_frames)
+        frames = run_fleet(
+            fleet,
+            out.absolute(),
+            extra,
+            submit,
+            progress,
+            click.echo,
+            most_frames,
+            overwrite=overwrite,
+        )
     click.echo(f"{len(fleet.plans)} plans over {len(slots)} simulators: {frames} frames in {out}")

@@ -26,7 +26,7 @@ from airseg.documents import StrictModel
 from airseg.errors import AirsegError, RecordingError
 from airseg.flight import load_plan, plan_trajectory
 from airseg.path_names import first_twin
-from airseg.recording.flying.flight_folders import refuse_shared_folders
+from airseg.recording.flying.flight_folders import refuse_shared_folders, refuse_to_overwrite
 from airseg.recording.stored.continuing import ANOTHER_FLIGHT
 from airseg.simulators.client import NOBODY_ANSWERS
 
@@ -112,11 +112,17 @@ class _Slot:
 
 @dataclass
 class _Job:
-    """A flight of the fleet: how often it was tried, where it failed, and what was said."""
+    """A flight of the fleet: how often it was tried, where it failed, and what was said.
+
+    Attributes:
+        old: the recording that is to be overwritten, see `_identity`; None is none. Whoever flies
+            it empties its folder only when the simulator is ready, and after that nobody shall.
+    """
 
     name: str
     plan: str
     planned: int
+    old: tuple[int, int] | None = None
     tries: int = 0
     failed_at: set[str] = field(default_factory=set)
     said: str = ""
@@ -130,6 +136,8 @@ def run_fleet(
     progress: Callable[[str, int, int | None], None],
     tell: Callable[[str], None],
     most_frames: int | None = None,
+    *,
+    overwrite: bool = False,
 ) -> int:
     """Record all plans of a fleet.
 
@@ -141,15 +149,23 @@ def run_fleet(
         progress: told how many frames of all plans are recorded.
         tell: told a line for each flight that ends.
         most_frames: where each flight stops, if not at its end.
+        overwrite: begin anew where there is a recording; once, so that what one try records the
+            next one keeps.
 
     Returns:
         How many frames there are.
 
     Raises:
-        RecordingError: a plan failed as often as it may; the others are finished first.
+        RecordingError: a plan failed as often as it may; the others are finished first. Or a folder
+            is no recording's, and cannot be overwritten.
     """
     jobs = [_job(text) for text in fleet.plans]
     refuse_shared_folders(load_plan(text) for text in fleet.plans)
+    if overwrite:
+        for name, plan in map(load_plan, fleet.plans):
+            refuse_to_overwrite(out / name, plan)
+        for job in jobs:
+            job.old = _identity(out / job.name)
     if most_frames is not None:
         extra = [*extra, "--frames", str(most_frames)]
         for job in jobs:
@@ -264,9 +280,20 @@ def _command(
 ) -> list[str]:
     command = [sys.executable, "-m", "airseg", "record", job.plan, "--out", str(out)]
     command += ["--timeout", str(fleet.timeout_s), *extra]
+    if job.old is not None and job.old == _identity(out / job.name):
+        command.append("--overwrite")
     if simulator.address:
         return [*command, "--simulator", simulator.address]
     return [*command, "--embedded", "--world", simulator.world, "--seed", str(simulator.seed)]
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Return what tells a recording from one that was begun in its place; None where none is."""
+    try:
+        told = (folder / "recording.json").stat()
+    except OSError:
+        return None
+    return told.st_ino, told.st_mtime_ns
 
 
 def _frames(out: Path, job: _Job) -> int:

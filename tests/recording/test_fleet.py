@@ -32,9 +32,9 @@ def fleet(**fields):
     return Fleet.model_validate(fields)
 
 
-def fly(wanted, submit, out=Path("out")):
+def fly(wanted, submit, out=Path("out"), **more):
     told = []
-    run_fleet(wanted, out, ["--mode", "pose"], submit, lambda *what: None, told.append, 5)
+    run_fleet(wanted, out, ["--mode", "pose"], submit, lambda *what: None, told.append, 5, **more)
     return told
 
 
@@ -61,6 +61,27 @@ def test_a_plan_that_failed_is_tried_at_another_simulator():
     told = fly(wanted, submit)
     assert seen == [("loop_walk", "a:1"), ("loop_walk", "b:2")]
     assert told[0] == "loop_walk: try 1 failed, goes on elsewhere: at a:1: lost the simulator"
+
+
+def test_a_recording_is_overwritten_once_and_by_whoever_is_ready(tmp_path):
+    """A try that found no simulator has overwritten nothing; what one has begun, the next keeps."""
+    description = tmp_path / "loop_walk" / "recording.json"
+    description.parent.mkdir()
+    description.write_text("old")
+    asked = []
+
+    def submit(command):
+        assert description.exists()
+        asked.append("--overwrite" in command)
+        if len(asked) == 2:
+            begun = description.with_name("begun")
+            begun.write_text("new")
+            begun.replace(description)
+        return done((0, "") if len(asked) == 3 else (2, "lost the simulator"))
+
+    wanted = fleet(plans=["loop_walk"], simulators=[{"count": 3}])
+    fly(wanted, submit, tmp_path, overwrite=True)
+    assert asked == [True, True, False]
 
 
 def test_a_plan_waits_rather_than_go_back_to_where_it_failed():

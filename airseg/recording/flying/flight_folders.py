@@ -35,15 +35,15 @@ def open_together(folders: list[Path], infos: list[RecordingInfo]) -> Any:
         most = min(counts)
 
 
-def erase_recording(folder: Path, plan: FlightPlan) -> None:
-    """Remove what is recorded of a plan, all its views.
+def refuse_to_overwrite(folder: Path, plan: FlightPlan) -> None:
+    """Refuse a plan's folders where `empty` would have to leave one alone.
 
     Raises:
         RecordingError: a recorder is at work there, or it is no recording.
     """
     if folder.exists():
-        with locked_folders(folder, plan, overwrite=True) as folders:
-            empty(folders)
+        with locked_folders(folder, plan, overwrite=True):
+            pass
 
 
 def folders_of(folder: Path, plan: FlightPlan) -> list[Path]:
