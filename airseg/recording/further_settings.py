@@ -177,6 +177,7 @@ class FurtherSettings:
             )
 
     def _in_vain(self, name: str, key: str, may: dict[str, Any]) -> SettingsError:
+        name = name if name.isprintable() else ascii(name)
         if key in _SAID_BY_PLANS:
             return SettingsError(
                 f"{self.source}: {name}: is for the plan to say: {_SAID_BY_PLANS[key]}. "

@@ -89,6 +89,7 @@ def test_what_a_plan_decides_cannot_be_replaced(values, told):
         ({"ExternalCameras": {"tower": {}}}, "ExternalCameras: is for the plan"),
         ({"Vehicles": {"Wing": {"Sensors": {}}}}, "Vehicles.Wing.Sensors: is for"),
         ({"Vehicles": {"Wing": {"Cameras": {"1": {}}}}}, "the plan records no camera '1'"),
+        ({"Wi\nnd": {}}, r"'Wi\nnd': is for the plan"),
         ({"SubWindows": []}, "SubWindows: is for the plan to decide, or changes nothing"),
         ({"Wind": {"X": "3"}}, "Wind.X"),
     ],

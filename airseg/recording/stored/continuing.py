@@ -170,9 +170,9 @@ def _changed_values(where: str, found: Any, now: Any) -> Iterator[str]:
 
 def _numbered(value: Any) -> Any:
     """Return settings in which the entries of lists have numbers for names."""
-    pairs = enumerate(value) if isinstance(value, list) else None
-    pairs = value.items() if isinstance(value, dict) else pairs
-    return {str(k): _numbered(v) for k, v in pairs} if pairs is not None else value
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    return {str(k): _numbered(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def _shortened(value: Any) -> str:
