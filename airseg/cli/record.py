@@ -159,7 +159,7 @@ def command(
     from airseg.recording.flying.assignment import RecordOptions
     from airseg.recording.flying.mesh_ids import read_palette
 
-    flights = _flights(loaded, source, out)
+    flights = _flights(loaded, source, out, (world, seed) if embedded else (None, None))
     options = RecordOptions(
         "realtime" if realtime else mode,
         frames,
@@ -194,7 +194,12 @@ def command(
         )
 
 
-def _flights(loaded: list[tuple[str, FlightPlan]], source: Path | None, out: Path) -> list[Any]:
+def _flights(
+    loaded: list[tuple[str, FlightPlan]],
+    source: Path | None,
+    out: Path,
+    place: tuple[str | None, int | None],
+) -> list[Any]:
     """Return what to record."""
     from airseg.recording.flying.assignment import Assignment
     from airseg.recording.flying.flight_folders import refuse_shared_folders
@@ -209,7 +214,8 @@ def _flights(loaded: list[tuple[str, FlightPlan]], source: Path | None, out: Pat
     if len(loaded) > 1:
         raise click.UsageError("--replay takes one plan at most, for its camera and weather.")
     name, plan = loaded[0] if loaded else (None, None)
-    return replays(source, name, plan, out)
+    world, seed = place
+    return replays(source, name, plan, out, world=world, seed=seed)
 
 
 def _unfinished(

@@ -53,6 +53,8 @@ def record_embedded(
 
     for flight in flights:  # what contradicts the last of them is told before the first is flown
         settings_text([(flight.name, flight.plan)], clock_is_exact=True, further=further)
+        if further:
+            further.refuse_still_air(options.mode or flight.plan.mode)
 
     def needs(flight: Assignment) -> tuple[str, int, str]:
         return (*place_of(flight.plan, world, seed), simulator_key(flight.plan))

@@ -95,6 +95,21 @@ class FurtherSettings:
         parse_settings(json.dumps(joined), self.source)
         return _with_default_look(joined)
 
+    def refuse_still_air(self, mode: str) -> None:
+        """Refuse a wind in which nothing flies: poses that are set stay what they are.
+
+        Args:
+            mode: of the flight, see `FlightPlan`.
+
+        Raises:
+            SettingsError: there is one.
+        """
+        if "Wind" in self.values and mode != "step":
+            raise SettingsError(
+                f"{self.source}: Wind: moves nothing in mode {mode}, which sets poses. Fly with "
+                "--mode step, or leave it out."
+            )
+
     def _with_first_cameras(self, needed: dict[str, Any]) -> dict[str, Any]:
         """Return what is needed, with entries for the first cameras that are named here.
 

@@ -152,6 +152,13 @@ def test_what_cannot_be_read_is_told_with_its_file(tmp_path, text, told):
         FurtherSettings.read(path)
 
 
+def test_wind_is_for_what_flies_by_itself():
+    wind = FurtherSettings("mine.json", {"Wind": {"X": 5.0}})
+    wind.refuse_still_air("step")
+    with pytest.raises(SettingsError, match="Wind: moves nothing in mode pose"):
+        wind.refuse_still_air("pose")
+
+
 def test_what_contradicts_a_later_flight_is_told_before_the_first(tmp_path, capsys):
     (tmp_path / "mine.json").write_text(json.dumps(captures(Width=64)))
     for name, width in (("a", 64), ("b", 96)):

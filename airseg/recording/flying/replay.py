@@ -25,7 +25,15 @@ from airseg.recording.stored.frame_table import POSE_COLUMNS
 from airseg.recording.stored.storage import RecordingInfo, find_recordings, read_info
 
 
-def replays(source: Path, name: str | None, plan: FlightPlan | None, out: Path) -> list[Assignment]:
+def replays(
+    source: Path,
+    name: str | None,
+    plan: FlightPlan | None,
+    out: Path,
+    *,
+    world: str | None = None,
+    seed: int | None = None,
+) -> list[Assignment]:
     """Return the flights that repeat a recording, or each recording of a folder, see `replay`.
 
     Args:
@@ -34,10 +42,11 @@ def replays(source: Path, name: str | None, plan: FlightPlan | None, out: Path) 
         plan: whose camera, weather, light and streams are taken; None flies each recording's own
             again, with its further views, whose recordings are then not flown by themselves.
         out: where the flights are to be recorded.
+        world, seed: that are asked for; None takes the recordings'.
 
     Raises:
-        RecordingError: one cannot be flown again, would be recorded over itself or another one, or
-            would change its split.
+        RecordingError: one cannot be flown again, would be recorded over itself or another one,
+            would change its split, or was recorded in another world.
         PlanError: the plan of one cannot be read.
     """
     if not source.is_dir() or (source / "recording.json").exists():
@@ -50,11 +59,13 @@ def replays(source: Path, name: str | None, plan: FlightPlan | None, out: Path) 
             )
         found = find_recordings([source])
         if plan is None:
-            found = [folder for folder in found if "view" not in read_info(folder).notes]
+            found = _without_views(found)
         flights = [replay(each, f"{each.name}-{name or 'replay'}", plan) for each in found]
         for folder, flight in zip(found, flights, strict=True):
             _refuse_another_split(folder, plan, flight)
     refuse_shared_folders((flight.name, flight.plan) for flight in flights)
+    for folder in found:
+        _refuse_another_world(folder, world, seed)
     recorded = {folder.resolve() for folder in found}
     for flight in flights:
         for folder in folders_of(out / flight.name, flight.plan):
@@ -64,6 +75,36 @@ def replays(source: Path, name: str | None, plan: FlightPlan | None, out: Path) 
                     "plan."
                 )
     return flights
+
+
+def _without_views(folders: list[Path]) -> list[Path]:
+    """Return recordings without the further views of others among them, which are flown with these.
+
+    A view whose flight is elsewhere stays.
+    """
+    infos = {folder: read_info(folder) for folder in folders}
+    firsts = [info for info in infos.values() if "view" not in info.notes]
+
+    def is_flown_with(view: RecordingInfo, first: RecordingInfo) -> bool:
+        is_one_flight = view.plan_fingerprint == first.plan_fingerprint
+        return is_one_flight and view.sequence.startswith(f"{first.sequence}-")
+
+    return [
+        folder
+        for folder, info in infos.items()
+        if "view" not in info.notes or not any(is_flown_with(info, first) for first in firsts)
+    ]
+
+
+def _refuse_another_world(folder: Path, world: str | None, seed: int | None) -> None:
+    """Refuse worlds that are asked for where poses are known to be those of another one."""
+    noted = read_info(folder).simulator
+    for what, asked in (("world", world), ("seed", seed)):
+        if None not in (asked, noted.get(what)) and asked != noted[what]:
+            raise RecordingError(
+                f"{folder}: was recorded in {what} {noted[what]}, and its poses mean nothing in "
+                f"{what} {asked}. Leave --{what} out."
+            )
 
 
 def _refuse_another_split(folder: Path, plan: FlightPlan | None, flight: Assignment) -> None:
