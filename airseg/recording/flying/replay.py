@@ -24,6 +24,8 @@ from airseg.recording.stored import Recording
 from airseg.recording.stored.frame_table import POSE_COLUMNS
 from airseg.recording.stored.storage import RecordingInfo, find_recordings, read_info
 
+_SEEN_BY = ("vehicle", "rate_hz", "depth", "flow")
+
 
 def replays(
     source: Path,
@@ -127,8 +129,8 @@ def replay(folder: Path, name: str | None, plan: FlightPlan | None) -> Assignmen
     Args:
         folder: the recording.
         name: of the new sequence; None takes the recording's with ``-replay``.
-        plan: whose camera, weather, light and streams are taken, and its split if it has one; None
-            takes the recording's own.
+        plan: whose weather and light are taken, and of camera, vehicle, rate, streams and split
+            what it names; the rest stays the recording's. None takes the recording's own.
 
     Raises:
         RecordingError: it has fewer than two frames, or another rate than the plan.
@@ -140,7 +142,7 @@ def replay(folder: Path, name: str | None, plan: FlightPlan | None) -> Assignmen
     if "view" in recording.info.notes:
         own = own.model_copy(update={"camera": camera, "cameras": {}, "companions": {}})
     update = {"mode": "pose", **_place_of(recording.info, own)}
-    wanted = (plan or own).model_copy(update=update)
+    wanted = (_named_by(plan, own, camera) if plan else own).model_copy(update=update)
     if wanted.split is None:  # other light makes no other places of those of a test
         wanted = wanted.model_copy(update={"split": recording.info.split})
     if len(recording) < 2:
@@ -170,6 +172,18 @@ def replay(folder: Path, name: str | None, plan: FlightPlan | None) -> Assignmen
         identity.hexdigest(),
         recording.name,
     )
+
+
+def _named_by(plan: FlightPlan, own: FlightPlan, camera: PlanCamera) -> FlightPlan:
+    """Return a plan that takes from a recording's own how it is seen, where it does not say.
+
+    Else a plan of fog alone would look from where its camera is by default, a metre beneath the
+    windscreen of a car, and straight ahead where the recording looks down.
+    """
+    named = {key: getattr(plan.camera, key) for key in plan.camera.model_fields_set}
+    update: dict[str, Any] = {"camera": camera.model_copy(update=named)}
+    update |= {k: getattr(own, k) for k in _SEEN_BY if k not in plan.model_fields_set}
+    return plan.model_copy(update=update)
 
 
 def _camera_of(info: RecordingInfo, plan: FlightPlan) -> PlanCamera:

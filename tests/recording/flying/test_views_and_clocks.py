@@ -8,6 +8,7 @@ import pytest
 from small_simulator import HEIGHT, WIDTH, small_plan, small_settings
 
 from airseg.errors import LostSimulatorError, SimulatorError
+from airseg.flight.plan import FlightPlan, PlanCamera
 from airseg.flight.trajectory import plan_trajectory
 from airseg.recording.flying.assignment import Assignment, RecordOptions
 from airseg.recording.flying.clocks import StepCheck
@@ -96,6 +97,28 @@ def test_a_replay_flies_the_same_poses_with_another_camera(client, tmp_path):
     assert differs < 0.01
     assert np.abs(walk.read_rgb(5).astype(int) - fog.read_rgb(5)).mean() > 4
     assert fog.info.notes["replayed"] == "walk"
+
+
+def test_what_a_plan_does_not_name_is_seen_as_the_recording_was(world, tmp_path):
+    """Fog alone: the car's camera stays behind the windscreen, and looks down as it did."""
+    mounted = {**SMALL, "pitch_deg": -20, "position_m": (0.8, 0, -1.4)}
+    path = {"start": {"position": (0, 0, 0)}, "waypoints": [{"position": (6, 0, 0)}]}
+    plan = small_plan(vehicle="car", camera=mounted, rate_hz=10, depth=False, **path)
+    fog = {"description": "fog", "start": {"position": (0, 0, -2)}, "weather": {"fog": 0.6}}
+    fog = FlightPlan.model_validate({**fog, "waypoints": [{"position": (10, 0, -2)}]})
+    with serve(world, tmp_path, plan) as server, connect(server) as client:
+        Recorder(client, options(max_frames=4), quiet).record("drive", plan, tmp_path / "drive")
+        flight = replay(tmp_path / "drive", "foggy", fog)
+        Recorder(client, options(), quiet).fly(flight, tmp_path / "foggy")
+    drive, foggy = (Recording.open(tmp_path / name) for name in ("drive", "foggy"))
+    poses = [r.frames[list(POSE_COLUMNS)].to_numpy() for r in (drive, foggy)]
+    assert np.allclose(*poses, atol=1e-4)
+    assert foggy.info.camera == drive.info.camera
+    assert (foggy.info.rate_hz, foggy.info.has_depth) == (10, False)
+    narrow = fog.model_copy(update={"camera": PlanCamera(fov_deg=50)})
+    assert replay(tmp_path / "drive", "narrow", narrow).plan.camera == plan.camera.model_copy(
+        update={"fov_deg": 50.0}
+    )
 
 
 @pytest.mark.parametrize("flow", [True, False])
