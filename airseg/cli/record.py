@@ -43,8 +43,8 @@ _UNITS = {"measuring": "colours", "waiting": "seconds"}
     "--replay",
     "source",
     type=click.Path(path_type=Path),
-    help="Fly this recording's poses, or those of each in a folder, with the camera and weather of "
-    "the plan.",
+    help="Fly this recording's poses, or those of each in a folder, in the plan's weather and "
+    "light, and with what it names of camera, vehicle and rate.",
 )
 @click.option(
     "--settings",
@@ -212,7 +212,7 @@ def _flights(
     from airseg.recording.flying.replay import replays
 
     if len(loaded) > 1:
-        raise click.UsageError("--replay takes one plan at most, for its camera and weather.")
+        raise click.UsageError("--replay takes one plan at most, for its weather and camera.")
     name, plan = loaded[0] if loaded else (None, None)
     world, seed = place
     return replays(source, name, plan, out, world=world, seed=seed)
