@@ -42,6 +42,9 @@ class Flight(Protocol):
     stepper: Stepper
     placement: Placement
 
+    def get_ready(self) -> None:
+        """Put the vehicle where frame 0 has it, if it can fly at all; nothing sets off yet."""
+
     def begin(self) -> None:
         """Bring the vehicle to the state of frame 0; time stands still."""
 
@@ -88,7 +91,7 @@ class PoseFlight:
         self.stepper = Stepper(client, views.first, plan.step_ns)
         self._first = paths[views.first]
 
-    def begin(self) -> None:
+    def get_ready(self) -> None:
         self.placement = choose_placement(
             self._client,
             self.stepper,
@@ -97,6 +100,9 @@ class PoseFlight:
             self._plan.pose_tolerance.holds,
             sim_mode(self._client),
         )
+
+    def begin(self) -> None:
+        self.get_ready()
         self.stepper.begin(0)
 
     def skip_to(self, frame: int, slot: int) -> None:
@@ -200,7 +206,7 @@ class _DynamicFlight(ABC):
         if plan.duration_s:
             self._most_frames = len(path)
 
-    def begin(self) -> None:
+    def get_ready(self) -> None:
         mode = sim_mode(self._client)
         wanted = _MODES[self._plan.vehicle]
         if mode != wanted:
@@ -220,6 +226,9 @@ class _DynamicFlight(ABC):
             self._plan.pose_tolerance.holds,
             mode,
         )
+
+    def begin(self) -> None:
+        self.get_ready()
         self._set_off()
         self.stepper.begin(0)
 

@@ -126,8 +126,7 @@ class Recorder:
 
     def _refuse_unready(self, way: Flight, capturer: Capturer) -> None:
         """Raise where the flight cannot begin, or its first images cannot be recorded."""
-        way.begin()
-        self._client.simPause(True)
+        way.get_ready()
         capturer.warm_up()  # which learns whether time stands still
         capturer.read(0, capturer.fetch())
 
