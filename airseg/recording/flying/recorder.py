@@ -30,6 +30,7 @@ from airseg.recording.flying.views import (
     intrinsics,
     views_of,
 )
+from airseg.recording.stored.frame_table import POSE_COLUMNS
 from airseg.recording.stored.frame_writer import Frame, RecordingWriter
 from airseg.recording.stored.storage import INSTANCES_NOTE, RecordingInfo
 from airseg.version import __version__
@@ -307,6 +308,7 @@ class _Run:
         self._clock.check(frame, fetched.slot, instants[0].timestamp_ns)  # type: ignore[union-attr]
         looked: Sequence[np.ndarray | None] = fetched.looked or (None,) * len(instants)
         decoded = [self._decode(i, frame, look) for i, look in zip(instants, looked, strict=True)]
+        self._before = self._before or self._last_places(instants, fetched.slot * step_ns)
         velocities = self._measured(instants, fetched.velocities)
         for writer, instant, (ids, numbers), velocity in zip(
             self.writers, instants, decoded, velocities, strict=True
@@ -324,6 +326,17 @@ class _Run:
                     numbers,
                 )
             )
+
+    def _last_places(self, instants: list[Instant], now_ns: int) -> list[tuple[int, np.ndarray]]:
+        """Return when and where the last frame of an earlier run was; its clock may be another."""
+        return [
+            (
+                instant.timestamp_ns - (now_ns - int(writer.last["plan_time_ns"])),
+                np.array([writer.last[column] for column in POSE_COLUMNS[:3]], float),
+            )
+            for writer, instant in zip(self.writers, instants, strict=True)
+            if writer.last
+        ]
 
     def _measured(self, instants: list[Instant], told: list[np.ndarray | None]) -> list[np.ndarray]:
         """Return each view's velocity: as the simulator tells it, or the way over the time."""
