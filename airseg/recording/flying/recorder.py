@@ -30,7 +30,6 @@ from airseg.recording.flying.views import (
     intrinsics,
     views_of,
 )
-from airseg.recording.stored.frame_table import POSE_COLUMNS
 from airseg.recording.stored.frame_writer import Frame, RecordingWriter
 from airseg.recording.stored.storage import INSTANCES_NOTE, RecordingInfo
 from airseg.version import __version__
@@ -294,8 +293,10 @@ class _Run:
         if first:
             flight.skip_to(first - 1, slot)
         if plan.flow or first:
-            # Flow is counted from the image before, and so is the blur of what moves.
-            self._capturer.fetch()
+            # Flow is counted from the image before, and so are blur and speed.
+            answers = self._capturer.fetch()
+            if first:
+                self._before = _places(self._capturer.read(first - 1, answers))
         return self._poses
 
     def _keep(self, fetched: Fetched, step_ns: int) -> None:
@@ -308,7 +309,6 @@ class _Run:
         self._clock.check(frame, fetched.slot, instants[0].timestamp_ns)  # type: ignore[union-attr]
         looked: Sequence[np.ndarray | None] = fetched.looked or (None,) * len(instants)
         decoded = [self._decode(i, frame, look) for i, look in zip(instants, looked, strict=True)]
-        self._before = self._before or self._last_places(instants, fetched.slot * step_ns)
         velocities = self._measured(instants, fetched.velocities)
         for writer, instant, (ids, numbers), velocity in zip(
             self.writers, instants, decoded, velocities, strict=True
@@ -327,20 +327,9 @@ class _Run:
                 )
             )
 
-    def _last_places(self, instants: list[Instant], now_ns: int) -> list[tuple[int, np.ndarray]]:
-        """Return when and where the last frame of an earlier run was; its clock may be another."""
-        return [
-            (
-                instant.timestamp_ns - (now_ns - int(writer.last["plan_time_ns"])),
-                np.array([writer.last[column] for column in POSE_COLUMNS[:3]], float),
-            )
-            for writer, instant in zip(self.writers, instants, strict=True)
-            if writer.last
-        ]
-
     def _measured(self, instants: list[Instant], told: list[np.ndarray | None]) -> list[np.ndarray]:
         """Return each view's velocity: as the simulator tells it, or the way over the time."""
-        now = [(instant.timestamp_ns, instant.pose[:3]) for instant in instants]
+        now = _places(instants)
         velocities = []
         for (time_ns, place), velocity, before in itertools.zip_longest(now, told, self._before):
             if velocity is None and before is not None:
@@ -377,3 +366,8 @@ class _Run:
             raise
         self._checked_from = frame
         self._seen[:] = 0
+
+
+def _places(instants: list[Instant]) -> list[tuple[int, np.ndarray]]:
+    """Return when and where each view was: nanoseconds, and (3,) metres NED."""
+    return [(instant.timestamp_ns, instant.pose[:3]) for instant in instants]
