@@ -152,6 +152,19 @@ def test_what_cannot_be_read_is_told_with_its_file(tmp_path, text, told):
         FurtherSettings.read(path)
 
 
+@pytest.mark.parametrize("vehicle", ["multirotor", "car", "camera"])
+def test_the_file_that_airseg_wrote_for_a_plan_may_be_given_with_noise_added(tmp_path, vehicle):
+    road = {"start": {"position": (0, 0, 0)}, "waypoints": [{"position": (9, 0, 0)}]}
+    companions = {"Wing": {"camera": {"width": 96, "height": 48}}}
+    plan = small_plan(vehicle=vehicle, flow=True, companions=companions, **road)
+    content = json.loads(settings_text([("walk", plan)]))
+    content["CameraDefaults"] |= NOISE["CameraDefaults"]
+    (tmp_path / "mine.json").write_text(json.dumps(content))
+    added = FurtherSettings.read(tmp_path / "mine.json")
+    found = json.loads(settings_text([("walk", plan)], clock_is_exact=True, further=added))
+    assert found == content
+
+
 def test_wind_is_for_what_flies_by_itself():
     wind = FurtherSettings("mine.json", {"Wind": {"X": 5.0}})
     wind.refuse_still_air("step")
