@@ -152,12 +152,13 @@ def _changed_further_settings(found: dict[str, Any], now: dict[str, Any]) -> Ite
         yield from _changed_values("beside the plan's, ", before, new)
 
 
-def _further_settings(told: dict[str, Any]) -> Any:
+def _further_settings(told: dict[str, Any]) -> dict[str, Any]:
     text = told.get("further_settings") or "{}"
     try:
-        return json.loads(text)
+        found = json.loads(text)
     except (ValueError, RecursionError):
-        return {"their text": text}
+        found = None
+    return found if isinstance(found, dict) else {"their text": text}
 
 
 def _changed_values(where: str, found: Any, now: Any) -> Iterator[str]:

@@ -56,6 +56,21 @@ def moved(metres, names=("Road_1", "Oak_3", "Car_2")):
     return {"places": places}
 
 
+def test_a_recording_from_before_there_were_settings_beside_a_plan_goes_on():
+    now = replace(described(), simulator={**WORLD, "further_settings": ""})
+    assert not list(differences(described(), now))
+
+
+@pytest.mark.parametrize("there", ["{", "3", "[" * 100_000, '{"Wind": {"X": 3.0}}'])
+def test_settings_beside_a_plan_are_compared_by_what_they_say(there):
+    """A recording may come from anybody; a number may be written in two ways."""
+    found, now = (
+        replace(described(), simulator={**WORLD, "further_settings": text})
+        for text in (there, '{"Wind": {"X": 3}}')
+    )
+    assert len(list(differences(found, now))) == (0 if "3.0" in there else 2)
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -70,6 +85,10 @@ def moved(metres, names=("Road_1", "Oak_3", "Car_2")):
         (
             {"settings": SETTINGS.replace("}", ', "Wind": {"X": 3}}')},
             "settings differ: Wind.X is not set there and 3 now",
+        ),
+        (
+            {"further_settings": '{"Wind": {"X": 3}}'},
+            "settings differ: beside the plan's, Wind.X is not set there and 3 now",
         ),
         (moved(2.0), "world is another one: 3 of 3 meshes stand elsewhere, such as Car_2, 2.0 m"),
     ],
