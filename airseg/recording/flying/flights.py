@@ -29,6 +29,7 @@ from airseg.simulators.protocol import (
 _LOOKAHEAD_S = 0.6
 _LEAST_LOOKAHEAD_M = 0.75
 _STOPPED_SHORT_M = 2.0
+_AHEAD_NS = 1_000_000_000  # more than a first frame in real time comes late
 _MODES = {"multirotor": "Multirotor", "car": "Car", "camera": "ComputerVision"}
 
 
@@ -48,8 +49,13 @@ class Flight(Protocol):
     def begin(self) -> None:
         """Bring the vehicle to the state of frame 0; time stands still."""
 
-    def skip_to(self, frame: int, slot: int) -> None:
-        """Bring everything to the state of a later frame, of a time slot, without capturing."""
+    def skip_to(self, frame: int, slot: int, time_ns: int) -> None:
+        """Bring everything to the state of a later frame without capturing.
+
+        Args:
+            frame: its number; slot: its time slot.
+            time_ns: its time when it was recorded; what comes after it has a later one.
+        """
 
     def advance(self, frame: int) -> bool:
         """Go on to a frame from the one before; False when the flight is over."""
@@ -105,7 +111,7 @@ class PoseFlight:
         self.get_ready()
         self.stepper.begin(0)
 
-    def skip_to(self, frame: int, slot: int) -> None:
+    def skip_to(self, frame: int, slot: int, time_ns: int) -> None:
         self.stepper.pass_time(frame * self._plan.step_ns)
         self.placement.place(self._poses_of(frame))  # flow and blur are counted from there
         self.stepper.begin(frame)
@@ -158,8 +164,14 @@ class RealtimeFlight(PoseFlight):
         self._slot = 0
         self._began_s = time.monotonic()
 
-    def skip_to(self, frame: int, slot: int) -> None:
+    def skip_to(self, frame: int, slot: int, time_ns: int) -> None:
         self._slot = slot
+        now_ns = self.stepper.now_ns()
+        behind_ns = slot * self._plan.step_ns if now_ns is None else time_ns - now_ns
+        if behind_ns >= 0:  # a simulator that begins its time anew with a reset
+            self._client.simPause(True)
+            self.stepper.pass_time(behind_ns + _AHEAD_NS)
+            self._client.simPause(False)
         self.placement.place(self._poses_of(slot), tick=False)
         self._began_s = time.monotonic() - slot * self._step_s
 
@@ -232,7 +244,7 @@ class _DynamicFlight(ABC):
         self._set_off()
         self.stepper.begin(0)
 
-    def skip_to(self, frame: int, slot: int) -> None:
+    def skip_to(self, frame: int, slot: int, time_ns: int) -> None:
         for k in range(1, frame + 1):
             self.advance(k)
 

@@ -290,8 +290,8 @@ class _Run:
         self._poses = PoseCheck(self._client, self._capturer.views, tolerance, notes)
         flight.begin()
         self._placement = flight.placement.name
-        if first:
-            flight.skip_to(first - 1, slot)
+        if last := self.writers[0].last:
+            flight.skip_to(first - 1, slot, int(last["timestamp_ns"]))
         if plan.flow or first:
             # Flow is counted from the image before, and so are blur and speed.
             answers = self._capturer.fetch()

@@ -200,7 +200,8 @@ class RecordingWriter:
         if found is not None:
             refuse_lost_files(self.folder, self.info, kept)
         self.count = kept
-        self.last = frames.iloc[kept - 1].to_dict() if kept else None
+        # Column by column: a row as a whole would be floats, and nanoseconds have too many digits.
+        self.last = {c: frames[c].iloc[kept - 1] for c in frames} if kept else None
         if found is None:
             self.info = replace(self.info, segments=(Segment(0),))
         else:

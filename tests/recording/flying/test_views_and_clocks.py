@@ -159,6 +159,17 @@ def test_real_time_tells_the_frames_that_a_slow_server_cost(world, tmp_path):
     assert verify_recording(folder).is_sound
 
 
+@pytest.mark.parametrize("vehicle", ["multirotor", "camera"])
+def test_real_time_goes_on_where_a_reset_sets_the_clock_back(world, tmp_path, vehicle):
+    plan = small_plan(mode="realtime", vehicle=vehicle)
+    with serve(world, tmp_path, plan) as server, connect(server) as client:
+        for frames in (3, 5):
+            recorder = Recorder(client, options(max_frames=frames), quiet)
+            recorder.record("walk", plan, tmp_path / "walk")
+    assert (np.diff(Recording.open(tmp_path / "walk").frames["timestamp_ns"]) > 0).all()
+    assert verify_recording(tmp_path / "walk").is_sound
+
+
 def test_a_simulator_that_is_lost_again_and_again_is_waited_for(world, tmp_path):
     plan = small_plan(waypoints=[{"position": (2, 0, -3)}])
     told = []
