@@ -7,14 +7,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from airseg.errors import RecordingError
+from airseg.errors import AirsegError, RecordingError
 from airseg.flight import FlightPlan
+from airseg.flight.plan import plan_from_data
 from airseg.path_names import PATH_NAMES, is_path_name, names_of_one_file
 from airseg.recording.flying.views import views_of
 from airseg.recording.stored.folder_lock import LOCK_NAME, folder_lock
 from airseg.recording.stored.frame_table import FRAME_TABLE, INSTANCE_TABLE, read_sound_frames
 from airseg.recording.stored.frame_writer import RecordingWriter, frame_files, refuse_links
-from airseg.recording.stored.storage import ALL_KINDS, RecordingInfo
+from airseg.recording.stored.storage import ALL_KINDS, RecordingInfo, read_info
 
 
 @contextlib.contextmanager
@@ -111,6 +112,7 @@ def locked_folders(folder: Path, plan: FlightPlan, *, overwrite: bool) -> Iterat
         if overwrite:
             for each in folders:
                 _own_files(each)
+            _refuse_views_left_over(folders)
         yield folders
 
 
@@ -122,6 +124,23 @@ def empty(folders: list[Path]) -> None:
     """
     for folder, own in [(each, _own_files(each)) for each in folders]:
         _remove_recording(folder, own)
+
+
+def _refuse_views_left_over(folders: list[Path]) -> None:
+    """Refuse to overwrite a flight some of whose views the plan has no longer.
+
+    They would stay beside the new recording, and be packed into one dataset with it.
+    """
+    try:
+        before = plan_from_data(read_info(folders[0]).plan, f"{folders[0] / 'recording.json'}")
+    except AirsegError:
+        return  # there is no recording, or one that says no more which views it has
+    for each in folders_of(folders[0], before):
+        if each not in folders and (each / "recording.json").exists():
+            raise RecordingError(
+                f"{each}: is a view of the recording that would be overwritten, and the plan has "
+                "no such camera or companion now. Remove it, or choose another --out."
+            )
 
 
 def _own_files(folder: Path) -> dict[str, list[Path]]:

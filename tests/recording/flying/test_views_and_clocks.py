@@ -2,12 +2,13 @@
 
 import contextlib
 import json
+import shutil
 
 import numpy as np
 import pytest
 from small_simulator import HEIGHT, WIDTH, small_plan, small_settings
 
-from airseg.errors import LostSimulatorError, SimulatorError
+from airseg.errors import LostSimulatorError, RecordingError, SimulatorError
 from airseg.flight.plan import FlightPlan, PlanCamera
 from airseg.flight.trajectory import plan_trajectory
 from airseg.recording.flying.assignment import Assignment, RecordOptions
@@ -97,6 +98,19 @@ def test_a_replay_flies_the_same_poses_with_another_camera(client, tmp_path):
     assert differs < 0.01
     assert np.abs(walk.read_rgb(5).astype(int) - fog.read_rgb(5)).mean() > 4
     assert fog.info.notes["replayed"] == "walk"
+
+
+def test_a_view_that_the_plan_has_no_longer_is_not_left_beside_a_new_recording(world, tmp_path):
+    two = small_plan(cameras={"low": {**SMALL, "pitch_deg": -40}})
+    with serve(world, tmp_path, two) as server, connect(server) as client:
+        recorder = Recorder(client, options(max_frames=3), quiet)
+        recorder.record("walk", two, tmp_path / "walk")
+        anew = Recorder(client, options(max_frames=2, overwrite=True), quiet)
+        with pytest.raises(RecordingError, match="walk-low: is a view of the recording that would"):
+            anew.record("walk", small_plan(), tmp_path / "walk")
+        assert len(Recording.open(tmp_path / "walk")) == 3
+        shutil.rmtree(tmp_path / "walk-low")
+        assert anew.record("walk", small_plan(), tmp_path / "walk").frames == 2
 
 
 def test_what_a_plan_does_not_name_is_seen_as_the_recording_was(world, tmp_path):
