@@ -25,7 +25,8 @@ def command(simulator: str | None, timeout: float, as_json: bool) -> None:
     """Check a simulator: AirSim, Cosys-AirSim, or the embedded one.
 
     Each line says pass, fail or not supported, what was found, and what to change. The checks move
-    the vehicle and change segmentation ids; they are put back by nothing but a restart.
+    vehicle and camera, set weather and light, and change segmentation ids; they are put back by
+    nothing but a restart.
 
     \b
     Example:

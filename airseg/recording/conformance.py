@@ -19,8 +19,10 @@ import numpy as np
 from airseg.errors import LostSimulatorError, RpcError, SimulatorError
 from airseg.flight.plan import PoseTolerance
 from airseg.recording.flying.flights import sim_mode
-from airseg.recording.flying.mesh_ids import group_meshes, measure_palette
-from airseg.recording.flying.rehearsal import Rehearsal, rehearse
+from airseg.recording.flying.mesh_ids import IdDecoder, group_meshes, measure_palette
+from airseg.recording.flying.rehearsal import Rehearsal, rehearse, rehearsed_plan
+from airseg.recording.flying.scene import prepare_world
+from airseg.recording.flying.views import find_views
 from airseg.simulators.protocol import ImageRequest, ImageType, Pose, Quaternionr, Vector3r
 
 PASS, FAIL, UNSUPPORTED = "pass", "fail", "not supported"
@@ -162,6 +164,17 @@ def _vehicles(patient: _Patient) -> _Outcome:
     return PASS, f"{len(names)}: {', '.join(names[:4])}", ""
 
 
+def _world(patient: _Patient) -> _Outcome:
+    """Set camera, weather and light as `record` does before each flight."""
+    plan = rehearsed_plan(patient.client, 1)
+    patient.client.simPause(True)
+    try:
+        prepare_world(patient.client, plan, find_views(patient.client, plan).all)
+    except RpcError as cause:  # also where a call is missing: a recording would end there
+        return FAIL, str(cause), "Without this call, `airseg record` cannot begin a flight."
+    return PASS, "set as a plan has them, through a lens that bends nothing", ""
+
+
 def _pausing(patient: _Patient) -> _Outcome:
     patient.client.simPause(True)
     if not patient.client.simIsPause():
@@ -198,6 +211,13 @@ def _poses(patient: _Patient) -> _Outcome:
 
 def _stepping(patient: _Patient) -> _Outcome:
     done = patient.rehearsal()
+    if not done.time_moves:
+        return (
+            FAIL,
+            "time stands still from one frame to the next",
+            "In ComputerVision mode, leave ClockType out of settings.json: a SteppableClock never "
+            "moves there.",
+        )
     if not done.is_steppable:
         return (
             UNSUPPORTED,
@@ -222,13 +242,14 @@ def _modes(patient: _Patient) -> _Outcome:
     done = patient.rehearsal()
     is_exact = PoseTolerance().holds(done.pose_error_mm / 1e3, done.pose_error_deg)
     can_step = done.is_steppable and done.drift_ns <= done.step_ns // 2
-    works = {"pose": is_exact, "step": can_step, "realtime": True}
+    moves = done.time_moves
+    works = {"pose": is_exact and moves, "step": can_step and moves, "realtime": moves}
     if sim_mode(patient.client) == "ComputerVision":
         works["step"] = False  # a free camera has no dynamics
-    able = ", ".join(mode for mode, does in works.items() if does)
+    able = ", ".join(mode for mode, does in works.items() if does) or "none"
     unable = ", ".join(mode for mode, does in works.items() if not does)
     found = f"works: {able}" + (f"; does not: {unable}" if unable else "")
-    return (PASS if is_exact else FAIL), found, ""
+    return (PASS if works["pose"] else FAIL), found, ""
 
 
 def _one_instant(patient: _Patient) -> _Outcome:
@@ -331,6 +352,7 @@ def _stable_colors(patient: _Patient) -> _Outcome:
     drifted = [i for i in ids if first.colors[i] != second.colors[i]]
     if drifted:
         return FAIL, f"ids {drifted} were drawn in two colours", "Give them with record --palette."
+    IdDecoder(second).decode(patient.colors(), 0)  # a recording needs the id of every pixel
     return PASS, f"{len(ids)} ids, each in a colour of its own, twice the same", ""
 
 
@@ -349,6 +371,7 @@ _CHECKS: dict[str, Callable[[_Patient], _Outcome]] = {
     "version": _version,
     "settings": _settings,
     "vehicles": _vehicles,
+    "camera, weather and light": _world,
     "pausing": _pausing,
     "images of one instant": _one_instant,
     "poses": _poses,

@@ -24,7 +24,7 @@ from airseg.simulators.embedded.simulation import IDEALS
 
 RESULTS = ROOT / "benchmark" / "results"
 DOCS = ROOT / "docs"
-COUNTS = {"fourteen": 14, "fifty": 50}
+COUNTS = {"fifteen": 15, "fifty": 50}
 
 
 def text(path):

@@ -1,10 +1,18 @@
 """The doctor: the embedded simulator is well, and each of its faults is told."""
 
 import json
+import time
 
 import pytest
 from command_line import run, said
-from small_simulator import client, simulator, small_plan, small_settings, world  # noqa: F401
+from small_simulator import (  # noqa: F401
+    client,
+    simulator,
+    small_content,
+    small_plan,
+    small_settings,
+    world,
+)
 
 from airseg.errors import SimulatorError
 from airseg.recording import conformance
@@ -69,7 +77,7 @@ def faulty(world, tmp_path):  # noqa: F811
 def test_the_embedded_simulator_passes_every_check(client):  # noqa: F811
     checks = list(examine(client))
     assert {c.name: c.found for c in checks if c.verdict != PASS} == {}
-    assert len(checks) == 14
+    assert len(checks) == 15
     stepping = next(c for c in checks if c.name == "stepping")
     assert "off its place by 0.000 ms" in stepping.found
     poses = next(c for c in checks if c.name == "poses")
@@ -124,8 +132,16 @@ def test_airsims_own_size_of_images_is_told_unless_it_is_asked_for(
 
 def test_a_method_that_is_missing_is_not_supported_rather_than_failed(client):  # noqa: F811
     class WithoutSteps:
+        """Its clock runs, as in AirSim's ComputerVision mode."""
+
         def __getattr__(self, name):
             return getattr(client, name)
+
+        def simGetImages(self, requests):
+            answers = client.simGetImages(requests)
+            for answer in answers:
+                answer.time_stamp = time.monotonic_ns()
+            return answers
 
         def simContinueForTime(self, seconds):
             client.call("simContinueForTimeOfMars", seconds)
@@ -134,11 +150,84 @@ def test_a_method_that_is_missing_is_not_supported_rather_than_failed(client):  
     assert checks["stepping"].verdict == UNSUPPORTED
 
 
+def check_of(client, name):  # noqa: F811
+    """Return one check; those behind it are not made."""
+    return next(c for c in examine(client) if c.name == name)
+
+
+def test_a_lens_that_another_program_bent_is_told_as_record_tells_it(client):  # noqa: F811
+    """AirSim keeps it until it ends, for all cameras (PIPCamera.cpp)."""
+    client.call("simSetDistortionParam", "0", "K2", 0.25, "", False)
+    try:
+        check = check_of(client, "camera, weather and light")
+    finally:
+        client.call("simSetDistortionParam", "0", "K2", 0.0, "", False)
+    assert check.verdict == FAIL
+    assert "camera 0 has a lens that bends its images (K2 0.25)" in check.found
+    assert check_of(client, "camera, weather and light").verdict == PASS
+
+
+def test_weather_that_cannot_be_set_is_told_because_no_recording_begins_then(client):  # noqa: F811
+    class WithoutWeather:
+        def __getattr__(self, name):
+            return getattr(client, name)
+
+        def simEnableWeather(self, enable):
+            client.call("simEnableWeatherOfMars", enable)
+
+    check = check_of(WithoutWeather(), "camera, weather and light")
+    assert check.verdict == FAIL
+    assert "could not find function" in check.found
+
+
+def test_a_clock_that_nobody_steps_is_told_and_no_mode_works(
+    world,  # noqa: F811
+    tmp_path,
+    monkeypatch,
+):
+    """ComputerVision and SteppableClock: every time stamp is the start's (airsim_behaviour 1.2)."""
+    monkeypatch.setattr(conformance, "_STEPS", 5)
+    settings = tmp_path / "settings.json"
+    content = {**small_content("ComputerVision"), "ClockType": "SteppableClock"}
+    settings.write_text(json.dumps(content))
+    options = EmbeddedOptions(port=0, settings=settings, clock="airsim")
+    with EmbeddedServer(options, world) as server, SimulatorClient("127.0.0.1", server.port) as cv:
+        checks = {c.name: c for c in examine(cv)}
+        recorder = Recorder(cv, RecordOptions(palette=DOCUMENTED), lambda *told: None)
+        with pytest.raises(SimulatorError, match="a SteppableClock never moves"):
+            recorder.record("walk", small_plan(vehicle="camera"), tmp_path / "walk")
+    assert checks["stepping"].verdict == FAIL
+    assert "leave ClockType out" in checks["stepping"].remedy
+    assert checks["modes of record"].verdict == FAIL
+    assert checks["modes of record"].found == "works: none; does not: pose, step, realtime"
+
+
+def test_a_colour_that_belongs_to_no_id_is_told_as_record_tells_it(client):  # noqa: F811
+    """An overlay, say: three rows have colours that ids do not change."""
+
+    class WithOverlay:
+        def __getattr__(self, name):
+            return getattr(client, name)
+
+        def simGetImages(self, requests):
+            answers = client.simGetImages(requests)
+            for answer in answers:
+                if int(answer.image_type) == 5:
+                    drawn = bytearray(answer.image_data_uint8)
+                    drawn[: 64 * 3 * 3] = bytes(range(192)) * 3
+                    answer.image_data_uint8 = bytes(drawn)
+            return answers
+
+    check = check_of(WithOverlay(), "segmentation colours")
+    assert check.verdict == FAIL
+    assert "192 pixels of the segmentation image have colours that belong to no id" in check.found
+
+
 def test_the_command_prints_a_line_for_each_check(simulator, capsys):  # noqa: F811
     address = f"127.0.0.1:{simulator.port}"
     code, out, _ = run(capsys, "doctor", "--simulator", address)
     assert code == 0
-    assert out.count("pass") == 14
+    assert out.count("pass") == 15
     code, out, _ = run(capsys, "doctor", "--simulator", address, "--json")
     assert {c["verdict"] for c in json.loads(out)} == {"pass"}
 

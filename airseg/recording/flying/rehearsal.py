@@ -30,6 +30,7 @@ class Rehearsal:
         pose_error_mm, pose_error_deg: the largest between images and plan.
         drift_ns: the largest between a frame's time and its place, counted from the first.
         is_steppable: whether time can be stepped; time_runs: whether it runs while paused.
+        time_moves: whether each frame is later than the one before, as recordings need it.
         remedy: what would bring times nearer to their places, or an empty text.
     """
 
@@ -41,6 +42,7 @@ class Rehearsal:
     drift_ns: int
     is_steppable: bool
     time_runs: bool
+    time_moves: bool
     remedy: str
 
 
@@ -50,17 +52,8 @@ def rehearse(client: Any, steps: int) -> Rehearsal:
     Raises:
         SimulatorError: it cannot be recorded from at all; the message says why.
     """
-    mode = sim_mode(client)
-    down = 0.0 if mode == "Car" else -_HEIGHT_M
-    plan = FlightPlan.model_validate(
-        {
-            "description": "a rehearsal",
-            "vehicle": _VEHICLES.get(mode, "multirotor"),
-            "start": {"position": (0.0, 0.0, down)},
-            "waypoints": [{"position": (steps * _ADVANCE_M, 0.0, down)}],
-        }
-    )
-    views = find_views(client, plan)
+    plan = rehearsed_plan(client, steps)
+    views, down = find_views(client, plan), plan.start.position[2]
     client.simPause(True)
     capturer = Capturer(client, plan, views)
     capturer.warm_up()
@@ -91,7 +84,22 @@ def rehearse(client: Any, steps: int) -> Rehearsal:
         drift_ns,
         flight.stepper.is_steppable,
         capturer.time_runs,
+        bool((np.diff(times) > 0).all()),
         flight.stepper.remedy(drift_ns),
+    )
+
+
+def rehearsed_plan(client: Any, steps: int) -> FlightPlan:
+    """Return a plan that flies straight ahead, by what the simulator's SimMode has."""
+    mode = sim_mode(client)
+    down = 0.0 if mode == "Car" else -_HEIGHT_M
+    return FlightPlan.model_validate(
+        {
+            "description": "a rehearsal",
+            "vehicle": _VEHICLES.get(mode, "multirotor"),
+            "start": {"position": (0.0, 0.0, down)},
+            "waypoints": [{"position": (steps * _ADVANCE_M, 0.0, down)}],
+        }
     )
 
 
