@@ -140,14 +140,18 @@ class IgnoreRule(StrictModel):
 
 
 def _as_ignore_rule(value: Any) -> Any:
-    """Let ``ignore:`` be a plain list: text is a pattern, ``#rrggbb`` a colour, a number an id."""
+    """Let ``ignore:`` be a plain list.
+
+    Text is a pattern, ``#rrggbb`` a colour, a number an id, and ``10-12`` three of them.
+    """
     if not isinstance(value := _as_list(value), list):
         return value
-    texts = [item for item in value if not isinstance(item, int)]
+    spans = [item for item in value if isinstance(item, str) and _ID_RANGE.fullmatch(item.strip())]
+    texts = [item for item in value if not isinstance(item, int) and item not in spans]
     colors = [t for t in texts if isinstance(t, str) and _HEX_COLOR.fullmatch(t)]
     return {
         "names": [text for text in texts if text not in colors],
-        "ids": [item for item in value if isinstance(item, int)],
+        "ids": [item for item in value if isinstance(item, int) or item in spans],
         "colors": colors,
     }
 

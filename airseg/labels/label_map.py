@@ -7,6 +7,7 @@ takes ``Fir_12`` and ``Fir``, and never takes ``Fireplace_2``. The first rule th
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -91,7 +92,9 @@ class LabelMap:
     def _compiled(self) -> tuple[tuple[NamePattern, str], ...]:
         # Each by itself: joined, flags stand in the middle, and groups get other numbers.
         return tuple(
-            (NamePattern(text), rule.class_name) for rule in self.rules for text in rule.names
+            (NamePattern(_composed(text)), rule.class_name)
+            for rule in self.rules
+            for text in rule.names
         )
 
     @cached_property
@@ -117,6 +120,7 @@ class LabelMap:
         Raises:
             LabelMapError: the expressions take too long.
         """
+        mesh = _composed(mesh)
         base, found = base_name(mesh), None
         try:
             with self._patience:
@@ -158,6 +162,11 @@ class LabelMap:
 def base_name(mesh: str) -> str:
     """Return a mesh's name without its trailing instance number; digit-only names stay."""
     return mesh.rstrip(_INSTANCE_NUMBER) or mesh
+
+
+def _composed(text: str) -> str:
+    """Return a text in which an e and an accent are an accented e, as not every program writes."""
+    return unicodedata.normalize("NFC", text)
 
 
 def load_label_map(name: str | Path) -> LabelMap:

@@ -1,5 +1,6 @@
 """Label maps: every mesh gets the class a person would give it; mistakes are told."""
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,25 @@ def test_patterns_match_whole_names_only(tmp_path):
     label_map = load_label_map(write_map(tmp_path, RULES + "  - {class: tree, names: 'a|tree'}\n"))
     assert label_map.class_of_name("Street_Sign") is None
     assert label_map.class_of_name("TREE_3") == "tree"
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("other", ["NFC", "NFD"])
+def test_accents_mean_the_same_however_they_are_written(tmp_path, form, other):
+    # Unicode Standard Annex 15: canonically equivalent texts are the same text.
+    text = RULES + "  - {class: tree, names: [Bäume]}\n  - {class: house, names: ['.*']}\n"
+    label_map = load_label_map(write_map(tmp_path, unicodedata.normalize(form, text)))
+    assert label_map.class_of_name(unicodedata.normalize(other, "Bäume_12")) == "tree"
+
+
+def test_a_plain_list_of_what_to_ignore_takes_spans_as_ids_do(tmp_path):
+    rules = "rules: [{class: house, ids: 0-255}]\n"
+    text = "format: 1\nname: x\nignore: [Car_9, 10-12, '20 - 21', 40]\n" + rules
+    label_map = load_label_map(write_map(tmp_path, text))
+    ignored = [n for n in range(256) if label_map.class_of_id(n) == "ignore"]
+    assert ignored == [10, 11, 12, 20, 21, 40]
+    assert label_map.class_of_name("Car_9") == "ignore"
+    assert "ids run upwards" in complaint(write_map(tmp_path, text.replace("10-12", "10-300")))
 
 
 def test_ignore_is_looked_at_before_the_rules(tmp_path):

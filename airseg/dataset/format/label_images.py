@@ -96,6 +96,7 @@ def read_labels(path: Path, *, as_colors: bool = False) -> np.ndarray:
     if header.has_palette:
         check_png(data, path)
         refuse_several(data, path)
+        _decode(data, path)  # of a PNG that has too few rows Pillow gives the others as 0
         if as_colors:
             return _palette_colors(data, path)
         indices = _palette_indices(data, path)

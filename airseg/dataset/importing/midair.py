@@ -128,7 +128,8 @@ def _listed(path: Path, flight: str, group: h5py.Group, kind: str) -> dict[int, 
     if dataset.ndim != 1 or dataset.shape[0] > _MOST_FRAMES:
         raise ValueError(f"{flight}/camera_data/{kind} has shape {dataset.shape}")
     found: dict[int, Path] = {}
-    for name in dataset.asstr()[:].tolist():
+    names = dataset.asstr()[:].tolist()
+    for name in names:
         # The authors' script for Windows turns the slashes around.
         match = _PATH.fullmatch(name.replace("\\", "/"))
         if not match or (match["kind"], match["flight"]) != (kind, flight):
@@ -140,7 +141,13 @@ def _listed(path: Path, flight: str, group: h5py.Group, kind: str) -> dict[int, 
         if not file.is_file():
             raise DatasetError(f"{file}: is missing, and {_RECORDS} lists it. Unpack it again.")
         found[int(match["number"])] = file
-    return dict(sorted(found.items()))
+    numbers = sorted(found)
+    if len(found) < len(names) or (names and numbers[-1] - numbers[0] >= len(names)):
+        raise DatasetError(
+            f"{path}: {flight}: lists {len(names)} frames as {kind}, and not every number once, so "
+            "nobody can say which pose is whose. Copy it again."
+        )
+    return {number: found[number] for number in numbers}
 
 
 def _poses(path: Path, flight: str, group: h5py.Group, frames: int) -> np.ndarray:

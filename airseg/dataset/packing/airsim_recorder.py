@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,7 +89,8 @@ def _read(log: Path) -> list[_Flight]:
     header = [column.strip() for column in lines[0]] if lines else []
     missing = [c for c in ("TimeStamp", "ImageFile", *_POSE) if c not in header]
     if missing:
-        raise DatasetError(f"{log}:1: the columns {', '.join(missing)} are missing.")
+        apart = " Tabs part its columns." if len(header) == 1 else ""
+        raise DatasetError(f"{log}:1: the columns {', '.join(missing)} are missing.{apart}")
     if twice := first_twin(c for c in header if c):
         raise DatasetError(f"{log}:1: the column {twice} stands there twice.")
     flights: dict[str, _Flight] = {}
@@ -99,8 +100,10 @@ def _read(log: Path) -> list[_Flight]:
         try:
             if any(value.strip() for value in line[len(header) :]):
                 raise ValueError("it has more values than there are columns")
+            if lacking := [column for column in header if column and column not in values]:
+                raise ValueError(f"it has no {lacking[0]}")
             row = _read_row(log, number, values)
-        except (ValueError, KeyError, OverflowError) as cause:
+        except (ValueError, OverflowError) as cause:
             raise DatasetError(
                 f"{log}:{number}: damaged line ({cause}). Cut it and what follows."
             ) from None
@@ -113,14 +116,41 @@ def _read(log: Path) -> list[_Flight]:
             row_of[file] = number
         vehicle = values.get("VehicleName", "")
         flights.setdefault(vehicle, _Flight(vehicle)).rows.append(row)
+    for flight in flights.values():
+        _refuse_images_of_others(log, flight, flights.keys() - {flight.vehicle})
     return list(flights.values())
 
 
+def _refuse_images_of_others(log: Path, flight: _Flight, others: Iterable[str]) -> None:
+    """Refuse a row of one vehicle that names what another one saw: its pose is not theirs.
+
+    Raises:
+        DatasetError: names the row.
+    """
+    own = f"{flight.vehicle}_"
+    for row in flight.rows:
+        for camera in row.images:
+            owner = next((o for o in others if o and camera.startswith(f"{o}_")), None)
+            if owner and not camera.startswith(own):
+                raise DatasetError(
+                    f"{log}:{row.number}: is a row of {flight.vehicle or 'no vehicle'}, and names "
+                    f"images of {owner} (camera {camera}), whose pose it does not have. Put the "
+                    "right name there, or take the row out."
+                )
+
+
 def _read_row(log: Path, number: int, values: dict[str, str]) -> _Row:
+    if odd := [c for c in ("TimeStamp", *_POSE) if "_" in values[c]]:  # 1_0 is 10 to Python
+        raise ValueError(f"its {odd[0]} is no number")
     pose = [float(values[column]) for column in _POSE]
     if not all(map(math.isfinite, pose)):
         raise ValueError("its pose is no number")
-    time_ns = int(np.int64(int(values["TimeStamp"]) * 1_000_000))
+    time_ns = int(values["TimeStamp"]) * 1_000_000
+    if abs(time_ns) >= 1 << 63:
+        raise DatasetError(
+            f"{log}:{number}: {values['TimeStamp'][:40]} is no TimeStamp in milliseconds, which "
+            "AirSim's recorder writes. Divide those of another unit first."
+        )
     images: dict[str, dict[int, Path]] = {}
     seen: set[tuple[str, str, str]] = set()
     for name in filter(None, values["ImageFile"].split(";")):

@@ -15,6 +15,7 @@ from airseg.errors import DatasetError
 
 _DIGITS, _DECIMALS = re.compile(r"([0-9]+)"), re.compile(r"([0-9]+(?:\.[0-9]+)?)")
 _CAMERA = re.compile(r"(?:cam|camera|view|eye|lens|sensor|drone|uav)[ _-]?([0-9]+|(?=\n))", re.I)
+_HEXADECIMAL = re.compile(r"[0-9a-f]{1,15}", re.IGNORECASE)
 _MOST_BEGINNINGS = 8
 _LARGEST_GAP = 100_000
 
@@ -39,7 +40,7 @@ def in_order(paths: Iterable[Path]) -> list[Path]:
 
     Raises:
         DatasetError: two names differ in nothing but zeros before a number, or the order depends on
-            whether 1.5 is a decimal or two numbers.
+            whether 1.5 is a decimal or two numbers, or 0a a hexadecimal number.
     """
     ordered = sorted(paths, key=lambda path: (_key(path), path.name))
     for one, other in itertools.pairwise(ordered):
@@ -55,7 +56,31 @@ def in_order(paths: Iterable[Path]) -> list[Path]:
                 f"{one}: whether it comes before {other.name} depends on whether these are "
                 "decimals. Write as many digits behind the point in all names."
             )
+    _refuse_hexadecimal(ordered)
     return ordered
+
+
+def _refuse_hexadecimal(ordered: Sequence[Path]) -> None:
+    """Refuse names that seem to count in hexadecimal, where 09 comes before 0a.
+
+    Names made by chance, such as checksums, count nothing: they lie far apart.
+    """
+    stems = [path.stem for path in ordered]
+    if len({len(stem) for stem in stems}) > 1:
+        return
+    differ = [i for i, letters in enumerate(zip(*stems, strict=True)) if len(set(letters)) > 1]
+    parts = [stem[differ[0] : differ[-1] + 1] for stem in stems] if differ else []
+    if not parts or not all(map(_HEXADECIMAL.fullmatch, parts)):
+        return
+    numbers = [int(part, 16) for part in parts]
+    if max(numbers) - min(numbers) > _LARGEST_GAP * len(numbers):
+        return
+    late = next((i for i, (a, b) in enumerate(itertools.pairwise(numbers)) if a > b), None)
+    if late is not None:
+        raise DatasetError(
+            f"{ordered[late]}: whether it comes before {ordered[late + 1].name} depends on whether "
+            "these are hexadecimal numbers. Number the frames anew."
+        )
 
 
 def by_stem(paths: Iterable[Path]) -> dict[str, Path]:

@@ -114,6 +114,23 @@ def test_damaged_records_are_one_line(here, capsys):
     assert "sensor_records.hdf5: is damaged" in refusal(capsys, "midair", "MidAir")
 
 
+@pytest.mark.parametrize("number", [1, 7])
+def test_a_list_without_some_number_is_refused(here, capsys, number):
+    # The authors read the pose of their i-th frame in row i * 4; of which frame it is, nobody says.
+    midair(here / "MidAir")
+    folder = here / "MidAir/Kite_training/sunny"
+    for kind, suffix in (("color_left", "JPEG"), ("segmentation", "PNG"), ("depth", "PNG")):
+        names = [f"{kind}/trajectory_0000/{n:06d}.{suffix}" for n in (0, 1, number)]
+        (folder / names[2]).write_bytes(
+            (folder / kind / "trajectory_0000" / f"000002.{suffix}").read_bytes()
+        )
+        with h5py.File(folder / "sensor_records.hdf5", "a") as file:
+            file[f"trajectory_0000/camera_data/{kind}"][:] = names
+    assert "lists 3 frames as color_left, and not every number once" in refusal(
+        capsys, "midair", "MidAir"
+    )
+
+
 def test_a_flight_that_is_not_unpacked_is_left_out_and_told(here, capsys):
     midair(here / "MidAir")
     (here / "MidAir/Kite_test/sunny/segmentation").rename(here / "elsewhere")

@@ -209,6 +209,26 @@ def test_each_vehicle_is_a_sequence(here, capsys, command):
         assert view.timestamps_ns.tolist() == [10**9, 104 * 10**7, 108 * 10**7]
 
 
+def test_a_row_that_names_what_another_vehicle_saw_is_refused(here, capsys):
+    # AirLib's RecordingFile.cpp puts the vehicle of the row before each of its images' names.
+    two_vehicles(here / "rec")
+    log = here / "rec" / "airsim_rec.txt"
+    lines = log.read_text().split("\n")
+    lines[4] = lines[4].replace("_0_0_110.png", "_0_0_111.png").replace("img_Drone2", "img_Drone1")
+    log.write_text("\n".join(lines))
+    assert "airsim_rec.txt:5: is a row of Drone2, and names images of Drone1" in refusal(capsys)
+
+
+@pytest.mark.parametrize("names", [("Drone", "Drone_1"), ("Drone_1", "Drone")])
+def test_vehicles_whose_names_begin_alike_are_told_apart(here, capsys, names):
+    two_vehicles(here / "rec", names)
+    dataset, _ = relabel(capsys)
+    assert {v.name: v.poses[0, 1] for v in dataset} == {
+        f"rec-{names[0]}": 0,
+        f"rec-{names[1]}": 100,
+    }
+
+
 def test_a_vehicle_whose_name_is_a_path_is_refused(here, capsys):
     two_vehicles(here / "rec")
     log = here / "rec" / "airsim_rec.txt"
@@ -334,3 +354,31 @@ def test_places_beyond_all_worlds_are_refused_at_the_frame(here, capsys, value):
 def test_very_many_columns_are_read_in_a_moment(here, capsys, count):
     recording(here / "rec", header="VehicleName\tTimeStamp\t" + "\t".join(map(str, range(count))))
     assert "damaged line" in refusal(capsys)
+
+
+@pytest.mark.parametrize("per_ms", [1_000, 1_000_000])
+def test_time_since_1970_in_another_unit_is_refused_as_such(here, capsys, per_ms):
+    first = 1_760_000_000_000
+    rows = recording(here / "rec")
+    write_log(here / "rec", [(("Drone1", (first + t) * per_ms), *row) for (_, t), *row in rows])
+    told = refusal(capsys)
+    assert f"airsim_rec.txt:2: {(first + 1000) * per_ms} " in told
+    assert "is no TimeStamp in milliseconds" in told
+
+
+@pytest.mark.parametrize("column", [1, 2])
+def test_numbers_that_only_python_takes_for_some_are_refused(here, capsys, column):
+    recording(here / "rec")
+    log = here / "rec" / "airsim_rec.txt"
+    lines = [line.split("\t") for line in log.read_text().splitlines()]
+    lines[2][column] = "1_040"
+    log.write_text("\n".join(map("\t".join, lines)))
+    assert "airsim_rec.txt:3: damaged line" in refusal(capsys)
+
+
+@pytest.mark.parametrize("between", [";", ",", " "])
+def test_what_parts_columns_is_said_where_it_is_something_else(here, capsys, between):
+    recording(here / "rec")
+    log = here / "rec" / "airsim_rec.txt"
+    log.write_text(log.read_text().replace("\t", between))
+    assert "Tabs part its columns" in refusal(capsys)

@@ -1,6 +1,7 @@
 """Folders of images: frames in the order of their numbers, gaps kept, no name taken for a path."""
 
 import os
+import re
 
 import cv2
 import numpy as np
@@ -60,6 +61,34 @@ def test_decimals_that_may_be_two_numbers_are_refused(here, capsys, names, comma
     "names", [["9.25", "9.50", "10.00"], ["1.1", "1.2", "2.1"], ["v1.2_f8", "v1.2_f9", "v1.2_f10"]]
 )
 def test_decimals_whose_order_is_the_same_either_way_are_taken(here, capsys, names):
+    write_walk(here / "walk", names)
+    assert places(relabelled(capsys, *RELABEL)[0].sequence("walk")) == list(range(len(names)))
+
+
+@pytest.mark.parametrize("command", [RELABEL, IMPORT], ids=["relabel", "import"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"{n:02x}" for n in range(8, 18)],
+        [f"frame_{n:04X}_left" for n in (25, 26, 32)],
+        ["0x09", "0x0a", "0x10"],
+    ],
+)
+def test_names_that_count_in_hexadecimal_are_refused(here, capsys, names, command):
+    assert sorted(names, key=lambda name: int(re.search("[0-9A-Fa-f]{2,}", name)[0], 16)) == names
+    write_walk(here / "walk", names)
+    assert "hexadecimal numbers" in refusal(capsys, *command)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["0a", "0b", "0c"],  # the same either way
+        ["0a3f9c1e", "1c00be72", "10d4e5f6"],  # checksums, which count nothing
+        ["img_1_10", "img_10_1"],
+    ],
+)
+def test_names_that_seem_hexadecimal_and_count_nothing_else_are_taken(here, capsys, names):
     write_walk(here / "walk", names)
     assert places(relabelled(capsys, *RELABEL)[0].sequence("walk")) == list(range(len(names)))
 

@@ -252,3 +252,24 @@ def test_animations_and_pages_are_refused(here, capsys, kind, folder):
     options = {"lossless": True} if kind == "WEBP" else {}
     pages[0].save(path, format=kind, save_all=True, append_images=pages[1:], **options)
     assert "holds 3 pictures" in refusal(capsys, *RELABEL)
+
+
+@pytest.mark.parametrize("palette", [None, "seg_rgbs.txt"])
+def test_a_palette_image_that_ends_too_early_is_refused(here, capsys, palette):
+    # Sound checksums, and rows for half of the height only: Pillow gives the rest as index 0.
+    def chunk(kind, data):
+        crc = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + crc
+
+    write_walk(here / "walk", ["000"])
+    head = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 3, 0, 0, 0)
+    rows = (b"\0" + b"\2" * WIDTH) * (HEIGHT // 2)
+    colors = bytes(value for color in [(0, 0, 0), *PALETTE.values()] for value in color)
+    chunks = [(b"IHDR", head), (b"PLTE", colors), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    label = here / "walk" / "labels" / "000.png"
+    label.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*one) for one in chunks))
+    with Image.open(label) as image:
+        assert np.asarray(image)[-1, 0] == 0
+    palette_file(here)
+    options = ["--palette", palette] if palette else []
+    assert "000.png: is no image, or damaged" in refusal(capsys, *RELABEL, *options)
