@@ -47,9 +47,10 @@ def _cli(ctx: click.Context, debug: bool) -> None:
 
     \b
     Examples, without AirSim and without a GPU:
-      airseg record loop_walk --embedded --out recordings
-      airseg relabel recordings/* --map neighborhood --out dataset.h5
-      airseg bench run demo --dataset dataset.h5
+      airseg record loop_walk street_val loop_back --embedded --out recordings
+      airseg relabel recordings --map neighborhood --out dataset.h5
+      airseg bench run demo --dataset dataset.h5 --out results
+      airseg bench leaderboard results --out results
     """
     ctx.obj = {"debug": debug}
 
@@ -62,6 +63,9 @@ def main(arguments: list[str] | None = None) -> None:
             _cli(args=arguments, standalone_mode=False)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
+    except click.exceptions.NoArgsIsHelpError as question:  # a group by its bare name: no mistake
+        question.show()
+        sys.exit(2)
     except click.ClickException as mistake:
         click.echo(f"airseg: {_with_help_hint(mistake)}", err=True)
         sys.exit(2)

@@ -1,11 +1,14 @@
 """The command line as a whole: fast help, one-line errors, exit codes."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from command_line import run
+
+from airseg.flight.plan import load_plan
 
 
 def test_help_lists_the_commands_and_an_example(capsys):
@@ -21,6 +24,20 @@ def test_every_command_has_help_with_an_example(capsys, command):
     code, out, _ = run(capsys, command, "--help")
     assert code == 0
     assert f"airseg {command}" in out
+
+
+@pytest.mark.parametrize("group", [[], ["plan"], ["bench"]])
+def test_a_group_by_its_bare_name_shows_its_help_as_it_is_laid_out(capsys, group):
+    """It is what a newcomer types first."""
+    _, page, _ = run(capsys, *group, "--help")
+    code, out, err = run(capsys, *group)
+    assert (code, out, err) == (2, "", page)
+
+
+def test_the_example_of_the_first_page_has_flights_to_train_on_and_to_test_on(capsys):
+    _, page, _ = run(capsys, "--help")
+    flown = re.search(r"airseg record (.+?) --embedded", page)[1].split()
+    assert {load_plan(name)[1].split for name in flown} == {"train", "val", "test"}
 
 
 def test_unknown_command_gets_one_line_with_the_nearest_name(capsys):
