@@ -156,6 +156,11 @@ def _as_ignore_rule(value: Any) -> Any:
     }
 
 
+def _nothing_as_none(value: Any) -> Any:
+    """Let ``rules:`` stand alone, or over comments, where no rule is written yet."""
+    return [] if value is None else value
+
+
 class LabelMapDocument(StrictModel):
     """A label map as it stands in its file.
 
@@ -182,7 +187,7 @@ class LabelMapDocument(StrictModel):
     extends: str | None = None
     classes: tuple[TargetClass, ...] = ()
     ignore: Annotated[IgnoreRule, BeforeValidator(_as_ignore_rule)] = IgnoreRule()
-    rules: tuple[LabelRule, ...] = ()
+    rules: Annotated[tuple[LabelRule, ...], BeforeValidator(_nothing_as_none)] = ()
     background: ClassName | None = None
     splits: dict[str, Literal["train", "val", "test"]] = {}
     examples: dict[str, ClassName] = {}

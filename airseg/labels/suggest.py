@@ -135,18 +135,22 @@ def to_yaml(
     for s in sorted(suggestions, key=lambda s: (-s.confidence, s.name.lower())):
         entry = patterns[s.name]
         if s.class_name is None:
-            unknown.append(f"  # {s.name}: {s.reason}")
+            names = ", ".join(f'"{_quoted(p)}"' for p in entry.patterns)
+            unknown.append(f"  # - {{class: , names: [{names}]}}  # {s.name}: {s.reason}")
             continue
         comment = f"# {s.confidence:.2f} {s.reason}"
         by_class[s.class_name] += [f'      - "{_quoted(p)}"  {comment}' for p in entry.patterns]
     lines = ["format: 1", f'name: "{_quoted(name)}"']
     lines += [f'extends: "{_quoted(extends)}"'] if extends else ["background: ignore"]
-    lines += ["rules:" if by_class else "rules: []"]
+    lines += ["rules:" if suggestions else "rules: []"]
     order = sorted(by_class, key=lambda name: (name != IGNORE, name))
     for class_name in order:
         lines += [f"  - class: {class_name}", "    names:", *by_class[class_name]]
     if unknown:
-        lines += ["  # Nothing speaks for any class:", *unknown]
+        lines += [
+            "  # Nothing speaks for any class; name one and drop the first #:",
+            *unknown,
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -19,7 +19,7 @@ from airseg.labels.label_map import SPLITS, load_label_map
 
 def check_importer(
     layout: str | Layout,
-    folder: Path,
+    folder: str | Path,
     *,
     label_map: str = "",
     options: ImportOptions | None = None,
@@ -40,7 +40,7 @@ def check_importer(
         AirsegError: the folder does not fit the layout, or its labels not the map.
     """
     chosen = layout_named(layout) if isinstance(layout, str) else layout
-    publication, wanted = chosen.publication, options or ImportOptions()
+    publication, wanted, folder = chosen.publication, options or ImportOptions(), Path(folder)
     _hold(bool(publication.title), "a publication has a title.")
     found, again = chosen.find(folder, wanted), chosen.find(folder, wanted)
     _hold(bool(found.sources), f"{folder}: an importer finds sequences: none were found.")

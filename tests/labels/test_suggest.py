@@ -1,10 +1,13 @@
 """Suggestions say a class, how sure they are, and why; they never apply themselves."""
 
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from command_line import run
+from published_datasets import save
 from recording_folders import write_recording
 
 from airseg.labels.label_map import load_label_map, parse_label_map
@@ -74,13 +77,34 @@ def test_command_prints_a_map_that_completes_the_given_one(capsys, tmp_path):
     assert complete.class_of_name("Oak_3") == "tree"  # from the map that it extends
     assert "0.90 'fence'" in out
     assert "# Xyzzy: no known word" in out
+    # With a class, and without its first #, the line is a rule.
+    mine = re.sub(r"# (- {class: ), (names: .*xyzzy)", r"\1house, \2", out)
+    assert parse_label_map(mine, "mine").class_of_name("Xyzzy_4") == "house"
     assert "1 of 2 names" in err
 
 
 def test_nothing_to_suggest_is_still_a_map(capsys, tmp_path):
     (tmp_path / "names.txt").write_text("Car_9\n")
-    _, out, _ = run(capsys, "labels", "suggest", tmp_path / "names.txt", "--map", "neighborhood")
+    _, out, err = run(capsys, "labels", "suggest", tmp_path / "names.txt", "--map", "neighborhood")
     assert parse_label_map(out, "suggested").class_of_name("Car_1") == "vehicle"
+    assert "nothing to suggest: neighborhood has a class for every name" in err
+
+
+def test_a_map_of_names_that_nothing_speaks_for_can_be_read_and_filled_in(capsys, tmp_path):
+    (tmp_path / "names.txt").write_text("Xyzzy_4\nCar_9\n")
+    _, out, _ = run(capsys, "labels", "suggest", tmp_path / "names.txt", "--map", "neighborhood")
+    assert parse_label_map(out, "suggested").class_of_name("Xyzzy_4") is None
+    written = parse_label_map(out + '  - {class: house, names: "xyzzy"}\n', "written")
+    assert written.class_of_name("Xyzzy_4") == "house"
+
+
+def test_labels_without_names_are_sent_to_where_they_can_be_seen(capsys, tmp_path):
+    for kind, image in (("images", np.full((12, 16, 3), 90)), ("labels", np.eye(12, 16))):
+        save(tmp_path / "film" / kind / "000.png", image.astype(np.uint8))
+    code, out, err = run(capsys, "labels", "suggest", tmp_path / "film")
+    assert code == 0
+    assert yaml.safe_load(out)["rules"] == []
+    assert "2 labels have no name, only an id or a colour: 'airseg labels audit'" in err
 
 
 def test_appearance_speaks_where_frames_exist(capsys, tmp_path):

@@ -8,8 +8,9 @@ from foreign_folders import IDS_MAP, airsim, palette_file, tartan
 from published_datasets import camvid, cityscapes, save, vspw
 from published_flights import kitti_step, midair, tartanair2, uavid, viper
 
-from airseg.dataset.importing.found import ImportOptions
+from airseg.dataset.importing.found import Found, ImportOptions, Publication
 from airseg.dataset.importing.layouts import LAYOUTS, Layout, layout_named
+from airseg.dataset.packing.folder_sources import FolderFacts, FolderSource, FrameFiles
 from airseg.errors import DatasetError
 from airseg.testing import check_importer
 
@@ -105,4 +106,15 @@ def test_one_that_finds_something_else_each_time_is_told(tmp_path):
 
 def test_a_folder_in_another_layout_is_refused_as_ever(tmp_path):
     with pytest.raises(DatasetError, match="expected 'data' and train"):
-        check_importer("vspw", tmp_path)
+        check_importer("vspw", str(tmp_path))
+
+
+def test_one_that_asks_nothing_of_its_folder_refuses_an_empty_one_in_a_line(tmp_path):
+    facts = FolderFacts("nothing", str(tmp_path), "somewhere")
+
+    def find(root, options):
+        frames = [FrameFiles(path, None) for path in root.glob("*.png")]
+        return Found([FolderSource(facts, frames, None)], [])
+
+    with pytest.raises(DatasetError, match=f"{tmp_path}: sequence nothing has no frames"):
+        check_importer(Layout(Publication("Nothing"), find), tmp_path)

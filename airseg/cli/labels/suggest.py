@@ -53,7 +53,17 @@ def command(
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding="utf-8")
         click.echo(f"wrote {out}")
-    click.echo(f"{known} of {len(asked)} names have a suggestion; check each one.", err=True)
+    nameless = sum(e.class_name is None and bool(e.ids or e.colors) for e in entries)
+    if asked:
+        click.echo(f"{known} of {len(asked)} names have a suggestion; check each one.", err=True)
+    elif entries and not nameless:
+        click.echo(f"nothing to suggest: {map_name} has a class for every name.", err=True)
+    if nameless:
+        click.echo(
+            f"{nameless} labels have no name, only an id or a colour: 'airseg labels audit' shows "
+            "them, and lets you choose.",
+            err=True,
+        )
 
 
 def _base(map_name: str | None) -> str | None:

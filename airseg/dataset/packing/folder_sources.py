@@ -112,11 +112,17 @@ class FolderFacts:
 
 
 class FolderSource:
-    """A sequence of image files; see `SequenceSource`."""
+    """A sequence of image files; see `SequenceSource`.
+
+    Raises:
+        DatasetError: there are no frames.
+    """
 
     def __init__(
         self, facts: FolderFacts, frames: Sequence[FrameFiles], palette: LabelPalette | None
     ) -> None:
+        if not frames:
+            raise DatasetError(f"{facts.location}: sequence {facts.name} has no frames.")
         self._frames, self._palette = list(frames), palette
         self.name, self.location, self.environment = facts.name, facts.location, facts.environment
         self.split = facts.split
