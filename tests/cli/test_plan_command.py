@@ -1,6 +1,7 @@
 """`airseg plan` and `airseg settings`: what is flown, where, and what AirSim must be told."""
 
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -35,6 +36,15 @@ def test_check_says_how_long_and_how_fast_a_plan_flies(capsys):
     code, out, _ = run(capsys, "plan", "check", "loop_walk")
     assert code == 0
     assert out.startswith("loop_walk: 461 frames, 18.4 s, 110 m, at most 7.0 m/s, 2.2 to 3.5 m up")
+
+
+def test_check_without_plans_tells_which_are_shipped(capsys):
+    code, out, _ = run(capsys, "plan", "check")
+    assert code == 0
+    files = (Path(__file__).parents[2] / "flight_plans").glob("*.yaml")
+    assert sorted(line.partition(":")[0] for line in out.splitlines()) == sorted(
+        file.stem for file in files
+    )
 
 
 def test_a_mission_becomes_a_plan_in_metres_from_home(tmp_path, capsys):

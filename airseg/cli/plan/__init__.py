@@ -22,19 +22,23 @@ def command() -> None:
 
 
 @command.command("check")
-@click.argument("plans", nargs=-1, required=True, type=PLAN)
+@click.argument("plans", nargs=-1, type=PLAN)
 def check(plans: tuple[str, ...]) -> None:
     """Check PLANS, and say how long each flies, how far and how fast.
 
+    Without PLANS all shipped plans are told.
+
     \b
-    Example:
+    Examples:
+      airseg plan check
       airseg plan check loop_walk my_flight.yaml
     """
     import numpy as np
 
     from airseg.flight import load_plan, plan_trajectory
+    from airseg.resources import known_names
 
-    for name, plan in map(load_plan, plans):
+    for name, plan in map(load_plan, plans or known_names("flight plan")):
         path = plan_trajectory(plan)
         way = float(np.linalg.norm(np.diff(path.position, axis=0), axis=1).sum())
         top = float(np.linalg.norm(path.velocity, axis=1).max())
@@ -78,7 +82,7 @@ def draw(plans: tuple[str, ...], out: Path, world: str | None, seed: int | None)
     if not are_compiled():
         click.echo("compiling the renderer, once, about 40 s ...", err=True)
     draw_map(paths, world or first.environment, seed, out)
-    click.echo(f"drew {len(paths)} plans to {out}")
+    click.echo(f"drew {len(paths)} plan{'s' * (len(paths) != 1)} to {out}")
 
 
 @command.command("import")

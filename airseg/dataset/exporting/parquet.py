@@ -46,7 +46,7 @@ def export_parquet(
         import pyarrow  # noqa: F401
     except ImportError:
         raise DatasetError(
-            "the parquet format needs pyarrow: pip install -c constraints.txt -e '.[parquet]'."
+            "the parquet format needs pyarrow. Run: pip install 'airseg[parquet]'"
         ) from None
     palette = facts.label_map.palette()
 
