@@ -113,6 +113,11 @@ def run_recipe(
     torch.backends.cudnn.benchmark = device.type == "cuda"
     if recipe.protocol == "fair" and not dataset.split(recipe.evaluate.split):
         raise RecipeError(f"the dataset has no sequence in its {recipe.evaluate.split} split.")
+    if select == recipe.evaluate.split:
+        raise RecipeError(
+            f"--select {select}: evaluate.split is {select}, too: what is chosen by these flights "
+            "would do better on them than on others. Set evaluate.split=test."
+        )
     out.mkdir(parents=True, exist_ok=True)
     paths = []
     workshop = _Workshop(dataset, device, where)

@@ -8,7 +8,7 @@ import pkgutil
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -80,8 +80,12 @@ def _checked(
     kinds = get_type_hints(builder)
     found = {}
     for option, value in options.items():
+        kind = kinds.get(option, Any)
+        if isinstance(value, bool) and {int, float} & {kind, *get_args(kind)} and kind is not bool:
+            told = str(value).lower()
+            raise RecipeError(f"model {name}: {option}: expected a number, found {told}.")
         try:
-            found[option] = TypeAdapter(kinds.get(option, Any)).validate_python(value)
+            found[option] = TypeAdapter(kind).validate_python(value)
         except ValidationError as cause:
             said = cause.errors()[0]["msg"]
             raise RecipeError(f"model {name}: {option}: {said}, found {value!r}.") from None

@@ -3,7 +3,13 @@
 import pytest
 from filelock import FileLock
 
-from airseg.bench.recipes.recipe import Recipe, fingerprint_of, rows, with_weights_hash
+from airseg.bench.recipes.recipe import (
+    Recipe,
+    apply_settings,
+    fingerprint_of,
+    rows,
+    with_weights_hash,
+)
 from airseg.bench.recipes.row_choice import choose_rows
 from airseg.bench.results.result import load_result
 from airseg.bench.run import run_recipe
@@ -50,6 +56,14 @@ def test_validation_chooses_for_each_variant_and_keeps_all_its_seeds():
     told = how[chosen[0].run]
     assert told.chosen == {"train.learning_rate": 0.01}
     assert sorted(told.candidates.values()) == pytest.approx([0.425, 0.425, 0.5])
+
+
+def test_what_chooses_is_not_what_is_scored(dataset, recipe, tmp_path):
+    """The best of several by their validation flights is no measure of them on the same flights."""
+    swept = {"evaluate.split": "val", "sweep": {"train.learning_rate": [0.1, 0.01]}}
+    recipe = apply_settings(recipe, swept, "--set")
+    with pytest.raises(RecipeError, match=r"--select val: evaluate.split is val, too"):
+        run_recipe(recipe, dataset, tmp_path, lambda *told: None, device_name="cpu", select="val")
 
 
 def test_without_a_sweep_nothing_is_asked():

@@ -34,6 +34,7 @@ def test_impossible_options_are_told(options):
     [
         ("fanet18", {"tca_depth": "two"}, "model fanet18: tca_depth: .* found 'two'"),
         ("fanet18", {"tca_depth": 1.5}, "found 1.5"),
+        ("fanet18", {"tca_depth": True}, "tca_depth: expected a number, found true"),
         ("fanet18", {"strides": [2, 2]}, "strides"),
         ("espnet_convlstm", {"state_size": 5}, "state_size"),
     ],

@@ -28,6 +28,9 @@ LEAKS = Badge(
     "test frames lie beside training frames of the same flight, as in the founding paper: "
     "no measure of how a network does on a new flight",
 )
+SEEN = Badge(
+    "leaks", "scored on the flights that it was trained on: no measure of how it does on a new one"
+)
 FAIR = Badge("fair", "split by flight; every row takes the same steps on as many frames")
 SUBMITTED = Badge("submitted", "label maps of another program; how it was trained, its author says")
 DIVERGED = Badge(
@@ -85,7 +88,8 @@ def _of_budget(index: int, steps: int, frames: int) -> Badge:
 
 
 def _is_fair(result: Result) -> bool:
-    return result.kind == "model" and result.protocol == "fair" and not result.swept
+    is_seen = result.dataset.split == "train"
+    return result.kind == "model" and result.protocol == "fair" and not (is_seen or result.swept)
 
 
 def _other(result: Result) -> Badge:
@@ -93,4 +97,6 @@ def _other(result: Result) -> Badge:
         return LEAKS
     if result.kind == "submission" or result.protocol == "submitted":
         return SUBMITTED
+    if result.kind == "model" and result.dataset.split == "train":
+        return SEEN
     return UNTRAINED if result.kind == "baseline" else SWEPT

@@ -118,7 +118,8 @@ def _frame_size(result: Result) -> str:
 def _seeds(result: Result) -> str:
     if not isinstance(result, MeanResult):
         return ""
-    return f"{100 * result.deviation.get('mean_iou', 0.0):.1f} ({len(result.seeds)})"
+    deviation = result.deviation.get("mean_iou", _NAN)
+    return f"{shown(100 * deviation, 1)} ({len(result.seeds)})"
 
 
 def _by_flight(result: Result, place: str | None = None) -> str:

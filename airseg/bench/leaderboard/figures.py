@@ -271,7 +271,8 @@ def _fps(row: PublishedRow | None) -> str:
 def _fps_on(machine: str, rows: dict[int, Result]) -> Callable[[int], str]:
     def cell(depth: int) -> str:
         speed = rows[depth].speed if depth in rows else None
-        return f"{speed.frames_per_second:.1f}" if speed and speed.machine == machine else "-"
+        is_known = speed and speed.machine == machine and not speed.was_disturbed
+        return f"{speed.frames_per_second:.1f}" if speed and is_known else "-"
 
     return cell
 

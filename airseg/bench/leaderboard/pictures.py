@@ -40,16 +40,18 @@ def collect_moments(rows: Sequence[tuple[Path, Result]]) -> dict[str, list[Momen
     """Return the sample frames of each flight in time order, with every row's prediction.
 
     Args:
-        rows: results and their files; the pictures lie in folders named after the runs beside
-            them. A result that travelled without its pictures has none.
+        rows: results and their files; the pictures lie in folders named after them, or after their
+            runs, beside them. A result that travelled without its pictures has none.
     """
     wanted: dict[tuple[int, str, int], list[tuple[str, Path]]] = {}
     turns: dict[str, dict[int, None]] = {}
     for path, result in rows:
+        named = path.with_suffix("")
+        folder = named if named.is_dir() else path.parent / result.run
         for name, index in result.samples:
             turns.setdefault(name, {})[index] = None
             turn = list(turns[name]).index(index)
-            stem = path.parent / result.run / f"{name}-{index:06d}"
+            stem = folder / f"{name}-{index:06d}"
             wanted.setdefault((turn, name, index), []).append((result.run, stem))
     flights: dict[str, list[Moment]] = {}
     palette = class_palette(list(rows[0][1].scores.class_iou)) if rows else class_palette()

@@ -38,7 +38,7 @@ def class_table(results: Sequence[Result]) -> pd.DataFrame:
 
 
 def check_comparable(results: Sequence[Result], content_hash: str | None = None) -> None:
-    """Refuse to put rows of different datasets, or of different splits, together.
+    """Refuse to put rows of different datasets, splits or scored classes together.
 
     Rows of the paper's protocol, which are no measure of a split, may stand beside the others.
 
@@ -47,7 +47,8 @@ def check_comparable(results: Sequence[Result], content_hash: str | None = None)
         content_hash: of the dataset they must have been scored on, or None for any one.
 
     Raises:
-        RecipeError: two results were scored on different frames, or not on that dataset.
+        RecipeError: two results were scored on different frames or classes, or not on that
+            dataset.
     """
     first: dict[str, Result] = {}
     for other in results:
@@ -67,6 +68,20 @@ def check_comparable(results: Sequence[Result], content_hash: str | None = None)
                 f"{other.dataset.content_hash[:12]} {other.dataset.split}); a leaderboard compares "
                 "rows of one split of one dataset. Make one for each."
             )
+        theirs, ours = _scored_classes(same), _scored_classes(other)
+        if theirs != ours:
+            raise RecipeError(
+                f"{same.run} and {other.run} were scored on different classes ({theirs}; {ours}), "
+                "so their means are no measure of one thing. Make a leaderboard for each."
+            )
+
+
+def _scored_classes(result: Result) -> str:
+    """Return which classes a recipe scores, and what counts as another, in words."""
+    evaluate = result.recipe.get("evaluate", {})
+    classes, pool = sorted(set(evaluate.get("classes", []))), evaluate.get("pool", {})
+    pooled = [f"{name} as {other}" for name, other in sorted(pool.items())]
+    return ", ".join([*(classes or ["all classes"]), *pooled])
 
 
 def markdown(results: Sequence[Result]) -> str:

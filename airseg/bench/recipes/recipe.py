@@ -24,6 +24,7 @@ from airseg.bench.recipes.recipe_parts import (
     LossRecipe,
     ModelRecipe,
     PaperRecipe,
+    Seed,
     TrainRecipe,
 )
 from airseg.documents import StrictModel, load_document
@@ -72,7 +73,7 @@ class Recipe(StrictModel):
     baseline: bool = False
     variants: list[Variant] = []
     sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
-    seeds: list[Annotated[int, Field(ge=0)]] = []
+    seeds: list[Seed] = []
     label: str = ""
     positive_control: str = ""
 
@@ -292,7 +293,12 @@ def apply_settings(recipe: Recipe, changes: dict[str, Any], source: str) -> Reci
     for key, value in changes.items():
         place, parts = content, key.split(".")
         for part in parts[:-1]:
-            if not isinstance(place.get(part), dict):
+            if part in place and not isinstance(place[part], dict):
+                raise RecipeError(
+                    f"{source}: {key}: '{part}' is {place[part]!r} and has no fields; give it a "
+                    "value as a whole."
+                )
+            if part not in place:
                 raise RecipeError(_unknown(source, key, part, place))
             place = place[part]
         is_free = parts[:-1] == ["model", "options"]
@@ -305,10 +311,14 @@ def apply_settings(recipe: Recipe, changes: dict[str, Any], source: str) -> Reci
         raise RecipeError(f"{source}: {_complaint(cause)}") from None
 
 
+_KINDS = ("literal[", "list[", "constrained-")
+"""Of a union's members, which pydantic tells beside the field's name."""
+
+
 def _complaint(cause: ValidationError) -> str:
     """Return the first of pydantic's complaints in a line."""
     first = cause.errors()[0]
-    field = ".".join(str(p) for p in first["loc"] if not str(p).startswith(("literal[", "list[")))
+    field = ".".join(str(p) for p in first["loc"] if not str(p).startswith(_KINDS))
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error":
         return f"{field}: {message}." if field else f"{message}."

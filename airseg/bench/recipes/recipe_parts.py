@@ -10,6 +10,8 @@ from airseg.documents import StrictModel
 
 _Factor = Annotated[float, Field(gt=0, le=16)]
 _Pixels = Annotated[int, Field(ge=32, le=4096)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+"""What a random generator may begin with; torch takes no larger ones."""
 
 
 class ModelRecipe(StrictModel):
@@ -130,6 +132,12 @@ class LossRecipe(StrictModel):
     motion_flow: Literal["exact", "classical"] = "exact"
     motion_form: Literal["logits", "probabilities"] = "logits"
 
+    @model_validator(mode="after")
+    def _weighs_something(self) -> Self:
+        if isinstance(self.class_weights, list) and not any(self.class_weights):
+            raise ValueError("class_weights: all are 0, so that nothing would be learnt")
+        return self
+
 
 class TrainRecipe(StrictModel):
     """How to optimise.
@@ -172,7 +180,7 @@ class TrainRecipe(StrictModel):
     compile: bool = False
     ema: float = Field(0.0, ge=0, lt=1)
     sync_batch_norm: bool = True
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     checkpoint_every_s: float = Field(60.0, gt=0)
     validate_every: Annotated[int, Field(ge=0)] | Literal["epoch"] = 0
     validation_frames: int = Field(50, ge=1)

@@ -16,7 +16,8 @@ def choose_rows(recipe: Recipe, only: tuple[str, ...] = ()) -> list[Row]:
         RecipeError: there is no such row.
     """
     every = rows(recipe)
-    for wanted in set(only) - {BASELINE}:
+    has_baseline = recipe.baseline and recipe.protocol == "fair"
+    for wanted in set(only) - ({BASELINE} if has_baseline else set()):
         names = [n for row in every for n in (row.label, row.run)]
         if wanted not in names:
             labels = list(dict.fromkeys(row.label for row in every))

@@ -6,9 +6,9 @@ import json
 import math
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from airseg.bench.aside import write_aside
 from airseg.bench.recipes.recipe import RUN_NAME
@@ -22,6 +22,9 @@ from airseg.version import __version__
 FORMAT_VERSION = 1
 SPEED_ENDING = ".speed.json"
 """Of files that `airseg bench speed` writes, which may lie beside results."""
+STUDY_NAME = "temporal.json"
+"""Of the file that `airseg bench temporal` writes beside the results of its rows."""
+_ROUNDING = 1e-9
 
 
 class SequenceResult(StrictModel):
@@ -72,6 +75,14 @@ class SequenceResult(StrictModel):
     lag2: float | None = None
     lag4: float | None = None
     lag8: float | None = None
+
+    @model_validator(mode="after")
+    def _are_shares(self) -> Self:
+        for name, value in self:
+            for one in value.values() if isinstance(value, dict) else [value]:
+                if isinstance(one, float) and not -_ROUNDING <= one <= 1 + _ROUNDING:
+                    raise ValueError(f"{name}: expected a share from 0 to 1, found {one}")
+        return self
 
 
 class StratumResult(StrictModel):
@@ -281,6 +292,17 @@ class Result(StrictModel):
     airseg_version: str = __version__
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
+    @field_validator("recipe")
+    @classmethod
+    def _has_sections(cls, recipe: dict[str, Any]) -> dict[str, Any]:
+        """Refuse what no recipe is, before tables look for its fields."""
+        for name in ("model", "data", "train", "evaluate"):
+            if not isinstance(recipe.get(name, {}), dict):
+                raise ValueError(f"{name}: expected fields, found {str(recipe[name])[:40]!a}")
+        if type(seed := recipe.get("train", {}).get("seed", 0)) is not int:
+            raise ValueError(f"train.seed: expected a whole number, found {str(seed)[:40]!a}")
+        return recipe
+
 
 def save_result(folder: Path, result: Result) -> Path:
     """Write a result into a folder under its run's name, aside first."""
@@ -331,15 +353,20 @@ def load_results(inputs: list[Path]) -> list[tuple[Path, Result]]:
                 f"{item}: there is no such file or folder. `airseg bench run RECIPE --out {item}` "
                 "makes results there."
             )
-        found = (p for p in sorted(item.glob("*.json")) if not p.name.endswith(SPEED_ENDING))
-        paths += found if item.is_dir() else [item]
-    paths = list(dict.fromkeys(paths))
+        paths += filter(_may_be_result, sorted(item.glob("*.json"))) if item.is_dir() else [item]
+    paths = list({p.resolve(): p for p in paths}.values())  # a file may be named twice
     if not paths:
         raise RecipeError(
             f"no results in {', '.join(str(i) for i in inputs)}. `airseg bench run` makes some."
         )
     results = [(p, load_result(p)) for p in paths]
     return sorted(results, key=lambda r: rank(r[1]))
+
+
+def _may_be_result(path: Path) -> bool:
+    """Whether a file of a folder is none of the others that commands write beside results."""
+    is_study = path.name == STUDY_NAME and '"findings"' in read_text(path, RecipeError)
+    return not is_study and not path.name.endswith(SPEED_ENDING)
 
 
 def rank(result: Result) -> tuple[bool, float, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from airseg.bench.results.result import (
     rank,
     recipe_hash,
 )
+from airseg.errors import RecipeError
 
 
 class MeanResult(Result):
@@ -36,7 +38,11 @@ class MeanResult(Result):
 def merge_seeds(rows: Sequence[tuple[Path, Result]]) -> list[tuple[Path, Result]]:
     """Return rows in which those of one label, recipe and dataset are one, whatever their seeds.
 
-    Curves, pictures, speed and command are the first seed's.
+    Curves, pictures, speed and command are the first seed's. Rows of several folders that have one
+    name and are not one have names and labels of their own afterwards.
+
+    Raises:
+        RecipeError: a row stands there twice from one seed, and would count as two trainings.
     """
     groups: dict[str, list[tuple[Path, Result]]] = {}
     for path, result in rows:
@@ -44,9 +50,41 @@ def merge_seeds(rows: Sequence[tuple[Path, Result]]) -> list[tuple[Path, Result]
     merged = []
     for members in _one_majority_class(groups.values()):
         members.sort(key=lambda m: seed_of(m[1]))
+        _refuse_twice(members)
         several = len(members) > 1
         merged.append((members[0][0], _mean([r for _, r in members])) if several else members[0])
-    return sorted(merged, key=lambda m: rank(m[1]))
+    return sorted(_told_apart(merged), key=lambda m: rank(m[1]))
+
+
+def _refuse_twice(members: Sequence[tuple[Path, Result]]) -> None:
+    for (path, result), (other, next_one) in itertools.pairwise(members):
+        if seed_of(result) == seed_of(next_one):
+            raise RecipeError(
+                f"{path} and {other} are one row, '{result.label}', trained from one seed "
+                f"({seed_of(result)}): it would count as two trainings. Leave one of them out."
+            )
+
+
+def _told_apart(rows: Sequence[tuple[Path, Result]]) -> list[tuple[Path, Result]]:
+    """Name rows apart that were made under one name, such as with other steps in another folder.
+
+    Whatever is told of a row goes by its run's name.
+    """
+    alike: dict[str, list[tuple[Path, Result]]] = {}
+    for path, result in rows:
+        alike.setdefault(result.run, []).append((path, result))
+    found, taken = [], set(alike)
+    for run, members in alike.items():
+        places = [path.resolve().parent.name for path, _ in members]
+        for number, (path, result) in enumerate(members, 1):
+            if len(members) > 1:
+                place = places[number - 1] if len(set(places)) == len(places) else number
+                name = next(n for i in itertools.count(number) if (n := f"{run}-{i}") not in taken)
+                taken.add(name)
+                changed = {"run": name, "label": f"{result.label} ({place})"}
+                result = result.model_copy(update=changed)
+            found.append((path, result))
+    return found
 
 
 def members(result: Result) -> list[Result]:
@@ -55,13 +93,15 @@ def members(result: Result) -> list[Result]:
 
 
 def _one_majority_class(groups: Iterable[list[tuple[Path, Result]]]) -> list[list]:
-    """Leave one row of the commonest class where several recipes of one dataset brought it."""
+    """Leave one row of the commonest class where several recipes or folders brought it."""
     kept: dict[object, list[tuple[Path, Result]]] = {}
     for members in groups:
         result = members[0][1]
         is_baseline = result.kind == "baseline"
         key = (result.label, result.dataset.content_hash, result.dataset.split)
-        kept.setdefault(key if is_baseline else id(members), members)
+        kept.setdefault(
+            key if is_baseline else id(members), members[:1] if is_baseline else members
+        )
     return list(kept.values())
 
 
@@ -88,6 +128,8 @@ def _mean(results: Sequence[Result]) -> MeanResult:
         if all(isinstance(v, float | int) for v in values):
             found = spread([float(v) for v in values])
             scores[name], deviation[name] = found.mean, found.deviation
+        elif any(isinstance(v, float | int) for v in values):  # older results lack some scores
+            scores[name] = None
         elif name in ("class_iou", "class_boundary_f"):
             scores[name] = {key: _mean_known([v.get(key) for v in values]) for key in values[0]}
         elif name in ("by_motion", "by_visibility", "by_class_area"):

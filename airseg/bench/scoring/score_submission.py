@@ -78,11 +78,14 @@ def score_submission(
 
 
 def _refuse_name_of_another(path: Path, label: str) -> None:
-    """Raise RecipeError where a row that was trained here has the submission's name."""
-    if path.is_file() and load_result(path).kind != "submission":
+    """Raise RecipeError where another row has the submission's name."""
+    if not path.is_file():
+        return
+    there = load_result(path)
+    if there.kind != "submission" or there.label != label:
         raise RecipeError(
-            f"{path}: is a row that was trained here, and '{label}' would replace it. Choose "
-            "another --name."
+            f"{path}: is the row '{there.label}', and '{label}' would replace it. Choose another "
+            "--name."
         )
 
 

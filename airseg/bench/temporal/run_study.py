@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from airseg.bench.aside import write_aside
-from airseg.bench.results.result import load_result
+from airseg.bench.results.result import STUDY_NAME, load_result
 from airseg.bench.temporal.conditions import CONDITIONS, NAMES, check_conditions
 from airseg.bench.temporal.findings import Finding, find, headlines
 from airseg.bench.temporal.gains import Gains
@@ -46,8 +46,14 @@ def run_study(
         progress: told how many frames are done.
 
     Raises:
-        RecipeError: a condition is unknown, or no network has its per-frame version beside it.
+        RecipeError: a condition is unknown, no network has its per-frame version beside it, or the
+            split is the one that they were trained on.
     """
+    if split == "train":
+        raise RecipeError(
+            "evaluate.split is train, which the networks were trained on: what memory is worth "
+            "cannot be told from it. Use test or val."
+        )
     sequences = dataset.split(split)
     if not sequences:
         raise RecipeError(f"{dataset.path}: has no sequence in its {split} split.")
@@ -80,7 +86,7 @@ def run_study(
     pictures = condition_pictures(dataset, longest, plan.length(longest) // 2, possible)
     _write(out / "temporal.html", page(findings, setting, pictures))
     content = {"format": 1, "setting": asdict(setting), "findings": [asdict(f) for f in findings]}
-    _write(out / "temporal.json", json.dumps(content, indent=1) + "\n")
+    _write(out / STUDY_NAME, json.dumps(content, indent=1) + "\n")
     return findings
 
 

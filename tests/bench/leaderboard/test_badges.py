@@ -3,7 +3,7 @@
 import numpy as np
 from made_results import made_result
 
-from airseg.bench.leaderboard.badges import DIVERGED, FAIR, badges
+from airseg.bench.leaderboard.badges import DIVERGED, FAIR, SUBMITTED, badges
 from airseg.bench.results.seeds import merge_seeds
 
 
@@ -22,6 +22,18 @@ def test_a_training_whose_loss_rose_is_no_fair_row():
         ]
     )
     assert found == {"learns": FAIR, "grows": DIVERGED, "spikes": FAIR}
+
+
+def test_what_is_scored_on_its_training_flights_leaks():
+    where = {"content_hash": "abc123", "split": "train", "sequences": {"a": 9}}
+    network, submitted = (
+        made_result(kind, kind=kind, protocol=protocol, dataset=where)
+        for kind, protocol in (("model", "fair"), ("submission", "submitted"))
+    )
+    found = badges([network, submitted])
+    assert found["model"].name == "leaks"
+    assert "flights that it was trained on" in found["model"].meaning
+    assert found["submission"] == SUBMITTED
 
 
 def test_two_recipes_of_one_dataset_bring_one_row_of_the_majority_class(tmp_path):

@@ -57,6 +57,14 @@ def test_table_two_has_the_papers_numbers_and_ours_for_every_depth():
     assert rows["0"]["FPS, CPU A"] == "100.0"
 
 
+def test_a_speed_that_was_disturbed_is_not_shown_beside_the_papers():
+    rows = table_two()
+    speed = rows[0].speed.model_copy(update={"busy": 0.85})
+    loud = [r.model_copy(update={"speed": speed}) for r in rows]
+    (figure,) = paper_figures(loud, PAPER)
+    assert {line["FPS, CPU A"] for line in cells(figure)} == {"-"}
+
+
 def test_placebos_and_the_control_never_stand_in_for_a_depth():
     placebo = row("fair-table2", 6, "fair", iou=0.38)
     placebo.recipe["model"]["options"] |= {"reduction": "decay", "decay": 0}

@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -11,10 +12,13 @@ from made_results import flown, made_result, write_results
 from markdown_it import MarkdownIt
 
 from airseg.bench.leaderboard import table as board
+from airseg.bench.leaderboard.badges import badges
+from airseg.bench.leaderboard.comparison import comparison, difference_table
 from airseg.bench.leaderboard.figures import Figure
+from airseg.bench.leaderboard.pictures import collect_moments
 from airseg.bench.leaderboard.published_table import csv_table, published_markdown
 from airseg.bench.results.published import PublishedNumbers, load_published
-from airseg.bench.results.result import load_result, load_results
+from airseg.bench.results.result import load_result, load_results, recipe_hash
 from airseg.bench.results.seeds import merge_seeds
 from airseg.errors import RecipeError
 
@@ -112,6 +116,19 @@ def test_one_protocol_scored_on_different_frames_is_refused():
     board.check_comparable([made_result("a"), made_result("b", protocol="paper", dataset=other)])
 
 
+@pytest.mark.parametrize(
+    ("evaluate", "told"),
+    [({"classes": ["sky"]}, "sky"), ({"pool": {"tree": "sky"}}, "all classes, tree as sky")],
+)
+def test_rows_scored_on_other_classes_are_refused(evaluate, told):
+    """The mean over two easy classes is higher than that over eleven, whatever the network."""
+    rows = [made_result("a"), made_result("b")]
+    rows.append(rows[1].model_copy(update={"recipe": rows[1].recipe | {"evaluate": evaluate}}))
+    board.check_comparable(rows[:2])
+    with pytest.raises(RecipeError, match=rf"on different classes \(all classes; {told}\)"):
+        board.check_comparable(rows)
+
+
 def test_rows_of_another_dataset_are_refused_whatever_their_protocol():
     other = {"content_hash": "fff", "split": "test", "sequences": {"d": 9, "e": 4}}
     with pytest.raises(RecipeError, match="scored on different frames"):
@@ -129,6 +146,30 @@ def test_a_result_whose_recipe_was_edited_is_refused(tmp_path):
     path.write_text(path.read_text().replace('"width": 64', '"width": 96', 1))
     with pytest.raises(RecipeError, match="is not that of the recipe in the file"):
         load_result(path)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "expected"),
+    [
+        (("scores", "mean_iou"), 32.6, "mean_iou: expected a share from 0 to 1, found 32.6"),
+        (("scores", "class_iou", "sky"), -0.1, "class_iou: expected a share from 0 to 1"),
+        (("recipe", "data"), 3, "recipe: data: expected fields"),
+        (("recipe", "train", "seed"), "one", "recipe: train.seed: expected a whole number"),
+    ],
+)
+def test_values_that_no_run_writes_are_refused(tmp_path, place, value, expected):
+    write_results(tmp_path, made_result("a"))
+    path = tmp_path / "a.json"
+    content = json.loads(path.read_text())
+    *sections, last = place
+    field = content
+    for name in sections:
+        field = field[name]
+    field[last] = value
+    path.write_text(json.dumps(content | {"recipe_hash": recipe_hash(content["recipe"])}))
+    with pytest.raises(RecipeError, match=expected) as caught:
+        load_result(path)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("field", ["logits_ms", "labelmap_ms", "key_ms"])
@@ -228,6 +269,67 @@ def test_parts_of_the_pixels_are_means_over_seeds_too(tmp_path):
     write_results(tmp_path, *rows)
     ((_, merged),) = merge_seeds(load_results([tmp_path]))
     assert merged.scores.by_motion["below 1 px"].mean_iou == pytest.approx(0.5)
+
+
+def test_a_training_that_is_given_twice_is_refused(tmp_path):
+    """As two seeds it would have the spread 0.0, and an interval of trainings that nobody made."""
+    write_results(tmp_path / "a", seeded(0, 0.4), seeded(1, 0.5))
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    assert len(load_results([tmp_path / "a", tmp_path / "link"])) == 2  # files of two names
+    shutil.copy(tmp_path / "a/net-seed1.json", tmp_path / "a/copy.json")
+    with pytest.raises(RecipeError, match=r"copy.json and .*net-seed1.json are one row, 'net'"):
+        merge_seeds(load_results([tmp_path / "a"]))
+
+
+def test_the_majority_class_of_two_folders_is_one_row(tmp_path):
+    row = made_result("demo-majority-class", label="majority class (sky)", kind="baseline")
+    write_results(tmp_path / "a", row)
+    write_results(tmp_path / "b", row)
+    merged = [r for _, r in merge_seeds(load_results([tmp_path / "a", tmp_path / "b"]))]
+    assert [r.label for r in merged] == ["majority class (sky)"]
+    assert "± seeds" not in board.table(merged)
+
+
+def test_rows_of_one_name_from_two_folders_are_told_apart(tmp_path):
+    """The same command with other steps and another --out names its row alike."""
+    for folder, steps, gain in (("short", 50, 0.0), ("long", 100, 0.1)):
+        flights = [0.3 + gain, 0.4 + gain]
+        row = made_result("net", iou=0.3 + gain, train={"steps": steps}, **flown(*flights))
+        write_results(tmp_path / folder, row, mistaken_columns=steps // 10)
+    rows = merge_seeds(load_results([tmp_path / "short", tmp_path / "long"]))
+    results = [r for _, r in rows]
+    assert [r.label for r in results] == ["net (long)", "net (short)"]
+    assert [badges(results)[r.run].name for r in results] == ["budget A", "budget B"]
+    assert [[c.text for c in line.cells] for line in comparison(results).rows] == [
+        ["", "+10.0"],
+        ["\N{MINUS SIGN}10.0", ""],
+    ]
+    assert difference_table(results)[["row", "less"]].to_numpy().tolist() == [
+        ["net (long)", "net (short)"]
+    ]
+    moment = collect_moments(rows)["d"][0]
+    assert len(set(moment.predictions.values())) == 2
+
+
+def test_a_score_that_some_seeds_lack_has_no_mean(tmp_path):
+    """Results of an older version lack scores: of those that have one, no mean of all is known."""
+    write_results(
+        tmp_path,
+        seeded(0, 0.4, scores={"boundary_f": 0.5}),
+        seeded(1, 0.6),
+        seeded(2, 0.5, scores={"mean_iou": None}),
+    )
+    ((_, merged),) = merge_seeds(load_results([tmp_path]))
+    assert merged.scores.boundary_f is None
+    assert board.table([merged])["± seeds"].tolist() == ["- (3)"]
+
+
+def test_what_a_study_of_memory_leaves_beside_results_is_passed_over(tmp_path):
+    write_results(tmp_path, made_result("a"))
+    (tmp_path / "temporal.json").write_text(json.dumps({"format": 1, "findings": []}))
+    assert [r.run for _, r in load_results([tmp_path])] == ["a"]
+    write_results(tmp_path, made_result("temporal"))  # a submission may have this name
+    assert [r.run for _, r in load_results([tmp_path])] == ["a", "temporal"]
 
 
 def test_a_label_with_a_bar_stays_one_cell():

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from airseg.bench.recipes.recipe import Recipe, apply_settings, fingerprint_of, load_recipe, rows
+from airseg.bench.recipes.row_choice import BASELINE, choose_rows
 from airseg.errors import RecipeError
 from airseg.models import build_model
 from airseg.resources import shipped_names
@@ -217,7 +218,12 @@ def test_wrong_recipes_get_one_line(tmp_path, text, expected):
         ("train.steps=many", "--set: train.steps"),
         ("train.steps=[", "not valid YAML"),
         ("nothing=1", "there is no field 'nothing'"),
-        ("train.steps.more=1", "there is no field"),
+        ("train.steps.more=1", "'steps' is 2000 and has no fields; give it a value as a whole"),
+        ("data.augment.scale=[1, 2]", "'augment' is None and has no fields"),
+        ("train.validate_every=epochs", "--set: train.validate_every: "),
+        ("train.seed=9223372036854775808", "--set: train.seed"),
+        ("seeds=[99999999999999999999]", "--set: seeds.0"),
+        ("loss.class_weights=[0, 0]", "--set: loss: class_weights: all are 0"),
         ("data.options.x=1", "there is no field 'options'"),
         ("protocol=paper", "--set: protocol paper"),
         ("variants=3", "--set: variants"),
@@ -227,6 +233,14 @@ def test_wrong_settings_get_one_line(tmp_path, setting, expected):
     with pytest.raises(RecipeError) as caught:
         load_recipe(write(tmp_path), [setting])
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize("protocol", ["fair", "paper"])
+def test_the_majority_class_cannot_be_asked_for_where_a_recipe_has_none(protocol):
+    recipe = load_recipe("paper-table2" if protocol == "paper" else "demo")
+    lacking = recipe.model_copy(update={"baseline": protocol == "paper"})
+    with pytest.raises(RecipeError, match=r"--only majority-class: .* has no such row"):
+        choose_rows(lacking, (BASELINE,))
 
 
 @pytest.mark.parametrize("sweep", ["train.steps", "train.steps=3", "train.steps=[]", "a=[1]"])

@@ -263,6 +263,14 @@ def test_a_submission_does_not_take_the_place_of_a_trained_row(folder, dataset, 
     assert (tmp_path / "mine.json").read_bytes() == before
 
 
+def test_a_submission_does_not_take_the_place_of_another_label(folder, dataset, tmp_path):
+    """Both labels make the name of one file; the same label again scores it again."""
+    for label in ("My Net", "My Net"):
+        score_submission(folder, dataset, "test", label, out=tmp_path)
+    with pytest.raises(RecipeError, match="is the row 'My Net', and 'my-net' would replace it"):
+        score_submission(folder, dataset, "test", "my-net", out=tmp_path)
+
+
 def test_the_command_tells_mistakes_in_one_line(folder, dataset, capsys):
     (folder / SEQUENCE / "000004.png").unlink()
     code, _, err = run(capsys, "bench", "score", folder, "--dataset", dataset.path)

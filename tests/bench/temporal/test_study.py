@@ -279,6 +279,7 @@ def test_mistakes_are_told_in_one_line(dataset, trained, tmp_path, capsys):
         return str(caught.value)
 
     assert "Did you mean 'noise'?" in told(conditions=["nose"])
+    assert "evaluate.split is train" in told(split="train")
     with pytest.raises(RecipeError, match="its own per-frame version"):
         run_study(trained[:1], dataset, tmp_path)
     options = ["--out", tmp_path / "none", "--conditions", "noise,nose"]
