@@ -19,7 +19,12 @@ import numpy as np
 from airseg.errors import LostSimulatorError, RpcError, SimulatorError
 from airseg.flight.plan import PoseTolerance
 from airseg.recording.flying.flights import sim_mode
-from airseg.recording.flying.mesh_ids import IdDecoder, group_meshes, measure_palette
+from airseg.recording.flying.mesh_ids import (
+    IdDecoder,
+    group_meshes,
+    measure_palette,
+    segmented_names,
+)
 from airseg.recording.flying.rehearsal import Rehearsal, rehearse, rehearsed_plan
 from airseg.recording.flying.scene import prepare_world
 from airseg.recording.flying.views import find_views
@@ -328,7 +333,7 @@ def _objects(patient: _Patient) -> _Outcome:
 
 
 def _ids(patient: _Patient) -> _Outcome:
-    names = patient.client.simListSceneObjects()
+    names = segmented_names(patient.client)
     for wanted in (7, 200):
         if not patient.client.simSetSegmentationObjectID(".*", wanted, True):
             return (

@@ -131,7 +131,7 @@ class IdPasses:
         if not groups:
             return
         for group in groups:
-            self._client.simSetSegmentationObjectID(family_pattern(group.group), group.id, True)
+            self._client.simSetSegmentationObjectID(family_pattern(group.meshes), group.id, True)
         for _ in range(_POLLS):
             now = self._look_again(frame_images)
             if all(np.array_equal(a, b) for a, b in zip(now, own, strict=True)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +22,10 @@ from airseg.late_kernels import late_njit
 from airseg.recording.stored.storage import ObjectGroup
 from airseg.text_files import read_text
 
+COSYS_VERSION = 4
+"""What Cosys-AirSim's server calls itself."""
+COSYS_NONE = ((0, 0, 0), (149, 149, 149))
+"""What it draws of things that have no number (its docs/instance_segmentation.md)."""
 _MAX_ID = 255
 _POLLS = 25
 _FEWEST_PIXELS = 30
@@ -88,16 +92,35 @@ def _common(a: str, b: str) -> int:
     return count
 
 
-def family_pattern(group: str) -> str:
+def segmented_names(client: Any) -> list[str]:
+    """Return the names by which segmentation knows things.
+
+    AirSim's are those of actors; Cosys-AirSim's are those of meshes, of which an actor may have
+    several, and `simListSceneObjects` does not list them.
+    """
+    if client.getServerVersion() == COSYS_VERSION:
+        return list(client.simListInstanceSegmentationObjects())
+    return list(client.simListSceneObjects())
+
+
+def family_pattern(meshes: Sequence[str]) -> str:
     """Return the expression that matches all meshes of a group and no others."""
+    families = {family(mesh).lower(): family(mesh) for mesh in meshes}
     return "|".join(
         r"[_\d]+" if name == _UNNAMED else re.escape(name) + r"([_\d]*\d)?"
-        for name in group.split("+")
+        for name in families.values()
     )
 
 
+def spare_id(groups: Sequence[Any]) -> int:
+    """Return an id that no group has; 0, which is drawn as nothing is, where there is none left."""
+    return len(groups) + 1 if len(groups) < _MAX_ID else 0
+
+
 def assign_ids(client: Any, groups: list[tuple[str, tuple[str, ...]]]) -> dict[int, int]:
-    """Set each group's id in the simulator.
+    """Set each group's id in the simulator, and the spare one for meshes that are in no group.
+
+    These would keep the id they had, which may be that of a group.
 
     Returns:
         The id of each group by its number; groups without a mesh (lights, volumes) have none.
@@ -106,11 +129,12 @@ def assign_ids(client: Any, groups: list[tuple[str, tuple[str, ...]]]) -> dict[i
         SimulatorError: an id reads back as another one.
     """
     ids: dict[int, int] = {}
-    for number, (group, meshes) in enumerate(groups):
+    client.simSetSegmentationObjectID(".*", spare_id(groups), True)
+    for number, (_, meshes) in enumerate(groups):
         wanted = number + 1
-        if not client.simSetSegmentationObjectID(family_pattern(group), wanted, True):
+        if not client.simSetSegmentationObjectID(family_pattern(meshes), wanted, True):
             continue
-        found = client.simGetSegmentationObjectID(meshes[0].lower())
+        found = read_id(client, meshes[0])
         if found not in (wanted, -1):
             raise SimulatorError(
                 f"mesh {meshes[0]} was given segmentation id {wanted} but reads back {found}. "
@@ -118,6 +142,12 @@ def assign_ids(client: Any, groups: list[tuple[str, tuple[str, ...]]]) -> dict[i
             )
         ids[number] = wanted
     return ids
+
+
+def read_id(client: Any, mesh: str) -> int:
+    """Return a mesh's id, or -1: AirSim wants its name in lower case, Cosys-AirSim as it is."""
+    found = int(client.simGetSegmentationObjectID(mesh.lower()))
+    return found if found != -1 else int(client.simGetSegmentationObjectID(mesh))
 
 
 def object_table(
@@ -249,8 +279,8 @@ class IdDecoder:
             color = _unpacked(strange[np.argmax(counts)])
             raise SimulatorError(
                 f"frame {frame}: {int(counts.sum())} pixels of the segmentation image have "
-                f"colours that belong to no id, most of them {color}. Were ids changed, or an "
-                "object spawned, during the recording?"
+                f"colours that belong to no id, most of them {color}. Does another program set "
+                "ids or spawn objects, or has the world meshes that the simulator does not list?"
             )
         return ids
 
@@ -278,7 +308,7 @@ def strayed_groups(
     strays = {}
     for number, wanted in ids.items():
         mesh = groups[number][1][0]
-        found = client.simGetSegmentationObjectID(mesh.lower())
+        found = read_id(client, mesh)
         if found not in (wanted, -1):
             strays[number] = f"mesh {mesh} was given segmentation id {wanted} and has {found} now"
     return strays

@@ -21,14 +21,10 @@ from airseg.errors import SimulatorError
 from airseg.labels.instances import contradiction, names_of_instances, raw_ids_of_instances
 from airseg.recording.flying.id_passes import IdPasses
 from airseg.recording.flying.instant import Capturer, Seen
-from airseg.recording.flying.mesh_ids import Palette, group_meshes
+from airseg.recording.flying.mesh_ids import COSYS_NONE, COSYS_VERSION, Palette, group_meshes
 from airseg.recording.flying.scene import SceneIds
 from airseg.recording.stored.storage import ObjectGroup
 from airseg.simulators.embedded.sensing.instance_ids import COLOR_COUNT, instance_palette
-
-_COSYS_VERSION = 4
-# What Cosys-AirSim draws of things that have no number (its docs/instance_segmentation.md).
-_COSYS_NONE = ((0, 0, 0), (149, 149, 149))
 
 
 class Numbering(Protocol):
@@ -66,7 +62,7 @@ def scene_ids(client: Any, palette: Palette | None, *, instances: bool) -> Scene
     Raises:
         SimulatorError: colours are given where every object has one of its own.
     """
-    if not instances or client.getServerVersion() != _COSYS_VERSION:
+    if not instances or client.getServerVersion() != COSYS_VERSION:
         return SceneIds(client, palette)
     if palette is not None:
         raise SimulatorError(
@@ -205,7 +201,7 @@ class ObjectIds(SceneIds):
             self._client.simSetSegmentationObjectID(mesh, number, False)
             progress(number, len(meshes))
         colors = instance_palette(len(meshes) + 1).tolist()
-        self._palette = Palette({n: tuple(c) for n, c in enumerate(colors)}, _COSYS_NONE)
+        self._palette = Palette({n: tuple(c) for n, c in enumerate(colors)}, COSYS_NONE)
         self._groups = [(mesh, (mesh,)) for mesh in meshes]
         self._ids = {n: n + 1 for n in range(len(meshes))}
         self._checked = np.zeros(len(meshes) + 1, np.int64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -224,6 +224,7 @@ class _Run:
         self._poses: PoseCheck | None = None
         self._placement = ""
         self._before: list[tuple[int, np.ndarray]] = []
+        self._shows_one_id = False  # as where another recorder measures its colours
 
     def notes(self) -> dict[str, Any]:
         """Return what the recording must say of this run."""
@@ -253,6 +254,9 @@ class _Run:
         def recheck(frame: int) -> None:
             if every and frame > first and frame % every == 0:
                 self._recheck(frame)
+            elif self._shows_one_id:
+                self._shows_one_id = False
+                self._noting_suspects(frame, self._ids.refuse_other_ids)
 
         total = writer.info.frames_planned
         more = (self.numbering.look,) if self.numbering else ()
@@ -342,30 +346,47 @@ class _Run:
         self, instant: Instant, frame: int, looked: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Return a view's raw ids, and the numbers of its objects where they are asked for."""
-        drawn = self._ids.decode(instant.colors, frame)
+        try:
+            drawn = self._ids.decode(instant.colors, frame)
+        except SimulatorError:
+            if self._shows_one_id:  # and nobody has looked yet whether that is so
+                self._doubt_frames_before(frame)
+            raise
         ids = self._ids.raw_ids(drawn)
         if not ids.any():
             raise SimulatorError(
                 f"frame {frame}: the segmentation image shows nothing but background. Does the "
                 "flight stay inside the scene, and is segmentation switched on?"
             )
-        self._seen += self._ids.count(drawn)
+        counts = self._ids.count(drawn)
+        self._seen += counts
+        self._shows_one_id |= np.count_nonzero(counts[1:]) == 1
         if self.numbering is None:
             return ids, None
         return ids, self.numbering.numbers(Seen(frame, instant, drawn, ids, looked))
 
     def _recheck(self, frame: int) -> None:
         """Look whether ids and colours are still those of the start."""
-        span = f"frames {self._checked_from} to {frame - 1}"
-        try:
-            self._ids.recheck(self._capturer.colors, self._seen.copy(), span)
-        except SimulatorError as cause:
-            if span in str(cause):
-                told = "their segmentation colours or ids changed meanwhile."
-                self._suspect = {"suspect_frames": [self._checked_from, frame - 1, told]}
-            raise
+        seen = self._seen.copy()
+        self._noting_suspects(
+            frame, lambda span: self._ids.recheck(self._capturer.colors, seen, span)
+        )
         self._checked_from = frame
         self._seen[:] = 0
+
+    def _noting_suspects(self, frame: int, look: Callable[[str], None]) -> None:
+        """Look at something that, where it is amiss, puts frames since the last check in doubt."""
+        span = f"frames {self._checked_from} to {frame - 1}"
+        try:
+            look(span)
+        except SimulatorError as cause:
+            if span in str(cause):
+                self._doubt_frames_before(frame)
+            raise
+
+    def _doubt_frames_before(self, frame: int) -> None:
+        told = "their segmentation colours or ids changed meanwhile."
+        self._suspect = {"suspect_frames": [self._checked_from, frame - 1, told]}
 
 
 def _places(instants: list[Instant]) -> list[tuple[int, np.ndarray]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ from airseg.errors import LostSimulatorError, RpcError, SimulatorError
 from airseg.flight.plan import FlightPlan
 from airseg.labels.relabel import count_ids
 from airseg.recording.flying.mesh_ids import (
+    COSYS_NONE,
+    COSYS_VERSION,
     IdDecoder,
     Palette,
     assign_ids,
@@ -19,6 +23,9 @@ from airseg.recording.flying.mesh_ids import (
     group_meshes,
     measure_palette,
     object_table,
+    read_id,
+    segmented_names,
+    spare_id,
     strayed_groups,
 )
 from airseg.recording.flying.mounting import mount
@@ -37,6 +44,7 @@ _TIME_OF_DAY = {
     "MoveSun": True,
 }
 _PLACES = 24
+_POLLS = 25
 _LENS = ("K1", "K2", "K3", "P1", "P2")
 
 
@@ -153,7 +161,9 @@ class SceneIds:
             SimulatorError: a colour belongs to nothing.
         """
         if self._decoder is None:
-            self._decoder = IdDecoder(self.palette)
+            given = {0, *self._ids.values()}  # what has another id is nobody's
+            own = {n: color for n, color in self.palette.colors.items() if n in given}
+            self._decoder = IdDecoder(Palette(own, self.palette.more_of_none))
         return self._decoder.decode(colors, frame)
 
     def count(self, drawn: np.ndarray) -> np.ndarray:
@@ -185,7 +195,7 @@ class SceneIds:
             progress: told how many colours are measured, of how many.
         """
         if not self._groups:
-            groups = group_meshes(self._client.simListSceneObjects())
+            groups = group_meshes(segmented_names(self._client))
             if not groups:
                 raise SimulatorError("the simulator lists no objects in its scene.")
             self._ids = assign_ids(self._client, groups)
@@ -201,20 +211,44 @@ class SceneIds:
         capture: Callable[[], np.ndarray],
         progress: Callable[[int, int], None],
     ) -> None:
-        self._palette = measure_palette(
-            self._client, capture, list(ids), lambda done: progress(done, len(ids))
-        )
-        self._decoder = None
+        spare = spare_id(self._groups)
+        ids = [number for number in ids if number != spare] + ([spare] if spare else [])
+        palette = measure_palette(self._client, capture, ids, lambda done: progress(done, len(ids)))
+        if self._client.getServerVersion() == COSYS_VERSION:
+            palette = replace(palette, more_of_none=COSYS_NONE)
+        self._palette, self._decoder = palette, None
         assign_ids(self._client, self._groups)
+        if spare:
+            self._wait_until_shown(capture, np.array(palette.colors[spare], np.uint8))
+
+    def _wait_until_shown(self, capture: Callable[[], np.ndarray], spare: np.ndarray) -> None:
+        """Wait until nothing is drawn any more in the colour that everything had before."""
+        for _ in range(_POLLS):
+            if not (left := int((capture() == spare).all(2).sum())):
+                return
+        raise SimulatorError(
+            f"{left} pixels show meshes whose names the simulator does not list, so that nobody "
+            "knows what they are. If settings.json sets MeshNamingMethod, take it out, and restart "
+            "the simulator."
+        )
 
     def _pattern(self, number: int) -> str:
         """Return the expression that matches the meshes of a group and no others."""
-        return family_pattern(self._groups[number][0])
+        return family_pattern(self._groups[number][1])
 
     def assign_again(self) -> None:
         """Set the ids once more, after a reset that may have lost some."""
         for number in strayed_groups(self._client, self._groups, self._ids):
             self._client.simSetSegmentationObjectID(self._pattern(number), self._ids[number], True)
+
+    def refuse_other_ids(self, span: str) -> None:
+        """Raise where two families have not the ids they were given: soon told, and often enough.
+
+        A recorder that measures colours gives everything one id after another, and then sets the
+        very ids that another one of the same world has.
+        """
+        readable = (n for n in self._ids if read_id(self._client, self._groups[n][1][0]) != -1)
+        self._refuse_strays({n: self._ids[n] for n in itertools.islice(readable, 2)}, span)
 
     def recheck(self, capture: Callable[[], np.ndarray], seen: np.ndarray, span: str) -> None:
         """Read every id back, and measure the colours of some that were seen again.
@@ -227,13 +261,7 @@ class SceneIds:
         Raises:
             SimulatorError: an id or a colour has changed.
         """
-        strays = strayed_groups(self._client, self._groups, self._ids)
-        if strays:
-            stray = next(iter(strays.values()))
-            raise SimulatorError(
-                f"{span}: {stray}. Another program sets ids in this simulator; these frames may "
-                "be mislabelled. `airseg verify --repair` cuts them off."
-            )
+        self._refuse_strays(self._ids, span)
         # Those that were measured least, and of these the ones that fill most of the frames.
         order = np.lexsort((-seen, self._checked))
         ids = [int(i) for i in order if i and seen[i]][:_REMEASURED]
@@ -245,4 +273,12 @@ class SceneIds:
                 f"{span}: segmentation ids {drifted} are no longer drawn in the colours measured "
                 "at the start; these frames may be mislabelled. `airseg verify --repair` cuts "
                 "them off."
+            )
+
+    def _refuse_strays(self, ids: dict[int, int], span: str) -> None:
+        if strays := strayed_groups(self._client, self._groups, ids):
+            stray = next(iter(strays.values()))
+            raise SimulatorError(
+                f"{span}: {stray}. Another program sets ids in this simulator; these frames may "
+                "be mislabelled. `airseg verify --repair` cuts them off."
             )

@@ -41,8 +41,8 @@ def test_families_differ_in_letters_not_in_case():
 def test_a_familys_pattern_matches_its_meshes_and_no_others():
     names = Path("tests/labels/airsimnh_families.txt").read_text().split()
     groups = group_meshes(names)
-    for group, meshes in groups:
-        pattern = re.compile(family_pattern(group), re.IGNORECASE)
+    for _, meshes in groups:
+        pattern = re.compile(family_pattern(meshes), re.IGNORECASE)
         assert [n for n in sorted(names) if pattern.fullmatch(n)] == sorted(meshes)
 
 
@@ -109,6 +109,14 @@ def test_trailing_numbers_are_cut_off_in_no_time_whatever_the_name(name, kept):
 
 @pytest.mark.timeout(10)
 def test_the_expression_of_a_family_takes_its_meshes_and_ends_on_any_other():
-    found = re.compile(family_pattern("Car"))
+    found = re.compile(family_pattern(["Car"]))
     assert all(found.fullmatch(n) for n in ("Car", "Car_2", "Car12", "Car__1_2"))
     assert not any(found.fullmatch(n) for n in ("Car_", "Cart", "Car_" + "1" * 5000 + "x"))
+
+
+def test_a_name_with_a_plus_is_one_family():
+    """Unreal takes it in names (INVALID_OBJECTNAME_CHARACTERS does not have it)."""
+    names = ["Box+Car_1", "Box+Car_2", "Box_1", "Car_1"]
+    for _, meshes in group_meshes(names):
+        pattern = re.compile(family_pattern(meshes), re.IGNORECASE)
+        assert [n for n in names if pattern.fullmatch(n)] == list(meshes)

@@ -312,8 +312,8 @@ def test_without_waiting_a_lost_simulator_ends_the_recording(world, tmp_path):
 class Meddling:
     """A client of a simulator in which somebody else changes a mesh's id after a while."""
 
-    def __init__(self, client, frame):
-        self._client, self._left = client, frame
+    def __init__(self, client, frame, number):
+        self._client, self._left, self._number = client, frame, number
 
     def __getattr__(self, name):
         return getattr(self._client, name)
@@ -322,14 +322,14 @@ class Meddling:
         if len(requests) > 1:
             self._left -= 1
             if self._left == 0:
-                self._client.simSetSegmentationObjectID("Road.*", 250, True)
+                self._client.simSetSegmentationObjectID("Road.*", self._number, True)
         return self._client.simGetImages(requests)
 
 
 def test_ids_that_drift_are_an_error_that_names_the_frames(client, tmp_path):
     folder = tmp_path / "walk"
     plan = small_plan()
-    recorder = Recorder(Meddling(client, 14), options(recheck_every_s=0.2), quiet)
+    recorder = Recorder(Meddling(client, 14, 3), options(recheck_every_s=0.2), quiet)
     with pytest.raises(SimulatorError, match=r"frames 10 to 14: mesh Road\S* was given"):
         recorder.record("walk", plan, folder)
     assert Recording.open(folder).info.notes["suspect_frames"][:2] == [10, 14]
@@ -337,6 +337,12 @@ def test_ids_that_drift_are_an_error_that_names_the_frames(client, tmp_path):
     assert found.good_frames == 10
     assert repair_recording(found) == 10
     assert json.loads((folder / "recording.json").read_text())["status"] == "interrupted"
+
+
+def test_an_id_that_no_family_was_given_is_told_at_its_frame(client, tmp_path):
+    recorder = Recorder(Meddling(client, 14, 250), options(recheck_every_s=0.2), quiet)
+    with pytest.raises(SimulatorError, match=r"frame 12: \d+ pixels .* belong to no id"):
+        recorder.record("walk", small_plan(), tmp_path / "walk")
 
 
 def test_drift_within_the_tolerance_is_noted_and_beyond_it_is_refused():
