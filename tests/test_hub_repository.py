@@ -46,7 +46,7 @@ def trained(tmp_path_factory):
     (folder / "one").mkdir()
     old = {name: torch.zeros_like(tensor) for name, tensor in model.state_dict().items()}
     average = {f"module.{name}": tensor for name, tensor in model.state_dict().items()}
-    content = {"fingerprint": "x", "model": old, "average": average}
+    content = {"fingerprint": result.made_of, "step": 0, "model": old, "average": average}
     save_checkpoint(folder / "one" / "checkpoint.pt", content)
     return row, model
 

@@ -114,12 +114,14 @@ def write_model_folder(
             float32 again, and differ by its rounding.
 
     Raises:
-        RecipeError: the row has no network, no checkpoint, or safetensors is not installed.
+        RecipeError: the row has no network, no checkpoint or another's, or safetensors is not
+            installed.
     """
     result = load_result(row)
     if result.kind != "model":
         raise RecipeError(f"{row}: the row is a {result.kind}, which has no network to push.")
-    state = scored_weights(row.parent / result.run / "checkpoint.pt")
+    checkpoint = row.parent / result.run / "checkpoint.pt"
+    state = scored_weights(checkpoint, result.made_of, result.steps)
     model, data = result.recipe["model"], result.recipe["data"]
     config = PublishedConfig(
         network=model["name"],

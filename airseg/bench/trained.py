@@ -34,7 +34,7 @@ def load_model(source: str | Path) -> VideoSegmenter:
     checkpoint, row = _places(Path(source))
     result = load_result(row)
     model = _network_of(result, row)
-    state = scored_weights(checkpoint)
+    state = scored_weights(checkpoint, result.made_of, result.steps)
     try:
         model.load_state_dict(state)
     except RuntimeError as cause:

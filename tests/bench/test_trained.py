@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from airseg import load_model
+from airseg.bench.publishing import publish
 from airseg.bench.recipes.recipe import apply_settings
 from airseg.bench.run import run_recipe
 from airseg.bench.scoring.evaluate import stream_predictions
@@ -48,6 +49,19 @@ def test_a_network_is_loaded_by_any_of_its_files_and_predicts_the_same(results, 
     (row.with_suffix("") / "checkpoint.pt").write_bytes(b"damaged")
     with pytest.raises(RecipeError, match=r"checkpoint\.pt: cannot be read"):
         load_model(row)
+
+
+def test_weights_that_were_not_scored_are_no_networks_of_a_row(results, tmp_path):
+    """A row's folder may hold another training by now, begun there since, or a copied file."""
+    row = next(path for path in results if path.with_suffix("").is_dir())
+    checkpoint = row.with_suffix("") / "checkpoint.pt"
+    whole = torch.load(checkpoint, weights_only=True)
+    for change, told in (({"step": 1}, "step 1 of 2"), ({"fingerprint": "x"}, "another recipe")):
+        torch.save({**whole, **change}, checkpoint)
+        with pytest.raises(RecipeError, match=rf"is not what the row .* scored with \({told}"):
+            load_model(row)
+        with pytest.raises(RecipeError, match=rf"is not what the row .* scored with \({told}"):
+            publish([row], tmp_path / "release")
 
 
 def test_what_is_no_trained_network_is_told(tmp_path):

@@ -292,6 +292,11 @@ class Result(StrictModel):
     airseg_version: str = __version__
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
+    @property
+    def made_of(self) -> str:
+        """Recipe and dataset, as the checkpoint of its training names them."""
+        return f"{self.recipe_hash}-{self.dataset.content_hash}"
+
     @field_validator("recipe")
     @classmethod
     def _has_sections(cls, recipe: dict[str, Any]) -> dict[str, Any]:

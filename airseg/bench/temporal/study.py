@@ -25,6 +25,7 @@ from airseg.bench.recipes import Recipe
 from airseg.bench.scoring.scoring import motions
 from airseg.bench.temporal.conditions import CONDITIONS, DEPTHS, Condition, Picture
 from airseg.bench.temporal.pairs import DEPTH_OPTION, Row
+from airseg.bench.training.checkpoint import finished_state
 from airseg.bench.training.engine import build
 from airseg.bench.training.weights import load_weights
 from airseg.dataset.reading import Dataset, SequenceView
@@ -311,7 +312,7 @@ def _load(row: Row, plan: Plan, depth: int | None = None) -> VideoSegmenter:
     if depth is not None:
         content["model"]["options"][DEPTH_OPTION] = depth
     model = build(Recipe.model_validate(content), plan.dataset.num_classes)
-    state = torch.load(row.checkpoint, map_location="cpu", weights_only=True)
+    state = finished_state(row.checkpoint, row.result.made_of, row.result.steps)
     named = state["model"]
     if "average" in state:  # where a running average was trained, it is what was scored
         prefix = "module."

@@ -72,22 +72,44 @@ def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:
     return state
 
 
-def scored_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Return the weights that were scored: the running average where there is one.
+def finished_state(path: Path, fingerprint: str, steps: int) -> dict[str, Any]:
+    """Read the checkpoint that a row was scored with.
+
+    Args:
+        path: of it.
+        fingerprint: of the row's recipe and dataset.
+        steps: that its training took; 0 where a result does not say it.
 
     Raises:
-        RecipeError: there is no checkpoint, or it is damaged.
+        RecipeError: there is none, it is damaged, or the row was scored with another: one of
+            another recipe that was begun here since, or of a training that is not finished.
     """
     if not path.is_file():
         raise RecipeError(
             f"{path}: there is no such checkpoint; a row's network lies where it was trained."
         )
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        average = content.get("average")
-        if average is None:
-            return dict(content["model"])
-        prefix = "module."
-        return {n.removeprefix(prefix): t for n, t in average.items() if n.startswith(prefix)}
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        found, step = state["fingerprint"], state["step"]
     except Exception as cause:  # torch raises many kinds for damaged files
         raise RecipeError(f"{path}: cannot be read ({first_line(cause)}).") from None
+    if found != fingerprint or (steps and step != steps):
+        other = f"step {step} of {steps}" if found == fingerprint else "another recipe or dataset"
+        raise RecipeError(
+            f"{path}: is not what the row beside it was scored with ({other}). Finish its "
+            "training, or make the row again."
+        )
+    return state
+
+
+def scored_weights(path: Path, fingerprint: str, steps: int) -> dict[str, torch.Tensor]:
+    """Return the weights that a row was scored with: the running average where there is one.
+
+    Args and errors as for `finished_state`.
+    """
+    content = finished_state(path, fingerprint, steps)
+    average = content.get("average")
+    if average is None:
+        return dict(content["model"])
+    prefix = "module."
+    return {n.removeprefix(prefix): t for n, t in average.items() if n.startswith(prefix)}

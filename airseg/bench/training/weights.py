@@ -22,7 +22,8 @@ def load_weights(model: VideoSegmenter, weights: str) -> None:
         model: changed in place.
         weights: ``none``, ``imagenet``, or a file with the network's names or those of its
             published code, stored flat or under ``model_state``, ``state_dict`` or ``model``; or
-            with a classifier of torchvision's, for the backbone.
+            with a classifier of torchvision's, for the backbone. Of a checkpoint with a running
+            average of the weights, which was scored, the average.
 
     Raises:
         RecipeError: the weights cannot be had, or do not fit.
@@ -100,6 +101,9 @@ def _load_file(model: VideoSegmenter, path: Path) -> None:
     except Exception as cause:  # torch raises many kinds for files that are no checkpoints
         reason = first_line(cause)
         raise RecipeError(f"weights: {path}: cannot be loaded ({reason}).") from None
+    if isinstance(state, dict) and isinstance(average := state.get("average"), dict):
+        # Of a training with train.ema: what was scored, and what `airseg.load_model` gives.
+        state = {k: v for k, v in average.items() if k.startswith("module.")}
     for key in ("model_state", "state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]

@@ -8,6 +8,7 @@ import torch
 from airseg.bench.training import weights
 from airseg.bench.training.weights import load_weights
 from airseg.errors import RecipeError
+from airseg.models import build_model
 from airseg.models.fanet import FANet
 from airseg.models.resnet import ResNet
 
@@ -41,6 +42,17 @@ def test_file_and_folder_are_named_before_a_download_is_tried(folder, model, mon
     for text in (said_before[0], str(caught.value)):
         assert f"put {FILE} (https://" in text
         assert f"into {folder}." in text
+
+
+def test_of_a_training_with_a_running_average_the_average_is_taken(tmp_path):
+    """It is what was scored: whoever exports or times a checkpoint means that network."""
+    model = build_model("ssnet", 3)
+    average = torch.optim.swa_utils.AveragedModel(build_model("ssnet", 3))
+    state = {"model": build_model("ssnet", 3).state_dict(), "average": average.state_dict()}
+    torch.save(state, tmp_path / "checkpoint.pt")
+    load_weights(model, str(tmp_path / "checkpoint.pt"))
+    for name, tensor in average.module.state_dict().items():
+        assert torch.equal(model.state_dict()[name], tensor), name
 
 
 def test_what_is_there_is_taken_without_a_word(folder, model, monkeypatch, caplog):
