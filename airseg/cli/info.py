@@ -51,8 +51,13 @@ def _recording_rows(path: Path, map_name: str | None, every: int) -> list[dict[s
     from airseg.labels.relabel import count_labels
     from airseg.labels.resolution import resolve
     from airseg.recording.stored.recording_figures import recording_id_pixels, recording_motion
-    from airseg.recording.stored.storage import Recording, find_recordings
+    from airseg.recording.stored.storage import (
+        Recording,
+        find_recordings,
+        refuse_deeper_recordings,
+    )
 
+    refuse_deeper_recordings([path])
     rows = []
     with progress_bar("frames") as update:
         for folder in find_recordings([path]):

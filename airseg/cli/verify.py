@@ -38,7 +38,7 @@ def command(paths: tuple[Path, ...], repair: bool, as_json: bool) -> None:
     from airseg.cli.display import progress_bar
     from airseg.dataset.checking.dataset_verification import verify_dataset
     from airseg.recording.stored.recording_verification import repair_recording, verify_recording
-    from airseg.recording.stored.storage import find_recordings
+    from airseg.recording.stored.storage import find_recordings, refuse_deeper_recordings
 
     indexed = _files_of_indexes(paths)
     paths = paths if repair else tuple(with_datasets_inside(paths))
@@ -48,6 +48,7 @@ def command(paths: tuple[Path, ...], repair: bool, as_json: bool) -> None:
             f"{files[0]}: a dataset is not repaired: pack it again with 'airseg relabel'."
         )
     folders = [path for path in paths if path.suffix not in (*DATASET_SUFFIXES, _INDEX)]
+    refuse_deeper_recordings(folders)
     reports: list[Any] = []
     with progress_bar("frames") as update:
         reports += [verify_dataset(file, partial(update, file.name)) for file in files]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,9 @@ from airseg.dataset.packing.folder_sources import (
     NamedId,
 )
 from airseg.dataset.packing.frame_names import by_stem, frame_times, in_order, visible_files
-from airseg.errors import DatasetError
+from airseg.errors import DatasetError, RecordingError
 from airseg.recording.flying.mesh_ids import read_palette
+from airseg.recording.stored.frame_table import FRAME_TABLE, read_sound_frames
 from airseg.text_files import read_text
 
 _IMAGE_FOLDERS = ("images", "image", "rgb", "frames", "imgs")
@@ -63,6 +65,7 @@ def find_folder_sources(
     """
     sources = []
     for folder in _folders(path):
+        _refuse_recording(folder)
         if (folder / AIRSIM_LOG).is_file():
             if layout in (None, "airsim"):
                 sources += airsim_sequences(folder, _name(folder, path), palette)
@@ -72,6 +75,36 @@ def find_folder_sources(
         elif layout in (None, "folders") and (pair := _plain_pair(folder)):
             sources.append(_plain(folder, path, *pair, palette))
     return sources
+
+
+def frames_of_others(path: Path) -> list[Path]:
+    """Return the folders in and below one that look like sequences of these layouts, unread."""
+    return [
+        folder
+        for folder in _folders(path)
+        if (folder / AIRSIM_LOG).is_file()
+        or (_named(folder, _IMAGE_FOLDERS) and _named(folder, _LABEL_FOLDERS))
+    ]
+
+
+def _refuse_recording(folder: Path) -> None:
+    """Refuse a recording of airseg's: its ids mean nothing without what it says of them.
+
+    Raises:
+        DatasetError: it is one, or was before it lost its description.
+    """
+    if (folder / "recording.json").exists():
+        raise DatasetError(
+            f"{folder}: is a recording of airseg's. Give it, or the folder it lies in, to 'airseg "
+            "relabel'."
+        )
+    if (folder / FRAME_TABLE).is_file() and (folder / "rgb").is_dir() and (folder / "seg").is_dir():
+        with suppress(RecordingError):
+            if len(read_sound_frames(folder)[0]):
+                raise DatasetError(
+                    f"{folder}: is a recording of airseg's without its recording.json, which says "
+                    "what its ids mean. Restore it."
+                )
 
 
 def load_palette(path: Path) -> LabelPalette:

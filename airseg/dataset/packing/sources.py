@@ -9,14 +9,23 @@ from pathlib import Path
 import numpy as np
 
 from airseg.dataset.format.files import RemoteFile, locate
-from airseg.dataset.packing.folder_layouts import find_folder_sources, load_palette
+from airseg.dataset.packing.folder_layouts import (
+    find_folder_sources,
+    frames_of_others,
+    load_palette,
+)
 from airseg.dataset.packing.folder_sources import LabelPalette
 from airseg.dataset.packing.source import RawFrame, SequenceSource, suspect_frames
 from airseg.dataset.reading import Dataset, SequenceView
 from airseg.errors import DatasetError, RecordingError, did_you_mean
 from airseg.labels.resolution import MeshGroup
 from airseg.recording.stored.frame_table import POSE_COLUMNS
-from airseg.recording.stored.storage import KINDS, Recording, frame_file
+from airseg.recording.stored.storage import (
+    KINDS,
+    Recording,
+    frame_file,
+    refuse_deeper_recordings,
+)
 
 _DESCRIPTION = "recording.json"
 _LZ4_OVER_PNG = 1.8
@@ -182,7 +191,9 @@ def open_sources(inputs: Sequence[Path], palette: Path | None = None) -> list[Se
             file.compare_with_index()
         return [DatasetSource(dataset, dataset.sequence(name)) for name in dataset.sequences]
     colors = load_palette(palette) if palette else None
-    sources = [source for path in inputs for source in _sources_in(path, colors)]
+    refuse_deeper_recordings(inputs)
+    named = {path.resolve() for path in inputs}
+    sources = [source for path in inputs for source in _sources_in(path, colors, named)]
     places: dict[str, str] = {}
     for source in sources:
         if source.name in places:
@@ -210,8 +221,8 @@ def refuse_suspect_frames(sources: Sequence[SequenceSource]) -> None:
             )
 
 
-def _sources_in(path: Path, palette: LabelPalette | None) -> list[SequenceSource]:
-    """Open what `path` is or contains."""
+def _sources_in(path: Path, palette: LabelPalette | None, named: set[Path]) -> list[SequenceSource]:
+    """Open what `path` is or contains; what is `named` itself is not left out beside recordings."""
     if not path.exists():
         nearby = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise RecordingError(
@@ -219,7 +230,16 @@ def _sources_in(path: Path, palette: LabelPalette | None) -> list[SequenceSource
         )
     recordings = _recordings_in(path)
     if recordings:
-        return [RecordingSource(Recording.open(folder)) for folder in recordings]
+        sources = [RecordingSource(Recording.open(folder)) for folder in recordings]
+        beside = [] if path in recordings else sorted(set(path.iterdir()) - set(recordings))
+        found = (p for folder in beside for p in frames_of_others(folder))
+        named = named - {path.resolve()}
+        if others := [p for p in found if not {p.resolve(), p.resolve().parent} & named]:
+            sources[0].warnings.append(
+                f"{len(others)} folders beside recordings hold frames, too, and are left out, such "
+                f"as {others[0]}: name them themselves"
+            )
+        return [*sources]
     found = find_folder_sources(path, palette)
     if not found:
         raise RecordingError(

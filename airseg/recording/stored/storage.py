@@ -21,7 +21,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -381,8 +381,20 @@ def find_recordings(paths: Iterable[str | Path]) -> list[Path]:
         below = sorted(p.parent for p in path.glob("*/recording.json"))
         if not below:
             what = "is a file, no recording" if path.exists() else "there is no such folder"
-            if path.is_dir():
-                what = "is no recording and holds none"
+            what = "is no recording and holds none" if path.is_dir() else what
             raise RecordingError(f"{path}: {what}. Name the folder that `airseg record` wrote.")
         found += below
     return found
+
+
+def refuse_deeper_recordings(paths: Sequence[Path]) -> None:
+    """Raise where a recording lies deeper in a folder than is looked for, and is not named."""
+    named = {path.resolve() for path in paths}
+    for path in paths:
+        below = () if (path / "recording.json").exists() else path.glob("*/*/recording.json")
+        for found in (p.parent for p in below if not (p.parents[1] / "recording.json").exists()):
+            if not named & {found.resolve(), found.resolve().parent}:
+                raise RecordingError(
+                    f"{found}: is a recording, and too deep in {path} to be looked for. Name "
+                    f"{found.parent} as well or instead, or move it away."
+                )

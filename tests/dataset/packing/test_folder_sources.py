@@ -18,6 +18,8 @@ from foreign_folders import (
     tartan,
 )
 from PIL import Image
+from recording_folders import write_recording
+from walks import write_walk
 
 from airseg.classes import CLASS_INDEX, IGNORE_INDEX
 from airseg.dataset.packing.sources import open_sources
@@ -30,6 +32,9 @@ FOUNDING = {
     "stone": [0, 104, 110, 168, 182, 227, 205, 95, 242, 248, 28, 132],
     "roof": [124, 151, 173, 183, 210, 218, 231, 239, 252, 64, 99],
 }  # fmt: skip
+ALL_IDS = (
+    "format: 1\nname: all\nbackground: sky\nrules: [{class: house, names: ['.*'], ids: 0-255}]\n"
+)
 
 
 @pytest.fixture
@@ -316,3 +321,47 @@ def test_environments_that_could_not_be_read_back_are_not_written(here, capsys):
     assert code == 2
     assert "cannot name an environment" in said(err)
     assert not (here / "d.h5").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("relabel", "flights"),
+        ("dataset", "import", "folders", "flights"),
+        ("dataset", "import", "folders", "flights/monday/a"),
+    ],
+)
+def test_a_recording_is_never_taken_for_folders_of_ids(here, capsys, command):
+    # Its folders are called rgb and seg; what its ids mean, and when and where it was, is beside.
+    write_recording(here / "flights" / "monday", "a", frames=2)
+    (here / "ids.yaml").write_text(ALL_IDS)
+    code, _, err = run(capsys, *command, "--map", "ids.yaml", "--out", "d.h5")
+    assert code == 2
+    assert "flights/monday/a: is a recording" in said(err)
+
+
+def test_a_recording_without_its_description_is_not_either(here, capsys):
+    folder = write_recording(here, "a", frames=2)
+    (folder / "recording.json").unlink()
+    (here / "ids.yaml").write_text(ALL_IDS)
+    assert "a: is a recording of airseg's without" in refusal(capsys, "a", "--map", "ids.yaml")
+
+
+def test_what_lies_beside_recordings_is_told_and_packed_if_it_is_named(here, capsys):
+    write_recording(here / "flights", "a", frames=2)
+    write_recording(here / "flights" / "monday", "b", frames=2)
+    write_walk(here / "flights" / "walk", ["000", "001"])
+    (here / "all.yaml").write_text(ALL_IDS)
+    assert "flights/monday/b: is a recording, and too deep in flights" in refusal(
+        capsys, "flights", "--map", "all.yaml"
+    )
+    options = ("--map", "all.yaml", "--out", "d.h5", "--overwrite")
+    code, _, err = run(capsys, "relabel", "flights", "flights/monday", *options)
+    assert code == 0, err
+    assert Dataset("d.h5").sequences == ["a", "b"]
+    assert "are left out, such as flights/walk" in err
+    inputs = ("flights", "flights/monday", "flights/walk")
+    code, _, err = run(capsys, "relabel", *inputs, *options)
+    assert code == 0, err
+    assert Dataset("d.h5").sequences == ["a", "b", "walk"]
+    assert "left out" not in err

@@ -188,6 +188,25 @@ def test_recordings_are_found_in_a_folder_and_what_is_none_is_told(tmp_path, cap
     assert "notes.txt: is a file, no recording" in said(err)
 
 
+@pytest.mark.parametrize("command", [("verify",), ("info", "--map", "neighborhood")])
+def test_recordings_that_lie_deeper_are_not_passed_by_in_silence(tmp_path, capsys, command):
+    write_recording(tmp_path, "a")
+    flip_a_byte(write_recording(tmp_path / "monday", "b"))
+    code, _, err = run(capsys, *command, tmp_path)
+    assert code == 2
+    assert "monday/b: is a recording, and too deep in" in said(err)
+
+
+def test_recordings_that_lie_deeper_may_be_named_themselves(tmp_path, capsys):
+    write_recording(tmp_path, "a")
+    write_recording(tmp_path / "monday", "b")
+    for named in (tmp_path / "monday", tmp_path / "monday" / "b"):
+        code, out, err = run(capsys, "verify", tmp_path, named)
+        assert code == 0, err
+        assert "a: 6 frames, all sound" in out
+        assert "b: 6 frames, all sound" in out
+
+
 def test_checks_of_ids_know_all_of_the_table(tmp_path):
     folder = write_recording(tmp_path, frames=2)
     seen = np.unique(Recording.open(folder).read_ids(0))
