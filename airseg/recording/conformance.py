@@ -18,7 +18,6 @@ import numpy as np
 
 from airseg.errors import LostSimulatorError, RpcError, SimulatorError
 from airseg.flight.plan import PoseTolerance
-from airseg.recording.flying.flights import sim_mode
 from airseg.recording.flying.mesh_ids import (
     IdDecoder,
     group_meshes,
@@ -27,7 +26,7 @@ from airseg.recording.flying.mesh_ids import (
 )
 from airseg.recording.flying.rehearsal import Rehearsal, rehearse, rehearsed_plan
 from airseg.recording.flying.scene import prepare_world
-from airseg.recording.flying.views import find_views
+from airseg.recording.flying.views import find_views, moves_do_nothing, sim_mode
 from airseg.simulators.protocol import ImageRequest, ImageType, Pose, Quaternionr, Vector3r
 
 PASS, FAIL, UNSUPPORTED = "pass", "fail", "not supported"
@@ -249,7 +248,7 @@ def _modes(patient: _Patient) -> _Outcome:
     can_step = done.is_steppable and done.drift_ns <= done.step_ns // 2
     moves = done.time_moves
     works = {"pose": is_exact and moves, "step": can_step and moves, "realtime": moves}
-    if sim_mode(patient.client) == "ComputerVision":
+    if sim_mode(patient.client) == "ComputerVision" or moves_do_nothing(patient.client):
         works["step"] = False  # a free camera has no dynamics
     able = ", ".join(mode for mode, does in works.items() if does) or "none"
     unable = ", ".join(mode for mode, does in works.items() if not does)

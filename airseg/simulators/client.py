@@ -340,6 +340,10 @@ class SimulatorClient:
         """Let the API control a vehicle."""
         self.call("enableApiControl", bool(is_enabled), vehicle_name)
 
+    def isApiControlEnabled(self, vehicle_name: str = "") -> bool:
+        """Tell whether the API controls a vehicle."""
+        return self._ask(bool, "isApiControlEnabled", vehicle_name)
+
     def armDisarm(self, arm: bool, vehicle_name: str = "") -> bool:
         """Arm or disarm a vehicle."""
         return self._ask(bool, "armDisarm", bool(arm), vehicle_name)

@@ -16,7 +16,7 @@ from airseg.flight import FlightPlan, Trajectory, plan_trajectory
 from airseg.recording.flying.assignment import Assignment, Progress, Recorded, RecordOptions
 from airseg.recording.flying.clocks import LatenessCheck, StepCheck
 from airseg.recording.flying.flight_folders import empty, locked_folders, open_together
-from airseg.recording.flying.flights import Flight, PoseFlight, begin_flight, sim_mode
+from airseg.recording.flying.flights import Flight, PoseFlight, begin_flight
 from airseg.recording.flying.instant import Capturer, Instant, Seen
 from airseg.recording.flying.numbering import Numbering, choose_numbering, scene_ids
 from airseg.recording.flying.pipeline import Fetched, fetch_ahead
@@ -28,6 +28,7 @@ from airseg.recording.flying.views import (
     companion_paths,
     find_views,
     intrinsics,
+    sim_mode,
     views_of,
 )
 from airseg.recording.stored.frame_writer import Frame, RecordingWriter

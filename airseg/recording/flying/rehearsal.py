@@ -9,11 +9,11 @@ import numpy as np
 
 from airseg.flight import FlightPlan, Trajectory
 from airseg.geometry import IDENTITY
-from airseg.recording.flying.flights import PoseFlight, sim_mode
+from airseg.recording.flying.flights import PoseFlight
 from airseg.recording.flying.instant import Capturer
 from airseg.recording.flying.mounting import mount
 from airseg.recording.flying.pose_check import PoseCheck
-from airseg.recording.flying.views import find_views
+from airseg.recording.flying.views import find_views, sim_mode
 
 _VEHICLES = {"Car": "car", "ComputerVision": "camera"}
 _ADVANCE_M = 0.1

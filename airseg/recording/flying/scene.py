@@ -31,7 +31,7 @@ from airseg.recording.flying.mesh_ids import (
 from airseg.recording.flying.mounting import mount
 from airseg.recording.flying.views import View, told_settings
 from airseg.recording.stored.storage import ObjectGroup
-from airseg.simulators.protocol import WeatherParameter
+from airseg.simulators.protocol import ImageType, WeatherParameter
 
 _REMEASURED = 12
 # AirSim's settings of the sun, in the order of `simSetTimeOfDay`'s parameters, and their defaults.
@@ -52,15 +52,18 @@ def prepare_world(client: Any, plan: FlightPlan, views: list[View]) -> None:
     """Set cameras, weather and light.
 
     Raises:
-        SimulatorError: a camera has a lens that bends its images.
+        SimulatorError: a camera is no pinhole: its lens bends images, or it draws them without
+            perspective.
     """
     for view in views:
         mount(client, view)
         _refuse_lens(client, view)
+        _refuse_parallel_rays(client, view)
     weather = plan.weather.model_dump()
     client.simEnableWeather(any(weather.values()))
-    for kind, value in weather.items():
-        client.simSetWeatherParameter(int(WeatherParameter[kind.capitalize()]), value)
+    for kind in WeatherParameter:
+        if kind != WeatherParameter.Enabled:  # a plan's world has no wet roads and leaves of before
+            client.simSetWeatherParameter(int(kind), weather.get(kind.name.lower(), 0.0))
     if plan.time_of_day:
         client.simSetTimeOfDay(True, plan.time_of_day)
     else:
@@ -82,6 +85,38 @@ def _refuse_lens(client: Any, view: View) -> None:
             "recordings are a pinhole's. Set these to 0 with simSetDistortionParams, or restart "
             "the simulator."
         )
+
+
+def _refuse_parallel_rays(client: Any, view: View) -> None:
+    """Refuse a camera whose settings draw it without perspective, which no view angle tells."""
+    settings = told_settings(client)
+    vehicles = _objects(settings, "Vehicles")
+    own = _objects(vehicles, view.vehicle or next(iter(vehicles), ""))
+    cameras = [_objects(own, "Cameras", view.camera_name), _objects(settings, "CameraDefaults")]
+    for kind in (ImageType.Scene, ImageType.Segmentation, ImageType.DepthPlanar):
+        entries = (_capture(camera, kind) for camera in cameras)
+        entry: dict[str, Any] = next(filter(None, entries), {})  # one's own replaces the defaults
+        if str(entry.get("ProjectionMode", "")).lower() == "orthographic":
+            raise SimulatorError(
+                f"camera {view.camera_name} draws {kind.name} images with ProjectionMode "
+                "orthographic, and recordings are a pinhole's. Take it out of settings.json, and "
+                "restart the simulator."
+            )
+
+
+def _objects(value: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return the object under some names of settings; nothing where there is none."""
+    for name in names:
+        found = value.get(name)
+        value = found if isinstance(found, dict) else {}
+    return value
+
+
+def _capture(camera: dict[str, Any], kind: int) -> dict[str, Any]:
+    """Return what a camera's settings say of an image type, whose last entry counts."""
+    entries = camera.get("CaptureSettings")
+    listed = [e for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
+    return next((e for e in reversed(listed) if e.get("ImageType", 0) == kind), {})
 
 
 def _restore_time_of_day(client: Any) -> None:

@@ -68,7 +68,8 @@ def find_views(client: Any, plan: FlightPlan) -> Views:
     """Find a plan's vehicles in the simulator, whose default is the first by name, not the plan's.
 
     Raises:
-        SimulatorError: a companion is not there, or no vehicle is left for the plan itself.
+        SimulatorError: a companion is not there, no vehicle is left for the plan itself, or nobody
+            knows where one of several starts.
     """
     names = list(client.listVehicles())
     missing = [name for name in plan.companions if name not in names]
@@ -80,6 +81,12 @@ def find_views(client: Any, plan: FlightPlan) -> Views:
             "its settings.json with `airseg settings PLAN`, and restart it."
         )
     settings = _vehicle_settings(client)
+    if plan.companions and (later := next((n for n in names if n not in settings), None)):
+        raise SimulatorError(
+            f"vehicle {later} stands in no settings.json, so that nobody knows where its frame "
+            "begins, and where that of the others does from there. Write the file with `airseg "
+            "settings PLAN` instead of adding vehicles by simAddVehicle, and restart the simulator."
+        )
     chosen = [name for name in own if settings.get(name, {}).get("IsFpvVehicle")] or own
     first = chosen[0] if len(names) > 1 else ""
     origin = _start(settings, chosen[0])
@@ -95,6 +102,23 @@ def told_settings(client: Any) -> dict[str, Any]:
     except (ValueError, TypeError, AttributeError, RecursionError, RpcError):
         return {}
     return told if isinstance(told, dict) else {}
+
+
+def sim_mode(client: Any) -> str:
+    """Return the simulator's SimMode, or an empty string where its settings do not say."""
+    return str(told_settings(client).get("SimMode", ""))
+
+
+def moves_do_nothing(client: Any) -> bool:
+    """Tell whether a simulator's multirotors keep the pose they are given, whatever they are told.
+
+    AirSim: `AirLib/physics/ExternalPhysicsEngine.hpp`.
+    """
+    settings = told_settings(client)
+    return (
+        settings.get("SimMode") == "Multirotor"
+        and settings.get("PhysicsEngineName") == "ExternalPhysicsEngine"
+    )
 
 
 def _vehicle_settings(client: Any) -> dict[str, Any]:

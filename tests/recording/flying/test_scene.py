@@ -1,8 +1,10 @@
 """The world as a plan wants it, whatever other programs and settings do to it."""
 
+import json
+
 import numpy as np
 import pytest
-from small_simulator import small_plan
+from small_simulator import small_content, small_plan, small_settings
 from test_recorder import DOCUMENTED
 
 from airseg.errors import SimulatorError
@@ -11,6 +13,8 @@ from airseg.recording.flying.mesh_ids import assign_ids, group_meshes
 from airseg.recording.flying.recorder import Recorder
 from airseg.recording.stored.storage import Recording
 from airseg.simulators.client import SimulatorClient
+from airseg.simulators.embedded.server import EmbeddedOptions, EmbeddedServer
+from airseg.simulators.protocol import Pose, Quaternionr, Vector3r, WeatherParameter
 
 
 def record(client, folder, plan=None, progress=lambda *told: None, **options):
@@ -79,3 +83,74 @@ def test_a_recorder_that_measures_colours_meanwhile_is_told_of(
     assert kept.info.notes["suspect_frames"][0] == 0
     whole = record(client, tmp_path / "walk", max_frames=16)
     assert min(len(np.unique(whole.read_ids(i))) for i in range(16)) > 5
+
+
+def test_leaves_and_wet_roads_of_another_program_are_no_weather_of_a_plan(world, tmp_path):
+    """AirSim keeps weather through a reset, and while it is off (airsim_behaviour 2.4 and 6.3)."""
+    settings = small_settings(tmp_path / "settings.json")
+    plan = small_plan(weather={"fog": 0.1})
+    with (
+        EmbeddedServer(EmbeddedOptions(port=0, settings=settings), world) as server,
+        SimulatorClient("127.0.0.1", server.port) as client,
+    ):
+        dry = record(client, tmp_path / "dry" / "walk", plan)
+        client.simEnableWeather(True)
+        for kind in (WeatherParameter.Roadwetness, WeatherParameter.RoadLeaf):
+            client.simSetWeatherParameter(kind, 1.0)
+        wet = record(client, tmp_path / "wet" / "walk", plan)
+    assert dry.frames["rgb_crc32"].tolist() == wet.frames["rgb_crc32"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("captures", "own", "refused"),
+    [
+        ([{"ImageType": 0, "ProjectionMode": "orthographic"}], None, "Scene"),
+        ([{"ImageType": 5, "ProjectionMode": "Orthographic"}], None, "Segmentation"),
+        ([{"ImageType": 7, "ProjectionMode": "orthographic"}], None, ""),
+        ([{"ProjectionMode": "orthographic"}], [{"ProjectionMode": "perspective"}], ""),
+        ([{"ImageType": 1}], [{"ImageType": 1, "ProjectionMode": "orthographic"}], "DepthPlanar"),
+    ],
+)
+def test_a_camera_without_perspective_is_refused(client, tmp_path, captures, own, refused):
+    """AirSim's settings.md: OrthoWidth decides then what is seen, and no angle."""
+    cameras = {"Cameras": {"0": {"CaptureSettings": own}}} if own else {}
+    content = {
+        "SimMode": "Multirotor",
+        "CameraDefaults": {"CaptureSettings": captures},
+        "Vehicles": {"SimpleFlight": {"VehicleType": "SimpleFlight", **cameras}},
+    }
+    said = Telling(client, content)
+    if not refused:
+        assert len(record(said, tmp_path / "walk")) == 1
+        return
+    with pytest.raises(SimulatorError, match=f"draws {refused} images with ProjectionMode orth"):
+        record(said, tmp_path / "walk")
+
+
+class Telling:
+    """A simulator that says it has other settings."""
+
+    def __init__(self, client, content):
+        self._client, self._text = client, json.dumps(content)
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    def getSettingsString(self):
+        return self._text
+
+
+def test_a_companion_that_was_added_later_is_refused(world, tmp_path):
+    """Its frame begins where it was put, which no call tells; poses would be off by as much."""
+    settings = tmp_path / "settings.json"
+    lead = {"VehicleType": "SimpleFlight", "X": 0, "Y": 0, "Z": 0}
+    settings.write_text(json.dumps({**small_content(), "Vehicles": {"Lead": lead}}))
+    plan = small_plan(companions={"Second": {"offset_m": (0, 2, 0)}})
+    with (
+        EmbeddedServer(EmbeddedOptions(port=0, settings=settings), world) as server,
+        SimulatorClient("127.0.0.1", server.port) as client,
+    ):
+        pose = Pose(Vector3r(10, 6, -2), Quaternionr())
+        assert client.call("simAddVehicle", "Second", "simpleflight", pose, "")
+        with pytest.raises(SimulatorError, match=r"vehicle Second stands in no settings\.json"):
+            record(client, tmp_path / "walk", plan)

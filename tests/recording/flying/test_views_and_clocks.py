@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from small_simulator import HEIGHT, WIDTH, small_plan, small_settings
+from small_simulator import HEIGHT, WIDTH, small_content, small_plan, small_settings
 
 from airseg.errors import LostSimulatorError, RecordingError, SimulatorError
 from airseg.flight.plan import FlightPlan, PlanCamera
@@ -307,6 +307,20 @@ def test_without_waiting_a_lost_simulator_ends_the_recording(world, tmp_path):
             quiet,
             lambda name, done: None,
         )
+
+
+def test_slots_of_real_time_are_the_simulators_however_fast_its_clock_goes(world, tmp_path):
+    """A SteppableClock takes 2.9 as 2, and falls behind on a busy machine (facts, 1.2)."""
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps({**small_content(), "ClockSpeed": 2.9}))
+    plan = small_plan(mode="realtime", waypoints=[{"position": (20, 0, -3)}], depth=False)
+    simulator = EmbeddedOptions(port=0, settings=settings, clock="airsim")
+    with EmbeddedServer(simulator, world) as server, connect(server) as client:
+        Recorder(client, options(), quiet).record("walk", plan, tmp_path / "walk")
+    frames = Recording.open(tmp_path / "walk").frames
+    passed_ns = frames["timestamp_ns"] - frames["timestamp_ns"].iloc[0]
+    assert frames["plan_time_ns"].iloc[-1] > 4e9
+    assert (passed_ns - frames["plan_time_ns"]).abs().max() < 0.5e9  # 1.3 s by the wall's
 
 
 class Meddling:
