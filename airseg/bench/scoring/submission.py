@@ -22,6 +22,7 @@ from airseg.dataset.format.files import open_hdf5
 from airseg.dataset.format.label_images import image_size, read_labels, read_stored
 from airseg.dataset.format.probe import refuse_endless
 from airseg.dataset.format.structure import check_tables
+from airseg.dataset.packing.folder_sources import look_at_headers
 from airseg.dataset.packing.frame_names import last_number, visible_files
 from airseg.dataset.reading import Dataset, SequenceView
 from airseg.errors import DatasetError, RecipeError, did_you_mean
@@ -191,6 +192,10 @@ class _Folder(Submission):
             raise RecipeError(
                 f"{files[beyond]}: there is no frame {beyond}, {view.name} has frames 0 to {last}."
             )
+        try:
+            look_at_headers([files[index] for index in sorted(files)])
+        except DatasetError as cause:
+            raise RecipeError(f"{str(cause).partition(', or say')[0].rstrip('.')}.") from None
 
     def _read(self, view: SequenceView, start: int, stop: int) -> list[np.ndarray]:
         images = []

@@ -32,6 +32,8 @@ from airseg.labels.document import hex_color
 
 _MOST_COLORS = 255
 _HEADER_BYTES = 4096
+_NOTHING = (0, 0, 0)
+Color = tuple[int, int, int]
 _STORED_BYTES_PER_PIXEL = 2
 
 
@@ -114,6 +116,9 @@ class FolderFacts:
 class FolderSource:
     """A sequence of image files; see `SequenceSource`.
 
+    Attributes:
+        id_colors: in which its palette PNGs show ids; empty where they have no palette.
+
     Raises:
         DatasetError: there are no frames.
     """
@@ -145,8 +150,10 @@ class FolderSource:
         if 0 < with_depth < self.length:
             lacking = self.length - with_depth
             warnings.append(f"{lacking} of {self.length} frames have no depth, so none is packed")
+        self.id_colors: dict[int, Color] = {}
         if palette is None and facts.label_reader is None:
-            warnings += _look_at_headers([f.labels for f in labelled if f.labels])
+            told, self.id_colors = look_at_headers([f.labels for f in labelled if f.labels])
+            warnings += told
         self.warnings = [f"{facts.name}: {warning}" for warning in warnings]
         self.labelled: np.ndarray | None = None
         if len(labelled) < self.length:
@@ -303,14 +310,17 @@ def _colors_of_greys(greys: np.ndarray, palette: LabelPalette, path: Path) -> np
     return np.repeat(greys[..., None], 3, axis=2)
 
 
-def _look_at_headers(labels: Sequence[Path]) -> list[str]:
+def look_at_headers(labels: Sequence[Path]) -> tuple[list[str], dict[int, Color]]:
     """Return what a person should know of the ways in which label PNGs store their ids.
+
+    Returns:
+        The warnings, and the colours that palettes show ids in.
 
     Raises:
         DatasetError: an index is shown in other colours from file to file.
     """
     warnings: list[str] = []
-    shown: dict[int, tuple[tuple[int, int, int], Path]] = {}
+    shown: dict[int, tuple[Color, Path]] = {}
     voc: dict[tuple[int, ...], int] = {color: index for index, color in enumerate(voc_colors())}
     for path in labels:
         if path.suffix.lower() != ".png":
@@ -327,17 +337,19 @@ def _look_at_headers(labels: Sequence[Path]) -> list[str]:
                 f"{path.name} shows id {index} in the colour that PASCAL VOC gives {meant}: if a "
                 "tool such as oxipng has renumbered ids, say what colours mean with --palette"
             )
-        for index, values in enumerate(header.palette.tolist()):
-            color = (values[0], values[1], values[2])
+        colors = [(red, green, blue) for red, green, blue in header.palette.tolist()]
+        has_unused = colors.count(_NOTHING) > 1  # which are black, as a used one may be
+        for index, color in enumerate(colors):
+            if has_unused and color == _NOTHING:
+                continue
             before, first = shown.setdefault(index, (color, path))
-            # Unused places of a palette are black.
-            if before != color and (0, 0, 0) not in (before, color):
+            if before != color:
                 raise DatasetError(
                     f"{path}: shows id {index} as {hex_color(*color)}, {first.name} shows it as "
                     f"{hex_color(*before)}: a tool has renumbered the ids of palette PNGs. Save "
                     "them as 8-bit ids again, or say what the colours mean with --palette."
                 )
-    return warnings
+    return warnings, {index: color for index, (color, _) in shown.items()}
 
 
 def _moved(

@@ -17,6 +17,7 @@ from airseg.dataset.packing.splits import choose_splits
 from airseg.dataset.packing.ticker import Progress
 from airseg.errors import DatasetError
 from airseg.labels import LabelMap
+from airseg.labels.document import hex_color
 from airseg.labels.resolution import check_seen, resolve
 
 _FARTHEST_M = 1e8  # farther than any place on Earth, wherever positions count from
@@ -86,7 +87,8 @@ def prepare_sources(
         PackItem(s, splits.by_sequence[s.name], resolve(label_map, s.object_table)) for s in sources
     ]
     warnings = [warning for source in sources for warning in source.warnings]
-    return Preparation(items, warnings + splits.notes + _mixed_sizes(sources))
+    warnings += splits.notes + _mixed_palettes(sources) + _mixed_sizes(sources)
+    return Preparation(items, warnings)
 
 
 def check_labels(
@@ -148,6 +150,20 @@ def check_rows(source: SequenceSource) -> None:
             f"{source.location}: frame {int(late[0]) + 1}: time stands still or runs back there. "
             "Cut the sequence, or leave it out."
         )
+
+
+def _mixed_palettes(sources: Iterable[SequenceSource]) -> list[str]:
+    """Return what to say where sequences show one id in different colours."""
+    shown: dict[int, tuple[str, str]] = {}
+    for source in sources:
+        for number, rgb in getattr(source, "id_colors", {}).items():
+            color, first = shown.setdefault(number, (hex_color(*rgb), source.name))
+            if color != hex_color(*rgb):
+                return [
+                    f"{source.name} shows id {number} as {hex_color(*rgb)}, {first} shows it as "
+                    f"{color}: if colours mean the same in both, say what they mean with --palette"
+                ]
+    return []
 
 
 def _mixed_sizes(sources: Sequence[SequenceSource]) -> list[str]:

@@ -232,9 +232,9 @@ def _sources_in(path: Path, palette: LabelPalette | None, named: set[Path]) -> l
     if recordings:
         sources = [RecordingSource(Recording.open(folder)) for folder in recordings]
         beside = [] if path in recordings else sorted(set(path.iterdir()) - set(recordings))
-        found = (p for folder in beside for p in frames_of_others(folder))
+        theirs = (p for folder in beside for p in frames_of_others(folder))
         named = named - {path.resolve()}
-        if others := [p for p in found if not {p.resolve(), p.resolve().parent} & named]:
+        if others := [p for p in theirs if not {p.resolve(), p.resolve().parent} & named]:
             sources[0].warnings.append(
                 f"{len(others)} folders beside recordings hold frames, too, and are left out, such "
                 f"as {others[0]}: name them themselves"

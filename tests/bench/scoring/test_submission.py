@@ -142,6 +142,19 @@ def floats(folder):
     np.save(folder / SEQUENCE / "000002.npy", np.zeros((64, 96), np.float32))
 
 
+def optimise(folder):
+    """Store each picture as optipng does: what is used of the palette, in the order it comes."""
+    for path in (folder / SEQUENCE).iterdir():
+        with Image.open(path) as image:
+            used, ids = np.unique(image, return_inverse=True)
+        order = np.random.default_rng(int(path.stem)).permutation(len(used))
+        small = Image.fromarray(np.argsort(order)[ids].reshape(image.size[::-1]).astype(np.uint8))
+        small = small.convert("P")
+        small.putdata(np.argsort(order)[ids].ravel().tolist())
+        small.putpalette([v for n in used[order] for v in CLASSES[n].color])
+        small.save(path)
+
+
 COLOURS = np.random.default_rng(0).integers(0, 255, (64, 96, 3)).astype(np.uint8)
 
 
@@ -167,6 +180,7 @@ COLOURS = np.random.default_rng(0).integers(0, 255, (64, 96, 3)).astype(np.uint8
         (wrong_image(np.full((64, 96), 11, np.uint8)), "predicts 11 at column 0, row 0"),
         (wrong_image(np.full((64, 96), 255, np.uint8)), "predicts 255 at column 0, row 0"),
         (wrong_image(COLOURS), "is a colour picture. Save class ids, 0 to 10"),
+        (optimise, "a tool has renumbered the ids of palette PNGs"),
         (cut_off, "000005.png"),
         (floats, "000002.npy"),
     ],

@@ -79,6 +79,38 @@ def test_colours_that_get_other_indices_from_file_to_file_are_refused(here, caps
     assert "001.png: shows id 0 as #008000, 000.png shows it as #800000" in told
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+def test_two_colours_of_which_one_is_black_are_not_taken_for_unused(here, capsys, is_first):
+    # Masks of one class: an optimiser orders the two colours as they come, or by how often.
+    write_walk(here / "walk", ["000", "001"])
+    ids = np.tile(np.arange(2, dtype=np.uint8), (HEIGHT, WIDTH // 2))
+    for name, colors in (("000", [(0, 0, 0), (128, 0, 0)]), ("001", [(128, 0, 0), (0, 0, 0)])):
+        number = int(name) if is_first else 1 - int(name)
+        as_palette(here / "walk" / "labels" / f"{number:03d}.png", colors, ids, bits=1)
+    assert "001.png: shows id 0 as" in refusal(capsys, *RELABEL)
+
+
+def test_sequences_that_show_an_id_in_different_colours_are_told(here, capsys):
+    # Masks whose palette a tool made for each film, in the order in which objects come.
+    ids = np.tile(np.arange(2, dtype=np.uint8), (HEIGHT, WIDTH // 2))
+    for name, colors in (("a", [(0, 0, 0), (128, 0, 0)]), ("b", [(128, 0, 0), (0, 0, 0)])):
+        write_walk(here / "walk" / name, ["000"])
+        as_palette(here / "walk" / name / "labels" / "000.png", colors, ids, bits=1)
+    _, err = relabelled(capsys, *RELABEL)
+    assert "b shows id 0 as #800000, a shows it as #000000" in err
+
+
+def test_unused_places_of_palettes_may_be_black_in_one_file_only(here, capsys):
+    write_walk(here / "walk", ["000", "001"])
+    black, colors = (0, 0, 0), [(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0)]
+    for name, used in (("000", [0, 2]), ("001", [1, 3])):
+        ids = np.tile(np.array(used, np.uint8), (HEIGHT, WIDTH // 2))
+        palette = [color if n in used else black for n, color in enumerate(colors)]
+        as_palette(here / "walk" / "labels" / f"{name}.png", palette, ids)
+    view = relabelled(capsys, *RELABEL)[0].sequence("walk")
+    assert view.raw_label(0, 2)[:, 0, :2].tolist() == [[0, 2], [1, 3]]
+
+
 @pytest.mark.parametrize("mode", ["RGB", "P"])
 def test_colours_mean_what_the_palette_file_says_however_they_are_stored(here, capsys, mode):
     palette_file(here)
