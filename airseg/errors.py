@@ -74,7 +74,9 @@ def did_you_mean(name: str, known: Iterable[str], heading: str = "") -> str:
             b.``; without a heading that is an empty string.
     """
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    # What goes on where the name ends is nearer than what is spelt like it: speed_mps, not seed.
+    longer = [k for k in known if k.startswith(f"{name}_")]
+    close = difflib.get_close_matches(name, longer or known, n=1, cutoff=0 if longer else 0.5)
     if close:
         return f" Did you mean '{close[0]}'?"
     return f" {heading}: {', '.join(known) or 'none'}." if heading else ""

@@ -107,17 +107,19 @@ def run_recipe(
 
     Raises:
         RecipeError: a row cannot be made, or another process is making it.
+        DatasetError: nothing is in the split to score, to choose by or to train on.
     """
     where = Surroundings(out, progress, device_name, command, only, tensorboard, select, flow_cache)
     device = pick_device(device_name)
     torch.backends.cudnn.benchmark = device.type == "cuda"
-    if recipe.protocol == "fair" and not dataset.split(recipe.evaluate.split):
-        raise RecipeError(f"the dataset has no sequence in its {recipe.evaluate.split} split.")
     if select == recipe.evaluate.split:
         raise RecipeError(
             f"--select {select}: evaluate.split is {select}, too: what is chosen by these flights "
             "would do better on them than on others. Set evaluate.split=test."
         )
+    if recipe.protocol == "fair":
+        for split in (recipe.evaluate.split, *([select] if select else [])):
+            dataset.needed_split(split)
     out.mkdir(parents=True, exist_ok=True)
     paths = []
     workshop = _Workshop(dataset, device, where)
@@ -190,8 +192,7 @@ class _Workshop:
                 frames = protocol.validated_frames(model.memory_depth)
                 told = _Counted(self._where.progress, row.label, "validating", frames)
                 kept = protocol.validation(model, self._device, told)
-            if kept is None:
-                raise RecipeError("--select val: the dataset has no sequence in its val split.")
+            assert kept is not None, "flights to validate on were asked for at the start"
             if rank() == 0:
                 content = {"made_of": made_of, "validation": kept.model_dump(mode="json")}
                 write_aside(path, (json.dumps(content, indent=1) + "\n").encode())

@@ -16,6 +16,7 @@ from airseg.bench.leaderboard import table as leaderboard
 from airseg.bench.results.result import load_result
 from airseg.bench.scoring import estimated_flow
 from airseg.cli import main
+from airseg.dataset import Dataset
 from airseg.errors import RecipeError
 
 RECIPE = """\
@@ -219,6 +220,36 @@ def test_wrong_input_gets_one_line_and_exit_code_two(folder, capsys, tmp_path):
         code, _, err = run(capsys, "bench", "run", *arguments)
         assert code == 2, arguments
         assert expected in said(err), arguments
+
+
+@pytest.mark.parametrize(
+    ("lacking", "typed"),
+    [
+        ("test", "run {recipe} --dataset {part} --out out"),
+        ("train", "run {recipe} --dataset {part} --out out"),
+        ("val", "run {recipe} --dataset {part} --out out --select val --sweep train.steps=[1,2]"),
+        ("test", "score {part} --dataset {part}"),
+        ("test", "objects {part} --dataset {part}"),
+    ],
+)
+def test_a_split_that_is_needed_and_empty_is_told_before_work_with_what_fills_it(
+    folder, capsys, tmp_path, monkeypatch, lacking, typed
+):
+    monkeypatch.chdir(tmp_path)
+    others = [s for s in ("train", "val", "test") if s != lacking]
+    kept = [word for split in others for word in ("--split", split)]
+    run(capsys, "dataset", "subset", folder / "small.h5", *kept, "--out", "part.h5")
+    words = typed.format(recipe=folder / "tiny.yaml", part="part.h5").split()
+    code, _, err = run(capsys, "bench", *words)
+    assert code == 2
+    assert said(err).startswith(f"airseg: part.h5: no sequence is in its {lacking} split.")
+    assert not list(tmp_path.glob("out/**/checkpoint.pt"))
+    # What it says to type is what fills the split.
+    advice = re.search(r"airseg (dataset split part\.h5 --assign .*)=SEQUENCE --out FILE", err)[1]
+    (moved, *_) = Dataset("part.h5").split(others[0])
+    code, _, _ = run(capsys, *f"{advice}={moved} --out moved.h5".split())
+    assert code == 0
+    assert Dataset("moved.h5").split(lacking) == [moved]
 
 
 @pytest.mark.slow

@@ -66,6 +66,12 @@ def test_unknown_field_gets_the_nearest_name_and_its_line():
     )
 
 
+@pytest.mark.parametrize("field", ["speed_mps", "rate_hz", "tolerance_m", "duration_s"])
+def test_a_field_without_its_unit_gets_the_one_with_it(field):
+    name = field.rpartition("_")[0]  # `speed` is spelt more like `seed`
+    assert message(f"{GOOD}{name}: 3\n").endswith(f"unknown field. Did you mean '{field}'?")
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

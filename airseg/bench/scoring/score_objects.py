@@ -35,10 +35,9 @@ def score_objects(
 
     Raises:
         RecipeError: predictions are missing or wrong, or the dataset has no objects.
+        DatasetError: nothing is in the split.
     """
-    names = dataset.split(split)
-    if not names:
-        raise RecipeError(f"{dataset.path}: has no sequence in its {split} split.")
+    names = dataset.needed_split(split)
     labels = _things(dataset, names, things)
     submission = open_submission(path, dataset, names)
     scorer = PanopticScorer(dataset.num_classes, labels)

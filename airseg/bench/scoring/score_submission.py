@@ -40,10 +40,9 @@ def score_submission(
 
     Raises:
         RecipeError: predictions are missing or wrong; one line says which.
+        DatasetError: nothing is in the split.
     """
-    sequences = dataset.split(split)
-    if not sequences:
-        raise RecipeError(f"{dataset.path}: has no sequence in its {split} split.")
+    sequences = dataset.needed_split(split)
     run = _run_name(label)
     if out:
         _refuse_name_of_another(out / f"{run}.json", label)

@@ -48,15 +48,14 @@ def run_study(
     Raises:
         RecipeError: a condition is unknown, no network has its per-frame version beside it, or the
             split is the one that they were trained on.
+        DatasetError: nothing is in the split.
     """
     if split == "train":
         raise RecipeError(
             "evaluate.split is train, which the networks were trained on: what memory is worth "
             "cannot be told from it. Use test or val."
         )
-    sequences = dataset.split(split)
-    if not sequences:
-        raise RecipeError(f"{dataset.path}: has no sequence in its {split} split.")
+    sequences = dataset.needed_split(split)
     check_conditions(conditions)
     rows = load_rows(results, [load_result(p) for p in results])
     _check_training(rows, dataset)

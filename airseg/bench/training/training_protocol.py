@@ -116,9 +116,7 @@ class FairProtocol(Protocol):
 
     def __init__(self, recipe: Recipe, dataset: Dataset, store: FrameStore) -> None:
         super().__init__(recipe, dataset, store)
-        names = dataset.split("train")
-        if not names:
-            raise RecipeError("the dataset has no sequence in its training split.")
+        names = dataset.needed_split("train")
         views = [dataset.sequence(n) for n in names]
         self._lengths = {v.name: v.length for v in views}
         self._labelled = {v.name: v.labelled for v in views if v.has_unlabelled}

@@ -62,14 +62,11 @@ def command(
     from airseg.bench.training.weights import load_weights
     from airseg.cli.display import progress_bar
     from airseg.dataset.reading.reader import Dataset
-    from airseg.errors import RecipeError
     from airseg.models import build_model
 
     where = pick_device(device)
     with Dataset(dataset, check=True) as data, progress_bar("frames") as progress:
-        sequences = data.split(split)
-        if not sequences:
-            raise RecipeError(f"the dataset has no sequence in its {split} split.")
+        sequences = data.needed_split(split)
         model = build_model(name, data.num_classes, **options)
         load_weights(model, weights)
         model = model.to(where).eval()

@@ -37,7 +37,7 @@ from airseg.dataset.reading.shards import (
     read_index,
     shard_structure,
 )
-from airseg.errors import DatasetError, did_you_mean, first_line
+from airseg.errors import DatasetError, did_you_mean, first_line, no_such
 from airseg.labels.label_map import SPLITS
 
 
@@ -140,11 +140,17 @@ class Dataset:
             DatasetError: there is no such split.
         """
         if name not in SPLITS:
-            raise DatasetError(
-                f"there is no split '{name}'; expected {', '.join(SPLITS)}."
-                f"{did_you_mean(name, SPLITS)}"
-            )
+            raise DatasetError(no_such("split", name, SPLITS))
         return [s for s, view in self._views.items() if view.split == name]
+
+    def needed_split(self, name: str) -> list[str]:
+        """Return what `split` does, or raise a `DatasetError` where nothing is in the split."""
+        if not (names := self.split(name)):
+            raise DatasetError(
+                f"{self.path}: no sequence is in its {name} split. Record one for it, or type: "
+                f"airseg dataset split {self.path} --assign {name}=SEQUENCE --out FILE."
+            )
+        return names
 
     def sequence(self, name: str) -> SequenceView:
         """Return one sequence.

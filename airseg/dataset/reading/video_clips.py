@@ -12,7 +12,6 @@ from torchvision import tv_tensors
 from airseg.dataset.reading.clips import EveryClip
 from airseg.dataset.reading.loading import ClipDataset
 from airseg.dataset.reading.reader import Dataset
-from airseg.errors import DatasetError
 
 Transform = Callable[[tv_tensors.Video, tv_tensors.Mask], Any]
 
@@ -79,11 +78,9 @@ def video_clips(
         transform: such as ``v2.Compose([...])``; called with video and labels.
 
     Raises:
-        DatasetError: no such split, or it has no sequence of that length.
+        DatasetError: no such split, nothing in it, or no sequence of that length.
     """
     data = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
-    lengths = {name: len(data.sequence(name)) for name in data.split(split)}
-    if not lengths:
-        raise DatasetError(f"{data.path}: has no sequence in its {split} split.")
+    lengths = {name: len(data.sequence(name)) for name in data.needed_split(split)}
     clips = EveryClip(lengths, length=length, stride=stride, every=every)
     return VideoClips(data, clips, height=height, width=width, transform=transform)
