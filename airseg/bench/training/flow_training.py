@@ -79,12 +79,11 @@ def pretrain_flow(
 
     Raises:
         RecipeError: the network has no flow that learns, or the dataset no depth.
-        DatasetError: nothing is in the training split.
     """
     flow = getattr(model, "flow", None)
     if not isinstance(flow, nn.Module) or not any(p.requires_grad for p in flow.parameters()):
         raise RecipeError("this network has no flow that could learn.")
-    views = [dataset.sequence(n) for n in dataset.needed_split("train")]
+    views = [dataset.sequence(n) for n in dataset.split("train")]
     views = [v for v in views if v.has_depth and v.length > 1 and _focal(v) is not None]
     if not views:
         raise RecipeError(
