@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -16,6 +17,8 @@ from airseg.path_names import PATH_NAMES, is_path_name, names_of_one_file
 from airseg.resources import find_resource
 
 FORMAT_VERSION = 1
+SAME_PLACE_M = 1e-6
+"""How near points are that are one; nothing moves between them."""
 
 
 def _printable(name: str) -> str:
@@ -227,7 +230,7 @@ class FlightPlan(StrictModel):
                 "folder; name one of them otherwise in settings.json"
             )
         points = [self.start.position, *(w.position for w in self.waypoints)]
-        if all(p == points[0] for p in points):
+        if all(math.dist(p, points[0]) <= SAME_PLACE_M for p in points):
             raise ValueError("waypoints: every waypoint is at the start; nothing would move")
         return self
 

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from airseg.errors import PlanError
-from airseg.flight.plan import FlightPlan
-from airseg.geometry import quaternion_from_euler
+from airseg.flight.plan import SAME_PLACE_M, FlightPlan
+from airseg.geometry import euler_from_quaternion, quaternion_from_euler, wrap_angle
 
 _SPACING_M = 0.05
 _MAX_FRAMES = 1_000_000
 _MOST_STOPS, _LONGEST_M = 20_000, 300_000.0
 _GRAVITY = 9.81
 _MAX_TILT = np.radians(30.0)
+_SAME_HEADING = np.radians(1.0)
 _SLOWEST_MPS = 0.05
 # A corner's curve leaves the waypoint by this share of its reach, for each unit of turn.
 _CORNER_SHARE = 6.0 / 32.0
@@ -100,6 +101,31 @@ def _refuse_endless(plan: FlightPlan) -> None:
         )
 
 
+def unflown_headings(plan: FlightPlan, path: Trajectory) -> list[str]:
+    """Return the fields of a plan that ask for a heading which its path does not have, in words.
+
+    Args:
+        plan: the plan; path: its trajectory.
+    """
+    told = []
+    if plan.start.yaw_deg is not None:
+        flown = euler_from_quaternion(path.orientation[0])[2]
+        if abs(wrap_angle(np.radians(plan.start.yaw_deg) - flown)) > _SAME_HEADING:
+            told.append(
+                f"start.yaw_deg is {plan.start.yaw_deg:g} and the flight begins at "
+                f"{np.degrees(flown):.0f} degrees: the nose follows the path, look_at, or the "
+                "yaw_deg of the first waypoint"
+            )
+    before = plan.start.position
+    for i, waypoint in enumerate(plan.waypoints):
+        stays = np.linalg.norm(np.subtract(waypoint.position, before)) <= SAME_PLACE_M
+        if waypoint.yaw_deg is not None and (stays or plan.look_at is not None):
+            why = "the nose follows look_at" if plan.look_at else "no way leads there to look on"
+            told.append(f"waypoints[{i}].yaw_deg is not flown: {why}")
+        before = waypoint.position
+    return told
+
+
 def waypoints_of(plan: FlightPlan) -> np.ndarray:
     """Return (N, 3) the start and every waypoint of every lap, without repeated points."""
     once = [w.position for w in plan.waypoints]
@@ -110,7 +136,7 @@ def waypoints_of(plan: FlightPlan) -> np.ndarray:
             points.append(plan.start.position)
     kept = [points[0]]
     for point in points[1:]:
-        if np.linalg.norm(np.subtract(point, kept[-1])) > 1e-6:
+        if np.linalg.norm(np.subtract(point, kept[-1])) > SAME_PLACE_M:
             kept.append(point)
     return np.array(kept, float)
 
@@ -124,7 +150,7 @@ def _leg_values(plan: FlightPlan) -> tuple[np.ndarray, list[float | None]]:
         if lap < plan.laps - 1:
             stops.append((plan.start.position, None, plan.start.yaw_deg))
         for position, speed, yaw in stops:
-            if np.linalg.norm(np.subtract(position, points[-1])) > 1e-6:
+            if np.linalg.norm(np.subtract(position, points[-1])) > SAME_PLACE_M:
                 speeds.append(min(speed or plan.speed_mps, plan.speed_limit_mps))
                 yaws.append(yaw)
                 points.append(position)
@@ -138,16 +164,19 @@ def _round_corners(plan: FlightPlan) -> _Path:
     lengths = np.linalg.norm(steps, axis=1)
     directions = steps / lengths[:, None]
     pieces, limits, legs = [points[:1]], [speeds[:1]], [np.zeros(1, int)]
-    left_at = points[0]
+    left_at, rested = points[0], True
     for i in range(len(directions)):
         last = i == len(directions) - 1
         reach = 0.0 if last else _corner_reach(plan, directions, lengths, i)
         end = points[i + 1] - reach * directions[i]
-        straight = _line(left_at, end)
+        # Where there is no room for a curve, it stops and turns.
+        rests = last or (reach <= 1e-9 and directions[i] @ directions[i + 1] < 0.999)
+        # From rest to rest takes a point in between, or it would last for ever.
+        straight = _line(left_at, end, least=2 if rested and rests else 1)
         pieces.append(straight)
         limits.append(np.full(len(straight), speeds[i]))
         legs.append(np.full(len(straight), i))
-        left_at = end
+        left_at, rested = end, rests
         if reach > 1e-9:
             curve = _corner(points[i + 1], directions[i], directions[i + 1], reach)
             slow = np.full(len(curve), min(speeds[i], speeds[i + 1]))
@@ -155,8 +184,8 @@ def _round_corners(plan: FlightPlan) -> _Path:
             limits.append(np.minimum(slow, _corner_speed(curve, plan)))
             legs.append(np.full(len(curve), i))
             left_at = points[i + 1] + reach * directions[i + 1]
-        elif not last and directions[i] @ directions[i + 1] < 0.999:
-            limits[-1][-1] = 0.0  # no room for a curve: stop and turn
+        elif rests:
+            limits[-1][-1] = 0.0
     path = np.concatenate(pieces)
     distance = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
     return _Path(path, distance, np.concatenate(limits), np.concatenate(legs))
@@ -173,10 +202,10 @@ def _corner_reach(
     return float(min(0.98 * plan.tolerance_m / (_CORNER_SHARE * turn), room))
 
 
-def _line(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+def _line(start: np.ndarray, end: np.ndarray, least: int) -> np.ndarray:
     """Return evenly spaced points after `start`, up to and with `end`."""
     length = float(np.linalg.norm(end - start))
-    count = max(int(np.ceil(length / _SPACING_M)), 1)
+    count = max(int(np.ceil(length / _SPACING_M)), least)
     share = np.arange(1, count + 1)[:, None] / count
     return start + share * (end - start)
 

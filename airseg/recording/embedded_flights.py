@@ -61,6 +61,10 @@ def record_embedded(
 
     for (name, number, _), group in itertools.groupby(flights, key=needs):
         batch = list(group)
+        if say and world is None:
+            for flight in (f for f in batch if f.plan.environment != name):
+                wanted = flight.plan.environment
+                say(f"{flight.name}: no world here is called {wanted!a}; it is flown in {name}")
         told = embedded_options(options, batch[0].plan, world, seed, further)
         with ExitStack() as running:
 

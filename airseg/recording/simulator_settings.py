@@ -7,6 +7,7 @@ from typing import Any
 
 from airseg.errors import PlanError
 from airseg.flight.plan import FlightPlan, PlanCamera
+from airseg.path_names import names_of_one_file
 from airseg.recording.flying.stepping import CAR_CLOCK_SPEED
 from airseg.recording.flying.views import FIRST_CAMERA
 from airseg.recording.further_settings import FurtherSettings
@@ -62,7 +63,10 @@ def simulator_settings(
     if cameras or plan.companions:
         # AirSim keeps vehicles by name; without a mark, the first in the alphabet is its default.
         first = {**_vehicle(mode, cameras), "IsFpvVehicle": True}
-        settings["Vehicles"] = {_FIRST_VEHICLE[mode]: first}
+        own = _FIRST_VEHICLE[mode]
+        while names_of_one_file([own, *plan.companions]):
+            own += "1"
+        settings["Vehicles"] = {own: first}
         for number, (key, other) in enumerate(plan.companions.items(), 1):
             own = {FIRST_CAMERA: _camera(other.camera, plan)} if other.camera else {}
             apart = {"Y": _APART_M * number}  # bodies that start in one place push each other away

@@ -38,6 +38,17 @@ def test_check_says_how_long_and_how_fast_a_plan_flies(capsys):
     assert out.startswith("loop_walk: 461 frames, 18.4 s, 110 m, at most 7.0 m/s, 2.2 to 3.5 m up")
 
 
+def test_check_tells_a_heading_that_is_not_flown(tmp_path, capsys):
+    path = tmp_path / "turn.yaml"
+    path.write_text(
+        "description: x\nstart: {position: [0, 0, -3], yaw_deg: 90}\n"
+        "waypoints: [{position: [6, 0, -3]}]\n"
+    )
+    code, _, err = run(capsys, "plan", "check", path)
+    assert code == 0
+    assert err.startswith("warning: turn: start.yaw_deg is 90 and the flight begins at 0 degrees")
+
+
 def test_check_without_plans_tells_which_are_shipped(capsys):
     code, out, _ = run(capsys, "plan", "check")
     assert code == 0

@@ -14,8 +14,11 @@ import yaml
 from command_line import run, said
 from small_simulator import HEIGHT, WIDTH, client, simulator, world  # noqa: F401
 
+from airseg.errors import SimulatorError
 from airseg.flight.plan import FlightPlan
+from airseg.recording import embedded_flights
 from airseg.recording.embedded_flights import place_of
+from airseg.recording.flying.assignment import Assignment, RecordOptions
 from airseg.recording.stored.storage import KINDS, Recording, frame_file
 from airseg.simulators.embedded.sensing.segmentation_ids import palette
 
@@ -237,6 +240,28 @@ def test_two_plans_of_one_name_are_refused(tmp_path, capsys):
 def test_a_plan_is_flown_in_its_own_world_unless_another_is_asked_for(plan, asked, place):
     content = yaml.safe_load(PLAN) | plan
     assert place_of(FlightPlan.model_validate(content), *asked) == place
+
+
+@pytest.mark.parametrize(("wanted", "told"), [("Harbor_Town", 1), ("harbor_town", 0)])
+def test_a_plan_for_a_world_that_is_not_here_says_where_it_is_flown(monkeypatch, wanted, told):
+    class NotStarted:
+        def __init__(self, *given, **more):
+            raise SimulatorError("enough was said")
+
+    monkeypatch.setattr(embedded_flights, "EmbeddedProcess", NotStarted)
+    plan = FlightPlan.model_validate(yaml.safe_load(PLAN) | {"environment": wanted})
+    lines = []
+    with pytest.raises(SimulatorError, match="enough"):
+        embedded_flights.record_embedded(
+            [Assignment("walk", plan)],
+            Path("out"),
+            RecordOptions(),
+            lambda *progress: None,
+            lambda name, done: None,
+            say=lines.append,
+        )
+    named = [line for line in lines if "no world here is called 'Harbor_Town'" in line]
+    assert len(named) == told
 
 
 def test_an_unknown_world_is_told_by_the_embedded_simulator(tmp_path, capsys):

@@ -114,8 +114,9 @@ def test_a_free_camera_cannot_be_stepped():
     assert "no dynamics to step" in message(text)
 
 
-def test_a_plan_that_goes_nowhere_is_refused():
-    assert "nothing would move" in message(GOOD.replace("[10, 0, -3]", "[0, 0, -3]"))
+@pytest.mark.parametrize("end", ["[0, 0, -3]", "[-0.0, 0, -3]", "[0.0000001, 0, -3]"])
+def test_a_plan_that_goes_nowhere_is_refused(end):
+    assert "nothing would move" in message(GOOD.replace("[10, 0, -3]", end))
 
 
 def test_unknown_plan_gets_the_nearest_name():

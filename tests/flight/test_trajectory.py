@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from airseg.errors import PlanError
 from airseg.flight.plan import FlightPlan
-from airseg.flight.trajectory import plan_trajectory, waypoints_of
+from airseg.flight.trajectory import plan_trajectory, unflown_headings, waypoints_of
 from airseg.geometry import euler_from_quaternion, rotate
 
 coordinate = st.integers(-60, 60)
@@ -133,3 +133,35 @@ def test_a_path_without_end_is_told_before_it_is_laid_out(laps, far, count):
         assert tracemalloc.get_traced_memory()[1] < 50e6
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("waypoints", "legs_m"),
+    [
+        ([(0.03, 0, -3)], [0.03]),
+        ([(0.00001, 0, -3)], [0.00001]),
+        ([(1, 0, -3), (1.04, 0, -3), (1, 0, -3), (2, 0, -3)], [1.04, 0.04, 1]),
+    ],
+)
+def test_a_hop_from_rest_to_rest_takes_no_longer_than_speeding_up_and_braking(waypoints, legs_m):
+    """Half the way at a constant acceleration a, half at -a, takes 2 sqrt(d / a)."""
+    plan = make(waypoints, speed_mps=5)
+    along = 0.65 * plan.acceleration_limit_mps2
+    seconds = sum(2 * np.sqrt(d / along) for d in legs_m)
+    path = plan_trajectory(plan)
+    assert (len(path) - 1) * plan.step_ns / 1e9 <= seconds + 0.04 * len(legs_m)
+    assert np.linalg.norm(path.position[-1] - waypoints[-1]) < 0.05
+
+
+def test_headings_that_a_path_does_not_have_are_told():
+    def told(waypoints, yaw_deg=None, **fields):
+        start = {"position": (0, 0, -3), "yaw_deg": yaw_deg}
+        plan = FlightPlan(description="x", start=start, waypoints=waypoints, **fields)
+        return unflown_headings(plan, plan_trajectory(plan))
+
+    ahead, turned = {"position": (6, 0, -3)}, {"position": (6, 0, -3), "yaw_deg": 90}
+    assert told([ahead], 0) == told([turned], 90) == told([{"position": (0, 0, -9)}], 45) == []
+    assert "start.yaw_deg is 90 and the flight begins at 0 degrees" in told([ahead], 90)[0]
+    assert "waypoints[1].yaw_deg is not flown: no way" in told([ahead, turned])[0]
+    (line,) = told([turned], look_at=(9, 9))
+    assert "waypoints[0].yaw_deg is not flown: the nose follows" in line

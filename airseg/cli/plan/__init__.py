@@ -36,10 +36,13 @@ def check(plans: tuple[str, ...]) -> None:
     import numpy as np
 
     from airseg.flight import load_plan, plan_trajectory
+    from airseg.flight.trajectory import unflown_headings
     from airseg.resources import known_names
 
     for name, plan in map(load_plan, plans or known_names("flight plan")):
         path = plan_trajectory(plan)
+        for told in unflown_headings(plan, path):
+            click.echo(f"warning: {name}: {told}", err=True)
         way = float(np.linalg.norm(np.diff(path.position, axis=0), axis=1).sum())
         top = float(np.linalg.norm(path.velocity, axis=1).max())
         up = 0.0 - path.position[:, 2]

@@ -322,3 +322,9 @@ def test_settings_mark_the_plans_own_vehicle_and_keep_bodies_apart():
     assert vehicles["SimpleFlight"]["IsFpvVehicle"] is True
     places = [(v["X"], v["Y"], v["Z"]) for v in vehicles.values()]
     assert len(set(places)) == 3
+
+
+def test_a_companion_may_have_the_name_that_the_plans_own_vehicle_has_elsewhere():
+    vehicles = json.loads(settings_text([("p", small_plan(companions={"SimpleFlight": {}}))]))
+    assert list(vehicles["Vehicles"]) == ["SimpleFlight1", "SimpleFlight"]
+    assert vehicles["Vehicles"]["SimpleFlight1"]["IsFpvVehicle"] is True
