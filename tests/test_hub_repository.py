@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -182,6 +183,24 @@ def test_a_release_of_halves_scores_as_the_whole_does_and_its_sums_are_right(
     assert sizes[0] < 0.51 * sizes[1]
 
 
+def test_networks_of_one_name_are_not_published_over_each_other(trained, tmp_path, capsys):
+    """The second would replace the first one's files, and their sums would be wrong."""
+    row, _ = trained
+    for place in ("a", "b"):
+        shutil.copytree(row.parent, tmp_path / place)
+    release = tmp_path / "release"
+    code, _, err = run(capsys, "bench", "publish", tmp_path / "a", tmp_path / "b", "--out", release)
+    assert code == 2
+    assert "would be published under one name, one" in said(err)
+    assert not release.exists()
+    (tmp_path / "a" / "net.speed.json").write_text("{}")  # a shell's *.json names it, too
+    files = sorted((tmp_path / "a").glob("*.json"))
+    code, told, err = run(capsys, "bench", "publish", tmp_path / "a", *files, "--out", release)
+    assert code == 0, err
+    assert told.count("wrote") == 1
+    assert len((release / "SHA256SUMS").read_text().splitlines()) == 4
+
+
 def test_what_a_half_cannot_hold_stays_whole():
     from airseg.bench.hub_model import _as_half
 
@@ -194,8 +213,11 @@ def test_what_a_half_cannot_hold_stays_whole():
 
 def test_mistakes_are_one_line(trained, tmp_path, capsys, monkeypatch):
     row, _ = trained
+    baseline = save_result(tmp_path / "baseline", made_result("majority", kind="baseline"))
     for arguments, told in (
         (("bench", "push", row, "net", "--dry-run"), "user/name"),
+        (("bench", "publish", row, "--out", tmp_path / "p", "--dataset", "x y"), "user/name"),
+        (("bench", "publish", baseline, "--out", tmp_path / "p"), "none of these rows"),
         (("bench", "push", row, "me/net", "--out", tmp_path / "n"), "auth login"),
     ):
         code, _, err = run(capsys, *arguments)

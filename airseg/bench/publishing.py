@@ -8,7 +8,8 @@ from pathlib import Path
 
 from airseg.bench.aside import write_aside
 from airseg.bench.hub_model import write_model_folder
-from airseg.bench.results.result import load_result
+from airseg.bench.results.result import load_results
+from airseg.errors import RecipeError
 
 SUMS = "SHA256SUMS"
 
@@ -21,25 +22,33 @@ def publish(
     Rows without a network, such as that of the commonest class, are passed over.
 
     Args:
-        rows: results; their checkpoints lie in folders of the same names beside them.
+        rows: results, or folders of some; their checkpoints lie in folders of the same names
+            beside them.
         out: made where it is missing.
         half, licence, dataset: see `airseg.bench.hub_model.write_model_folder`.
 
     Raises:
-        RecipeError: a checkpoint is missing, or safetensors is not installed.
+        RecipeError: there is no network, two have one name, a checkpoint is missing or another's,
+            or safetensors is not installed.
     """
+    found = [(row, result) for row, result in load_results(list(rows)) if result.kind == "model"]
+    if not found:
+        raise RecipeError("none of these rows has a network to publish.")
+    places: dict[str, Path] = {}
+    for row, result in found:
+        if (other := places.setdefault(result.run, row)) is not row:
+            raise RecipeError(
+                f"{other} and {row} would be published under one name, {result.run}. Publish them "
+                "into two folders."
+            )
     made, lines = [], []
-    for row in rows:
-        result = load_result(row)
-        if result.kind != "model":
-            continue
+    for row, result in found:
         folder = out / result.run
         write_model_folder(row, folder, result.run, half=half, licence=licence, dataset=dataset)
         files = sorted(p for p in folder.iterdir() if p.is_file())
         lines += [f"{_sum(file)}  {result.run}/{file.name}" for file in files]
         made.append((folder, sum(file.stat().st_size for file in files)))
-    if made:
-        write_aside(out / SUMS, ("\n".join(lines) + "\n").encode())
+    write_aside(out / SUMS, ("\n".join(lines) + "\n").encode())
     return made
 
 

@@ -358,8 +358,9 @@ def load_results(inputs: list[Path]) -> list[tuple[Path, Result]]:
                 f"{item}: there is no such file or folder. `airseg bench run RECIPE --out {item}` "
                 "makes results there."
             )
-        paths += filter(_may_be_result, sorted(item.glob("*.json"))) if item.is_dir() else [item]
-    paths = list({p.resolve(): p for p in paths}.values())  # a file may be named twice
+        paths += sorted(item.glob("*.json")) if item.is_dir() else [item]
+    # A file may be named twice, and the shell names all of a folder.
+    paths = list({p.resolve(): p for p in paths if _may_be_result(p)}.values())
     if not paths:
         raise RecipeError(
             f"no results in {', '.join(str(i) for i in inputs)}. `airseg bench run` makes some."
@@ -369,9 +370,10 @@ def load_results(inputs: list[Path]) -> list[tuple[Path, Result]]:
 
 
 def _may_be_result(path: Path) -> bool:
-    """Whether a file of a folder is none of the others that commands write beside results."""
-    is_study = path.name == STUDY_NAME and '"findings"' in read_text(path, RecipeError)
-    return not is_study and not path.name.endswith(SPEED_ENDING)
+    """Whether a file is none of the others that commands write beside results."""
+    if path.name.endswith(SPEED_ENDING):
+        return False
+    return path.name != STUDY_NAME or '"findings"' not in read_text(path, RecipeError)
 
 
 def rank(result: Result) -> tuple[bool, float, str]:

@@ -16,7 +16,7 @@ from airseg.cli.options import out_folder_option
 @click.option("--licence", default="", help="Of the weights, such as mit.")
 @click.option("--dataset", default="", metavar="USER/NAME", help="What they were trained on.")
 def command(results: tuple[Path, ...], out: Path, full: bool, licence: str, dataset: str) -> None:
-    """Write the networks of RESULTS, rows that `bench run` wrote, as files of a release.
+    """Write the networks of RESULTS, rows that `bench run` wrote or folders of them, as a release.
 
     Each gets a folder in --out: weights as safetensors, how to build the network, recipe and
     scores, and a card; SHA256SUMS beside them is read by `sha256sum --check`.
@@ -27,10 +27,13 @@ def command(results: tuple[Path, ...], out: Path, full: bool, licence: str, data
       airseg bench publish study/results/*.json --out release --licence mit
       (cd release && sha256sum --check SHA256SUMS)
     """
-    from airseg.bench.results.result import load_result
+    from airseg.bench.results.result import load_results
+    from airseg.hub_repository import check_repository
 
-    for result in results:
-        load_result(result)  # what is no result is told before PyTorch is loaded
+    # What is mistyped is told before PyTorch is loaded.
+    load_results(list(results))
+    if dataset:
+        check_repository(dataset)
     from airseg.bench.publishing import publish
 
     for folder, size in publish(results, out, half=not full, licence=licence, dataset=dataset):
