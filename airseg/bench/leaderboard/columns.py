@@ -13,6 +13,7 @@ from airseg.bench.results.seeds import MeanResult
 from airseg.labels.label_map import SPLITS
 
 _NAN = float("nan")
+_WHOLE = "at the labels' own resolution"
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,21 @@ def split_text(result: Result) -> str:
     frames, flights = sum(result.dataset.sequences.values()), len(result.dataset.sequences)
     plural = "" if flights == 1 else "s"
     split = result.dataset.split
-    named = f"the {split} split" if split in SPLITS else split
-    return f"{named}, {frames} frames of {flights} flight{plural}"
+    named = f"the {split} split," if split in SPLITS else f"{split} out of"
+    return f"{named} {frames} frames of {flights} flight{plural}"
+
+
+def scored_text(results: Sequence[Result]) -> str:
+    """Return which frames the results of a table were scored on, and at which size, in words."""
+    said: dict[bool, str] = {}
+    for result in results:
+        leaks = result.protocol == "paper"
+        divisor = result.recipe.get("paper", {}).get("label_divisor", 8)
+        at = f"the last frame of each at 1/{divisor} of its size" if leaks else _WHOLE
+        said.setdefault(leaks, f"{split_text(result)}, {at}")
+    if len(said) == 1:
+        return next(iter(said.values()))
+    return f'{said[False]}; rows with the badge "leaks" on {said[True]}'
 
 
 def _score(name: str) -> Callable[[Result], float]:

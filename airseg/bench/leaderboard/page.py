@@ -20,8 +20,8 @@ from airseg.bench.leaderboard.columns import (
     Column,
     columns,
     machines,
+    scored_text,
     shown,
-    split_text,
     untimed,
 )
 from airseg.bench.leaderboard.comparison import comparison
@@ -111,7 +111,7 @@ def page(
         ],
         studies=[_study_context(s) for s in studies],
         protocols=sorted({b.name for b in marks.values()}),
-        split=split_text(first),
+        scored=scored_text(results),
         dataset=first.dataset.content_hash[:16],
         machines=machines(results),
         untimed=untimed(results),

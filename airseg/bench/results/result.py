@@ -301,7 +301,7 @@ class Result(StrictModel):
     @classmethod
     def _has_sections(cls, recipe: dict[str, Any]) -> dict[str, Any]:
         """Refuse what no recipe is, before tables look for its fields."""
-        for name in ("model", "data", "train", "evaluate"):
+        for name in ("model", "data", "train", "evaluate", "paper"):
             if not isinstance(recipe.get(name, {}), dict):
                 raise ValueError(f"{name}: expected fields, found {str(recipe[name])[:40]!a}")
         if type(seed := recipe.get("train", {}).get("seed", 0)) is not int:

@@ -6,7 +6,7 @@ import pytest
 from browser import browser_page
 from made_results import WIDTH, made_result, write_results
 
-from airseg.bench.leaderboard.columns import split_text
+from airseg.bench.leaderboard.columns import scored_text, split_text
 from airseg.bench.leaderboard.page import page, part_names, thinned
 from airseg.bench.results.published import load_published
 from airseg.bench.results.result import load_results
@@ -149,13 +149,34 @@ def test_what_could_not_be_told_of_pixels_stands_last():
     ("split", "told"),
     [
         ("test", "the test split, 13 frames of 2 flights"),
-        ("random windows", "random windows, 13 frames of 2 flights"),
+        ("random windows", "random windows out of 13 frames of 2 flights"),
     ],
 )
 def test_what_was_scored_on_is_told_in_words(split, told):
     """Windows of the paper's protocol are no split."""
     dataset = {"content_hash": "abc123", "split": split, "sequences": {"d": 9, "e": 4}}
     assert split_text(made_result("a", dataset=dataset)) == told
+
+
+def test_the_paper_protocol_is_not_said_to_score_whole_flights():
+    """benchmark/README.md's table: the last frame of each test window, at an eighth."""
+    windows = {"content_hash": "abc123", "split": "random windows", "sequences": {"d": 9, "e": 4}}
+    paper = made_result("a", protocol="paper", dataset=windows)
+    told = "random windows out of 13 frames of 2 flights, the last frame of each at 1/8 of its size"
+    assert scored_text([paper]) == told
+    fair = "the test split, 13 frames of 2 flights, at the labels' own resolution"
+    assert (
+        scored_text([made_result("b"), paper]) == f'{fair}; rows with the badge "leaks" on {told}'
+    )
+
+
+def test_pictures_that_were_left_behind_are_not_said_to_be_unwished(tmp_path):
+    asked, none = made_result("a"), made_result("b", samples=[])
+    lacking = page([(tmp_path / "a.json", asked)])
+    assert "their pictures are in the rows' folders, where they were made" in lacking
+    assert "evaluate.samples</code> in its recipe asks for some" in page(
+        [(tmp_path / "b.json", none)]
+    )
 
 
 def test_long_curves_are_thinned_to_means():
