@@ -13,7 +13,7 @@ import torch
 from airseg.bench.frames import FrameStore
 from airseg.bench.recipes.recipe import Recipe, Row, apply_settings
 from airseg.bench.recipes.row_choice import choose_rows
-from airseg.bench.run import finished
+from airseg.bench.run import is_finished
 from airseg.bench.training.batches import Batches
 from airseg.bench.training.engine import train
 from airseg.bench.training.fabric import pick_device
@@ -75,7 +75,7 @@ def forecast(
     """
     device, store = pick_device(device_name), None
     for row in choose_rows(recipe, only):
-        if finished(out, row, dataset):
+        if is_finished(out / f"{row.run}.json", row.recipe, dataset):
             yield RowForecast(row.label, done=True)
             continue
         size = (row.recipe.data.height, row.recipe.data.width)

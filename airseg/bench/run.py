@@ -128,8 +128,8 @@ def run_recipe(
     if select is not None:
         chosen, selected = select_rows(chosen, workshop.validate)
     for row in chosen:
-        done = finished(out, row, dataset)
-        if done:
+        done = out / f"{row.run}.json"
+        if is_finished(done, row.recipe, dataset):
             progress(f"{row.label}: done before", 1, 1)
             paths.append(done)
             continue
@@ -142,14 +142,13 @@ def run_recipe(
     return paths
 
 
-def finished(out: Path, row: Row, dataset: Dataset) -> Path | None:
-    """Return the result of a row that was finished before on the same data, if any."""
-    path = out / f"{row.run}.json"
+def is_finished(path: Path, recipe: Recipe, dataset: Dataset) -> bool:
+    """Return whether a row's result is there, of the same recipe on the same data."""
     if not path.exists():
-        return None
+        return False
     found = load_result(path)
-    same = found.recipe_hash == row.recipe.fingerprint()
-    return path if same and found.dataset.content_hash == dataset.content_hash else None
+    same = found.recipe_hash == recipe.fingerprint()
+    return same and found.dataset.content_hash == dataset.content_hash
 
 
 def lengths(dataset: Dataset, sequences: Iterable[str]) -> dict[str, int]:
@@ -336,7 +335,12 @@ def _curves(trained: Trained) -> CurveResult:
 
 
 def _baseline(recipe: Recipe, dataset: Dataset, where: Surroundings) -> Path:
-    """Score the training split's commonest class, predicted everywhere."""
+    """Score the training split's commonest class, predicted everywhere, where that is not done."""
+    run = f"{recipe.name}-{BASELINE}"
+    done = where.out / f"{run}.json"
+    if is_finished(done, recipe, dataset):
+        where.progress("majority class: done before", 1, 1)
+        return done
     split = recipe.evaluate.split
     sequences = dataset.split(split)
     scored_lengths = lengths(dataset, sequences)
@@ -353,7 +357,7 @@ def _baseline(recipe: Recipe, dataset: Dataset, where: Surroundings) -> Path:
         progress=scoring,
     )
     result = Result(
-        run=f"{recipe.name}-{BASELINE}",
+        run=run,
         label=f"majority class ({dataset.class_names[label]})",
         kind="baseline",
         protocol=recipe.protocol,

@@ -10,7 +10,7 @@ from airseg.bench.recipes.recipe import (
     rows,
     with_weights_hash,
 )
-from airseg.bench.recipes.row_choice import choose_rows
+from airseg.bench.recipes.row_choice import BASELINE, choose_rows
 from airseg.bench.results.result import load_result
 from airseg.bench.run import run_recipe
 from airseg.bench.scoring.places import places_of
@@ -64,6 +64,23 @@ def test_what_chooses_is_not_what_is_scored(dataset, recipe, tmp_path):
     recipe = apply_settings(recipe, swept, "--set")
     with pytest.raises(RecipeError, match=r"--select val: evaluate.split is val, too"):
         run_recipe(recipe, dataset, tmp_path, lambda *told: None, device_name="cpu", select="val")
+
+
+def test_the_majority_class_is_kept_where_it_was_scored_before(dataset, recipe, tmp_path):
+    """As every finished row is: of a long film it takes minutes."""
+
+    def made(**changes):
+        told = []
+        changed = apply_settings(recipe, {"baseline": True, **changes}, "--set")
+        (path,) = run_recipe(
+            changed, dataset, tmp_path, lambda *each: told.append(each[0]), only=(BASELINE,)
+        )
+        assert load_result(path).kind == "baseline"
+        return told
+
+    assert set(made()) == {"majority class: scoring"}
+    assert made() == ["majority class: done before"]
+    assert set(made(**{"evaluate.classes": ["sky"]})) == {"majority class: scoring"}
 
 
 def test_without_a_sweep_nothing_is_asked():

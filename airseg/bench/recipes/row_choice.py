@@ -13,10 +13,16 @@ def choose_rows(recipe: Recipe, only: tuple[str, ...] = ()) -> list[Row]:
     """Return the rows of a recipe that are asked for by label or run; all if none is.
 
     Raises:
-        RecipeError: there is no such row.
+        RecipeError: there is no such row, or one has the name of the commonest class's.
     """
     every = rows(recipe)
     has_baseline = recipe.baseline and recipe.protocol == "fair"
+    for row in every if has_baseline else ():
+        if row.run == f"{recipe.name}-{BASELINE}":
+            raise RecipeError(
+                f"{recipe.name}: '{row.label}' is what the row of the commonest class is called "
+                "(baseline: true), and they would overwrite each other. Give it another label."
+            )
     for wanted in set(only) - ({BASELINE} if has_baseline else set()):
         names = [n for row in every for n in (row.label, row.run)]
         if wanted not in names:

@@ -86,7 +86,10 @@ def headlines(
     said.append(_assay(findings[0], control))
     if flights < FEWEST_FLIGHTS:
         count = "one flight has" if flights == 1 else f"{flights} flights have"
-        said.append(f"Only {count} been tested on: what is said here is true of them, not of all.")
+        them = "it" if flights == 1 else "them"
+        said.append(
+            f"Only {count} been tested on: what is said here is true of {them}, not of all."
+        )
     if supervised_frames < _FEW_FRAMES:
         said.append(
             f"Trained on {supervised_frames} frames only: this shows that the way works, not what "

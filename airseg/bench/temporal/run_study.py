@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -15,7 +15,7 @@ from airseg.bench.temporal.conditions import CONDITIONS, NAMES, check_conditions
 from airseg.bench.temporal.findings import Finding, find, headlines
 from airseg.bench.temporal.gains import Gains
 from airseg.bench.temporal.pairs import Row, load_rows, pair_up, without_partner
-from airseg.bench.temporal.study import Plan, measure, missing_streams
+from airseg.bench.temporal.study import SHORTEST_FOR_RATES, Plan, measure, missing_streams
 from airseg.bench.temporal.study_page import Setting, condition_pictures, page
 from airseg.dataset.reading import Dataset
 from airseg.errors import RecipeError
@@ -61,9 +61,11 @@ def run_study(
     _check_training(rows, dataset)
     pairs = pair_up(rows)
     used = {r.run: r for p in pairs for r in (p.base, p.memory)}
-    possible, left_out = _possible(dataset, sequences, conditions)
     where = device or torch.device("cpu")
-    plan = Plan(dataset, sequences, frames, possible, where, out / "temporal", progress)
+    plan = Plan(dataset, sequences, frames, tuple(conditions), where, out / "temporal", progress)
+    longest = max(sequences, key=plan.length)
+    possible, left_out = _possible(dataset, sequences, conditions, plan.length(longest))
+    plan = replace(plan, conditions=possible)
     measured = measure(plan, list(used.values()))
     gains = Gains(pairs, measured, sequences)
     findings = find(gains, possible, dataset.sequence(sequences[0]).rate_hz)
@@ -81,7 +83,6 @@ def run_study(
         without_partner(rows, pairs) + left_out,
         command,
     )
-    longest = max(sequences, key=plan.length)
     pictures = condition_pictures(dataset, longest, plan.length(longest) // 2, possible)
     _write(out / "temporal.html", page(findings, setting, pictures))
     content = {"format": 1, "setting": asdict(setting), "findings": [asdict(f) for f in findings]}
@@ -90,14 +91,22 @@ def run_study(
 
 
 def _possible(
-    dataset: Dataset, sequences: list[str], wanted: Sequence[str]
+    dataset: Dataset, sequences: list[str], wanted: Sequence[str], longest: int
 ) -> tuple[tuple[str, ...], list[str]]:
-    """Return the conditions that can be made from a dataset, and why the others cannot."""
+    """Return the conditions that can be made from a dataset, and why the others cannot.
+
+    `longest` is how many frames of the longest flight are used.
+    """
     possible, left_out = [], []
     for name in dict.fromkeys(wanted):
         condition = next((c for c in CONDITIONS if c.name == name), None)
         missing = missing_streams(dataset, sequences, condition) if condition else []
-        if missing:
+        if name == "rate" and longest < SHORTEST_FOR_RATES:
+            left_out.append(
+                f"Rate was left out: it takes {SHORTEST_FOR_RATES} frames of a flight, of which "
+                f"{longest} are tested on."
+            )
+        elif missing:
             left_out.append(
                 f"{name.capitalize()} was left out: {', '.join(missing)} came without depth or "
                 "without the camera's field of view."

@@ -36,6 +36,8 @@ CLEAN = "clean"
 _VERSION = 1
 _RATE = next(c for c in CONDITIONS if c.name == "rate")
 _EVERY = int(max(_RATE.levels))
+SHORTEST_FOR_RATES = _EVERY + 1
+"""Frames of a flight in which one that is scored at every rate has another before it at each."""
 
 Progress = Callable[[str, int, int | None], None]
 Measured = dict[str, dict[str, dict[str, np.ndarray]]]

@@ -243,6 +243,13 @@ def test_the_majority_class_cannot_be_asked_for_where_a_recipe_has_none(protocol
         choose_rows(lacking, (BASELINE,))
 
 
+def test_no_row_takes_the_name_of_the_majority_class(tmp_path):
+    recipe = load_recipe(write(tmp_path, GOOD + "variants: [{label: Majority class}]\n"))
+    assert len(choose_rows(recipe)) == 1
+    with pytest.raises(RecipeError, match="'Majority class' is what the row of the commonest"):
+        choose_rows(recipe.model_copy(update={"baseline": True}))
+
+
 @pytest.mark.parametrize("sweep", ["train.steps", "train.steps=3", "train.steps=[]", "a=[1]"])
 def test_wrong_sweeps_get_one_line(tmp_path, sweep):
     with pytest.raises(RecipeError) as caught:

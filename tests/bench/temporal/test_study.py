@@ -261,9 +261,12 @@ def test_the_command_trains_measures_and_makes_the_page(dataset, trained, tmp_pa
     assert code == 0, err
     assert "As recorded:\n  with: whether memory helps is open" in printed
     page = (out / "temporal.html").read_text()
-    for name in ("rate", "noise", "darkness", "depth", "area"):
+    for name in ("noise", "darkness", "depth", "area"):
         assert f'<section id="{name}">' in page
     assert "Fog was left out: d came without depth" in page
+    # At a tenth of the rate its first frame alone is seen, which has no past at any rate.
+    assert "Rate was left out: it takes 11 frames of a flight, of which 4 are tested on" in page
+    assert '<section id="rate">' not in page
     assert "without <b>" not in page, "labels are text"
     assert "http" not in page, "the page needs nothing from elsewhere"
     assert page.count("data:image/jpeg;base64,") == 8
