@@ -202,6 +202,8 @@ class FolderSource:
             return np.zeros((self.height, self.width), np.uint8)
         labels = self._read_labels(path)
         is_color = labels.ndim == 3
+        if is_color and not self._has_colors and not labels.any():
+            return np.ascontiguousarray(labels[..., 0])  # black is id 0, too
         if is_color != self._has_colors:
             found, expected = ("colours", "ids") if is_color else ("ids", "colours")
             raise DatasetError(
@@ -238,8 +240,14 @@ class FolderSource:
 
     @cached_property
     def _has_colors(self) -> bool:
-        first = next((f.labels for f in self._frames if f.labels), None)
-        return first is not None and self._read_labels(first).ndim == 3
+        is_color = False
+        for files in self._frames:
+            if files.labels is not None:
+                labels = self._read_labels(files.labels)
+                is_color = labels.ndim == 3
+                if not is_color or labels.any():  # black may be a colour or id 0
+                    break
+        return is_color
 
     def _read_labels(self, path: Path) -> np.ndarray:
         """Return ids or colours; where a palette says what colours mean, labels are colours."""

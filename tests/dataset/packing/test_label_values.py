@@ -90,6 +90,18 @@ def test_two_colours_of_which_one_is_black_are_not_taken_for_unused(here, capsys
     assert "001.png: shows id 0 as" in refusal(capsys, *RELABEL)
 
 
+@pytest.mark.parametrize("empty", ["000", "001"])
+def test_frames_that_show_nothing_are_id_0_among_ids_that_are_stored_as_rgb(here, capsys, empty):
+    write_walk(here / "walk", ["000", "001", "002"])
+    for name in ("000", "001", "002"):
+        ids = STRIPES % 4 if name != empty else np.zeros_like(STRIPES)
+        Image.fromarray(ids).convert("RGB").save(here / "walk" / "labels" / f"{name}.png")
+    view = relabelled(capsys, *RELABEL)[0].sequence("walk")
+    shown = {n: view.raw_label(n, n + 1)[0] for n in range(3)}
+    assert not shown.pop(int(empty)).any()
+    assert all(np.array_equal(ids, STRIPES % 4) for ids in shown.values())
+
+
 def test_sequences_that_show_an_id_in_different_colours_are_told(here, capsys):
     # Masks whose palette a tool made for each film, in the order in which objects come.
     ids = np.tile(np.arange(2, dtype=np.uint8), (HEIGHT, WIDTH // 2))
