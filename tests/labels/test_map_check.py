@@ -1,5 +1,7 @@
 """``labels check`` finds what reading a map cannot refuse: dead rules, doubles, unknown names."""
 
+import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +136,23 @@ def test_check_command_names_what_no_rule_takes(capsys, tmp_path):
     assert "no rule takes Dragon_4" in out
     assert "1 of 2 names known" in out
     assert "1 problem" in said(err)
+
+
+@pytest.mark.parametrize("write", [json.dumps, partial(json.dumps, indent=2), repr])
+def test_check_command_reads_a_list_as_json_and_python_write_it(capsys, tmp_path, write):
+    # What people keep of client.simListSceneObjects(), which is a list.
+    names = ["Car_3", "Dragon_4", "12", "it's"]
+    (tmp_path / "names.json").write_text(write(names))
+    code, out, _ = run(
+        capsys, "labels", "check", "neighborhood", "--names", tmp_path / "names.json"
+    )
+    assert code == 2
+    assert "2 of 4 names known" in out
+    assert "no rule takes Dragon_4" in out
+    (tmp_path / "names.json").write_text(write(names)[:-1])
+    code, _, err = run(capsys, "labels", "suggest", tmp_path / "names.json")
+    assert code == 2
+    assert "names.json: begins as a list of names, and is none" in said(err)
 
 
 def test_check_command_reads_names_from_recordings(capsys, tmp_path):

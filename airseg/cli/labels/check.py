@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import yaml
 
+from airseg import yaml_schema
 from airseg.cli.names import LABEL_MAP
 from airseg.errors import LabelMapError
 from airseg.text_files import read_text
@@ -59,9 +61,23 @@ def command(maps: tuple[str, ...], lists: tuple[Path, ...]) -> None:
 def names_in(path: Path) -> list[str]:
     """Return mesh names of a text file, or of the object tables of recordings."""
     if path.is_file() and path.suffix.lower() not in (".h5", ".hdf5"):
-        lines = read_text(path, LabelMapError).splitlines()
+        text = read_text(path, LabelMapError)
+        lines = _listed(text, path) if text.lstrip().startswith("[") else text.splitlines()
         return sorted({line.strip() for line in lines} - {""})
     from airseg.dataset.packing.sources import open_sources
 
     groups = [group for source in open_sources([path]) for group in source.object_table]
     return sorted({mesh for group in groups for mesh in (group.meshes or (group.group,))})
+
+
+def _listed(text: str, path: Path) -> list[str]:
+    """Return the names of a list as JSON or Python writes what simListSceneObjects returns."""
+    try:
+        found = yaml_schema.load(text)
+    except (yaml.YAMLError, ValueError):
+        found = None
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise LabelMapError(
+            f"{path}: begins as a list of names, and is none. Write one name a line."
+        )
+    return found
