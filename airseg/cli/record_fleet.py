@@ -34,11 +34,14 @@ def record_fleet(
     """
     from airseg.cli.display import progress_bar
     from airseg.documents import load_document
-    from airseg.errors import RecordingError
+    from airseg.errors import RecordingError, no_such
     from airseg.recording.simulator_fleet import Fleet, local_processes, ray_cluster, run_fleet
     from airseg.recording.slurm_cluster import slurm_cluster
+    from airseg.simulators.embedded.worlds.catalogue import world_names
 
-    fleet = load_document(file, Fleet, RecordingError)
+    fleet, worlds = load_document(file, Fleet, RecordingError), world_names()
+    for name in {s.world for s in fleet.simulators if s.world} - {*worlds}:
+        raise RecordingError(f"{file}: simulators: {no_such('world', name, worlds)}")
     slots = fleet.slots()
     if slurm:
         place = slurm_cluster(out, slurm)

@@ -45,17 +45,17 @@ class FleetSimulator(StrictModel):
 
     Attributes:
         address: HOST:PORT of a running one; left out, the embedded one is started.
-        count: how many embedded ones; world, seed: what they show.
+        count: how many embedded ones; world, seed: what they show, in place of what each plan says.
     """
 
     address: str | None = Field(None, pattern=r"^[^\s:]+:\d{1,5}$")
     count: int = Field(1, ge=1, le=1000)
-    world: str = "neighborhood"
-    seed: int = 0
+    world: str | None = None
+    seed: int | None = Field(None, ge=0)
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> Self:
-        if self.address and (self.count != 1 or self.world != "neighborhood" or self.seed):
+        if self.address and (self.count != 1 or self.world or self.seed is not None):
             raise ValueError("address: a running simulator has a world already; leave out the rest")
         return self
 
@@ -284,7 +284,9 @@ def _command(
         command.append("--overwrite")
     if simulator.address:
         return [*command, "--simulator", simulator.address]
-    return [*command, "--embedded", "--world", simulator.world, "--seed", str(simulator.seed)]
+    command += ["--world", simulator.world] if simulator.world else []
+    command += ["--seed", str(simulator.seed)] if simulator.seed is not None else []
+    return [*command, "--embedded"]
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

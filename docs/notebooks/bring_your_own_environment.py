@@ -18,6 +18,8 @@
 #
 # From a simulator's mesh names to the eleven classes. The world here is the embedded `harbor_town`, taken as if
 # nobody had seen it: its own label map stays in the drawer until the end.
+#
+# This page is a Python file that Jupyter opens with `jupytext`: `pip install jupyterlab jupytext`.
 
 # %%
 # !airseg record new_town_harbor_0 new_town_harbor_2 --embedded --frames 12 --out own/recordings

@@ -19,6 +19,8 @@
 # A network, a loss and a loop of your own, on clips of a dataset. The loader deals out clips of consecutive
 # frames and their labels; nothing else of airseg is needed. At the end the network's label maps are scored as
 # the benchmark scores its own.
+#
+# This page is a Python file that Jupyter opens with `jupytext`: `pip install jupyterlab jupytext`.
 
 # %%
 # !airseg record loop_walk street_val loop_back --embedded --frames 24 --out train/recordings

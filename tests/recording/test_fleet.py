@@ -1,11 +1,13 @@
 """Fleets: every plan is recorded once, failures go elsewhere, wrong files get one line."""
 
+import json
 import sys
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Timer
 
 import pytest
+import yaml
 from command_line import run, said
 
 from airseg.errors import RecordingError
@@ -42,10 +44,38 @@ def test_every_plan_is_recorded_once_with_the_arguments_that_were_given():
     commands = []
     fly(fleet(), lambda command: commands.append(command) or done((0, "")))
     assert [c[4] for c in commands] == ["loop_walk", "roofs", "street_val"]
+    assert all(c[c.index("--frames") + 1] == "5" and "--mode" in c for c in commands)
+
+
+def test_embedded_simulators_show_each_plan_s_own_world_unless_the_fleet_names_one():
+    commands = []
+
+    def submit(command):
+        commands.append(command)
+        return done((0, ""))
+
+    plans = ["new_town_harbor_0", "new_street_4", "loop_walk"]
+    fly(fleet(plans=plans), submit)
+    assert all("--embedded" in c and not {"--world", "--seed"} & {*c} for c in commands)
+    commands.clear()
+    fly(fleet(plans=plans, simulators=[{"world": "pine_estate", "seed": 0}]), submit)
     assert all(
-        c[-2:] == ["--seed", "0"] and c[c.index("--frames") + 1] == "5" and "--mode" in c
+        c[c.index("--world") + 1] == "pine_estate" and c[c.index("--seed") + 1] == "0"
         for c in commands
     )
+
+
+@pytest.mark.slow
+def test_a_fleet_records_a_plan_as_it_is_recorded_alone(tmp_path, capsys):
+    (tmp_path / "fleet.yaml").write_text(
+        "plans: [new_town_harbor_0, new_street_4]\nsimulators: [{count: 2}]\n"
+    )
+    run(capsys, "record", "--fleet", tmp_path / "fleet.yaml", "--frames", 2, "--out", tmp_path)
+    for name in ("new_town_harbor_0", "new_street_4"):
+        plan = yaml.safe_load((Path(__file__).parents[2] / f"flight_plans/{name}.yaml").read_text())
+        shown = json.loads((tmp_path / name / "recording.json").read_text())["simulator"]
+        wanted = (plan.get("environment", "neighborhood"), plan["seed"])
+        assert (shown["world"], shown["seed"]) == wanted
 
 
 def test_a_plan_that_failed_is_tried_at_another_simulator():
@@ -206,6 +236,7 @@ def test_a_command_gives_its_exit_code_and_its_last_line():
         (GOOD.replace("[loop_walk, roofs]", "[]"), "at least 1 item"),
         (GOOD.replace("roofs", "loop_walk"), "'loop_walk' stands twice"),
         (GOOD.replace("roofs", "rofs"), "Did you mean 'roofs'"),
+        (GOOD.replace("count: 3", "world: harbour_town"), "Did you mean 'harbor_town'"),
         (GOOD.replace("count: 3", "count: 0"), "greater than or equal to 1"),
         (GOOD.replace("count: 3", "address: nowhere"), "should match pattern"),
         (GOOD.replace("count: 3", "address: 'a:1', seed: 3"), "has a world already"),
