@@ -19,6 +19,7 @@ from airseg.recording.flying.flight_folders import empty, locked_folders, open_t
 from airseg.recording.flying.flights import Flight, PoseFlight, begin_flight
 from airseg.recording.flying.instant import Capturer, Instant, Seen
 from airseg.recording.flying.numbering import Numbering, choose_numbering, scene_ids
+from airseg.recording.flying.pinhole import refuse_missing_cameras, refuse_no_pinhole
 from airseg.recording.flying.pipeline import Fetched, fetch_ahead
 from airseg.recording.flying.pose_check import PoseCheck
 from airseg.recording.flying.scene import SceneIds, prepare_world
@@ -102,6 +103,7 @@ class Recorder:
         paths = {views.first: path, **companion_paths(plan, path)}
         capturer = Capturer(self._client, plan, views)
         self._client.simPause(True)  # where cameras are is asked for, call by call
+        refuse_missing_cameras(self._client, views.all)
         prepare_world(self._client, plan, views.all)
         numbering = self._prepare_ids(capturer, PoseFlight(self._client, plan, paths, views), mode)
         self._places = self._ids.places()
@@ -367,16 +369,20 @@ class _Run:
         return ids, self.numbering.numbers(Seen(frame, instant, drawn, ids, looked))
 
     def _recheck(self, frame: int) -> None:
-        """Look whether ids and colours are still those of the start."""
+        """Look whether cameras, ids and colours are still those of the start."""
         seen = self._seen.copy()
-        self._noting_suspects(
-            frame, lambda span: self._ids.recheck(self._capturer.colors, seen, span)
-        )
+
+        def look(span: str) -> None:
+            for view in self._capturer.views:
+                refuse_no_pinhole(self._client, view, span)
+            self._ids.recheck(self._capturer.colors, seen, span)
+
+        self._noting_suspects(frame, look)
         self._checked_from = frame
         self._seen[:] = 0
 
     def _noting_suspects(self, frame: int, look: Callable[[str], None]) -> None:
-        """Look at something that, where it is amiss, puts frames since the last check in doubt."""
+        """Look at something that, where amiss, puts frames since the last check in doubt."""
         span = f"frames {self._checked_from} to {frame - 1}"
         try:
             look(span)
@@ -386,8 +392,8 @@ class _Run:
             raise
 
     def _doubt_frames_before(self, frame: int) -> None:
-        told = "their segmentation colours or ids changed meanwhile."
-        self._suspect = {"suspect_frames": [self._checked_from, frame - 1, told]}
+        why = "their cameras, segmentation colours or ids changed meanwhile."
+        self._suspect = {"suspect_frames": [self._checked_from, frame - 1, why]}
 
 
 def _places(instants: list[Instant]) -> list[tuple[int, np.ndarray]]:

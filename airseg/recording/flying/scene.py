@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from airseg.errors import LostSimulatorError, RpcError, SimulatorError
+from airseg.errors import RpcError, SimulatorError
 from airseg.flight.plan import FlightPlan
 from airseg.labels.relabel import count_ids
 from airseg.recording.flying.mesh_ids import (
@@ -29,9 +29,10 @@ from airseg.recording.flying.mesh_ids import (
     strayed_groups,
 )
 from airseg.recording.flying.mounting import mount
+from airseg.recording.flying.pinhole import refuse_no_pinhole, refuse_parallel_rays
 from airseg.recording.flying.views import View, told_settings
 from airseg.recording.stored.storage import ObjectGroup
-from airseg.simulators.protocol import ImageType, WeatherParameter
+from airseg.simulators.protocol import WeatherParameter
 
 _REMEASURED = 12
 # AirSim's settings of the sun, in the order of `simSetTimeOfDay`'s parameters, and their defaults.
@@ -45,7 +46,6 @@ _TIME_OF_DAY = {
 }
 _PLACES = 24
 _POLLS = 25
-_LENS = ("K1", "K2", "K3", "P1", "P2")
 
 
 def prepare_world(client: Any, plan: FlightPlan, views: list[View]) -> None:
@@ -57,8 +57,8 @@ def prepare_world(client: Any, plan: FlightPlan, views: list[View]) -> None:
     """
     for view in views:
         mount(client, view)
-        _refuse_lens(client, view)
-        _refuse_parallel_rays(client, view)
+        refuse_no_pinhole(client, view)
+        refuse_parallel_rays(client, view)
     weather = plan.weather.model_dump()
     client.simEnableWeather(any(weather.values()))
     for kind in WeatherParameter:
@@ -68,55 +68,6 @@ def prepare_world(client: Any, plan: FlightPlan, views: list[View]) -> None:
         client.simSetTimeOfDay(True, plan.time_of_day)
     else:
         _restore_time_of_day(client)
-
-
-def _refuse_lens(client: Any, view: View) -> None:
-    """Refuse a camera whose lens another program bent: a recording says that it is a pinhole."""
-    try:
-        bent = map(float, client.simGetDistortionParams(view.camera_name, view.vehicle))
-        told = [f"{name} {value:g}" for name, value in zip(_LENS, bent, strict=False) if value]
-    except LostSimulatorError:
-        raise
-    except Exception:  # who cannot tell has no lenses: AirSim on Unity, and its older versions
-        return
-    if told:
-        raise SimulatorError(
-            f"camera {view.camera_name} has a lens that bends its images ({', '.join(told)}), and "
-            "recordings are a pinhole's. Set these to 0 with simSetDistortionParams, or restart "
-            "the simulator."
-        )
-
-
-def _refuse_parallel_rays(client: Any, view: View) -> None:
-    """Refuse a camera whose settings draw it without perspective, which no view angle tells."""
-    settings = told_settings(client)
-    vehicles = _objects(settings, "Vehicles")
-    own = _objects(vehicles, view.vehicle or next(iter(vehicles), ""))
-    cameras = [_objects(own, "Cameras", view.camera_name), _objects(settings, "CameraDefaults")]
-    for kind in (ImageType.Scene, ImageType.Segmentation, ImageType.DepthPlanar):
-        entries = (_capture(camera, kind) for camera in cameras)
-        entry: dict[str, Any] = next(filter(None, entries), {})  # one's own replaces the defaults
-        if str(entry.get("ProjectionMode", "")).lower() == "orthographic":
-            raise SimulatorError(
-                f"camera {view.camera_name} draws {kind.name} images with ProjectionMode "
-                "orthographic, and recordings are a pinhole's. Take it out of settings.json, and "
-                "restart the simulator."
-            )
-
-
-def _objects(value: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Return the object under some names of settings; nothing where there is none."""
-    for name in names:
-        found = value.get(name)
-        value = found if isinstance(found, dict) else {}
-    return value
-
-
-def _capture(camera: dict[str, Any], kind: int) -> dict[str, Any]:
-    """Return what a camera's settings say of an image type, whose last entry counts."""
-    entries = camera.get("CaptureSettings")
-    listed = [e for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
-    return next((e for e in reversed(listed) if e.get("ImageType", 0) == kind), {})
 
 
 def _restore_time_of_day(client: Any) -> None:

@@ -87,9 +87,10 @@ def find_views(client: Any, plan: FlightPlan) -> Views:
             "begins, and where that of the others does from there. Write the file with `airseg "
             "settings PLAN` instead of adding vehicles by simAddVehicle, and restart the simulator."
         )
-    chosen = [name for name in own if settings.get(name, {}).get("IsFpvVehicle")] or own
-    first = chosen[0] if len(names) > 1 else ""
-    origin = _start(settings, chosen[0])
+    # AirSim's default vehicle: the last of those, else the first by name.
+    default = [*own[:1], *(n for n in own if settings.get(n, {}).get("IsFpvVehicle"))][-1]
+    first = default if len(names) > 1 else ""
+    origin = _start(settings, default)
     starts = {first: np.zeros(3)}
     starts |= {name: _start(settings, name) - origin for name in plan.companions}
     return Views(first, views_of(plan, "", first), starts)

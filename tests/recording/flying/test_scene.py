@@ -11,6 +11,7 @@ from airseg.errors import SimulatorError
 from airseg.recording.flying.assignment import RecordOptions
 from airseg.recording.flying.mesh_ids import assign_ids, group_meshes
 from airseg.recording.flying.recorder import Recorder
+from airseg.recording.flying.views import find_views
 from airseg.recording.stored.storage import Recording
 from airseg.simulators.client import SimulatorClient
 from airseg.simulators.embedded.server import EmbeddedOptions, EmbeddedServer
@@ -154,3 +155,65 @@ def test_a_companion_that_was_added_later_is_refused(world, tmp_path):
         assert client.call("simAddVehicle", "Second", "simpleflight", pose, "")
         with pytest.raises(SimulatorError, match=r"vehicle Second stands in no settings\.json"):
             record(client, tmp_path / "walk", plan)
+
+
+def test_a_view_angle_that_another_program_sets_is_told(client, simulator, tmp_path):
+    """AirSim keeps it (airsim_behaviour 2.4), and every focal length of the recording is wrong."""
+    with SimulatorClient("127.0.0.1", simulator.port) as other:
+
+        def narrow(what, done, total):
+            if (what, done) == ("walk", 3):
+                other.simSetCameraFov("0", 60.0)
+
+        with pytest.raises(
+            SimulatorError, match="frames 0 to 5: camera 0 sees 60 degrees, and the"
+        ):
+            record(client, tmp_path / "walk", progress=narrow, max_frames=6)
+    kept = Recording.open(tmp_path / "walk")
+    assert kept.info.notes["suspect_frames"][:2] == [0, 5]
+    assert len(record(client, tmp_path / "walk", max_frames=6)) == 6
+
+
+def test_a_simulator_that_knows_no_view_angles_is_refused(client, tmp_path):
+    class OneAngle:
+        def __getattr__(self, name):
+            return getattr(client, name)
+
+        def simSetCameraFov(self, camera_name, fov_degrees, vehicle_name=""):
+            pass
+
+    plan = small_plan(camera={"width": 64, "height": 48, "fov_deg": 70})
+    with pytest.raises(SimulatorError, match="camera 0 sees 90 degrees, and the plan wants 70"):
+        record(OneAngle(), tmp_path / "walk", plan)
+
+
+def test_a_camera_that_is_not_there_is_told_before_airsim_would_end(client, tmp_path):
+    """Whatever else is asked of it follows a null pointer there (airsim_behaviour 4.2)."""
+    asked = []
+
+    class Watched:
+        def __getattr__(self, name):
+            asked.append(name)
+            return getattr(client, name)
+
+    plan = small_plan(cameras={"low": {"width": 64, "height": 48}})
+    with pytest.raises(SimulatorError, match=r"the simulator has no camera low .*settings PLAN"):
+        record(Watched(), tmp_path / "walk", plan)
+    assert not {"simSetCameraPose", "simGetCameraInfo", "simSetCameraFov"} & set(asked)
+
+
+def test_the_vehicle_of_a_plan_is_airsims_default(world, tmp_path):
+    """The last by name of those with IsFpvVehicle (airsim_behaviour 4.1)."""
+    drone = {"VehicleType": "SimpleFlight", "IsFpvVehicle": True}
+    named = {
+        "B": {**drone, "X": 9, "Y": 0, "Z": 0},
+        "A": drone,
+        "C": {"VehicleType": "SimpleFlight"},
+    }
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps({**small_content(), "Vehicles": named}))
+    with (
+        EmbeddedServer(EmbeddedOptions(port=0, settings=settings), world) as server,
+        SimulatorClient("127.0.0.1", server.port) as client,
+    ):
+        assert find_views(client, small_plan()).first == "B"
