@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from airseg.bench.results import Result
+from airseg.bench.results.seeds import members
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ FAIR = Badge("fair", "split by flight; every row takes the same steps on as many
 SUBMITTED = Badge("submitted", "label maps of another program; how it was trained, its author says")
 DIVERGED = Badge(
     "diverged",
-    "its loss ended no lower than it began: the training failed, and the score says nothing of the "
-    "network; lower train.learning_rate or set train.clip_gradient",
+    "its loss, or that of one of its seeds, ended no lower than it began: the training failed, and "
+    "the score says nothing of the network; lower train.learning_rate or set train.clip_gradient",
 )
 UNTRAINED = Badge("untrained", "one class everywhere: what any network must beat")
 SWEPT = Badge(
@@ -64,7 +65,14 @@ def badges(results: Sequence[Result]) -> dict[str, Badge]:
 
 
 def has_diverged(result: Result) -> bool:
-    """Return whether a row's loss ended no lower than it began, a tenth of its curve compared."""
+    """Return whether a row's loss ended no lower than it began, a tenth of its curve compared.
+
+    Of several seeds one is enough: its score is in the row's mean.
+    """
+    return any(_has_risen(training) for training in members(result))
+
+
+def _has_risen(result: Result) -> bool:
     losses = [value for _, value in result.curves.loss]
     tenth = len(losses) // 10
     return tenth > 0 and bool(np.median(losses[-tenth:]) >= np.median(losses[:tenth]))

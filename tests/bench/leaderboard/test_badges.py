@@ -24,6 +24,18 @@ def test_a_training_whose_loss_rose_is_no_fair_row():
     assert found == {"learns": FAIR, "grows": DIVERGED, "spikes": FAIR}
 
 
+def test_a_seed_that_diverged_marks_the_row_it_is_in(tmp_path):
+    """Its score is in the mean, whichever seed's curve the page draws."""
+    fine = [(i, 2 - i / 50) for i in range(50)]
+    rows = [
+        made_result(f"net-seed{i}", label="net", network="x", train={"seed": i}, curves=curves)
+        for i, curves in enumerate([{"loss": fine}, {"loss": [(s, 4 - v) for s, v in fine]}])
+    ]
+    ((_, merged),) = merge_seeds([(tmp_path / f"{r.run}.json", r) for r in rows])
+    assert badges([merged])[merged.run] == DIVERGED
+    assert badges([rows[0]])[rows[0].run] == FAIR
+
+
 def test_what_is_scored_on_its_training_flights_leaks():
     where = {"content_hash": "abc123", "split": "train", "sequences": {"a": 9}}
     network, submitted = (
