@@ -112,13 +112,15 @@ def splice(path: Path, text: str, name: str = "leaderboard") -> None:
     """Put a text between the markers of this name in a Markdown file.
 
     Raises:
-        RecipeError: the file lacks a marker.
+        RecipeError: the file lacks a marker, or they stand in the wrong order.
     """
     begin, end = markers(name)
     content = read_text(path, RecipeError)
     if begin not in content or end not in content:
         raise RecipeError(f"{path}: lacks the lines {begin} and {end}.")
     before, rest = content.split(begin, 1)
+    if end not in rest:
+        raise RecipeError(f"{path}: {end} stands before {begin}; put it after.")
     after = rest.split(end, 1)[1]
     path.write_text(f"{before}{begin}\n{text.strip()}\n{end}{after}", encoding="utf-8")
 

@@ -35,6 +35,7 @@ from airseg.resources import find_resource
 RUN_NAME = r"^\.*[A-Za-z0-9_-][A-Za-z0-9_.-]*$"
 """Names of rows, of their files and folders: not of dots alone."""
 _MOST_ROWS = 2000
+_SEED = "train.seed"
 
 
 class Variant(StrictModel):
@@ -53,7 +54,8 @@ class Recipe(StrictModel):
         dataset: HDF5 file, where the command names none.
         baseline: add a row that predicts the training set's commonest class everywhere.
         variants: rows; none means one row, named after the recipe.
-        sweep: field and values: every row once for each combination of values.
+        sweep: field and values: every row once for each combination of values. Those of
+            `train.seed` are seeds.
         seeds: every row once for each; none means `train.seed`.
         positive_control: label of the row that is known to use the past, in a study of memory.
         label: of swept rows, with fields in braces: ``N={model.options.tca_depth}``.
@@ -197,26 +199,35 @@ def rows(recipe: Recipe) -> list[Row]:
             f"{recipe.name}: variants, sweep and seeds make {math.prod(counts):,} rows together, "
             f"more than {_MOST_ROWS:,}. Sweep fewer values."
         )
+    sweep = dict(recipe.sweep)
+    seeds = sweep.pop(_SEED, recipe.seeds)
+    if recipe.seeds and _SEED in recipe.sweep:
+        raise RecipeError(f"{recipe.name}: seeds and a sweep of {_SEED} are one; leave out either.")
+    for key in (*sweep, *(key for variant in variants for key in variant.set)):
+        if key.partition(".")[0] in single:
+            raise RecipeError(
+                f"{recipe.name}: {key} says which rows there are, and is nothing that they can "
+                f"differ in. Set it for all of them, such as --set '{key}=...'."
+            )
     found = []
     plain = apply_settings(recipe, single, recipe.name)  # each row copies it
     for variant in variants:
-        for values in itertools.product(*recipe.sweep.values()):
-            swept = dict(zip(recipe.sweep, values, strict=True))
+        for values in itertools.product(*sweep.values()):
+            swept = dict(zip(sweep, values, strict=True))
             source = f"variant '{variant.label}'" if variant.set else "sweep"
             changed = apply_settings(plain, {**variant.set, **swept, **single}, source)
             label = _label(recipe, variant, changed, swept)
             run = f"{recipe.name}-{_slug(label)}"
-            several = {k: v for k, v in swept.items() if len(recipe.sweep[k]) > 1}
-            several.pop("train.seed", None)  # nobody chooses a seed
+            several = {k: v for k, v in swept.items() if len(sweep[k]) > 1}
             found += [
                 Row(
                     label,
                     f"{run}-seed{seed}",
-                    apply_settings(changed, {"train.seed": seed}, run),
+                    apply_settings(changed, {_SEED: seed}, run),
                     variant.label,
                     several,
                 )
-                for seed in recipe.seeds
+                for seed in seeds
             ] or [Row(label, run, changed, variant.label, several)]
     names = [row.run for row in found]
     if endless := [name for name in names if not is_path_name(name)]:
@@ -343,6 +354,6 @@ def _parse_sweep(text: str) -> tuple[str, list[Any]]:
     key, values = _parse_setting("--sweep", text)
     if not isinstance(values, list) or not values:
         raise RecipeError(
-            f"--sweep {text}: expected FIELD=[VALUE, VALUE], such as train.seed=[0, 1]."
+            f"--sweep {text}: expected FIELD=[VALUE, VALUE], such as train.steps=[100, 200]."
         )
     return key, values

@@ -95,7 +95,7 @@ def command(
       airseg bench run demo --dataset dataset.h5 --out results \\
           --set train.steps=50
       airseg bench run fair-table2 --dataset d.h5 --out results \\
-          --sweep 'train.seed=[0, 1, 2]'
+          --set 'seeds=[0, 1, 2]'
       airseg bench run mine.yaml --out results \\
           --sweep 'train.learning_rate=[.1, .01]' --select val
       torchrun --nproc-per-node 4 -m airseg bench run fair-table2 \\

@@ -332,6 +332,15 @@ def test_what_a_study_of_memory_leaves_beside_results_is_passed_over(tmp_path):
     assert [r.run for _, r in load_results([tmp_path])] == ["a", "temporal"]
 
 
+def test_a_table_is_not_put_between_markers_that_stand_the_wrong_way_round(tmp_path):
+    begin, end = board.markers("leaderboard")
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{end}\ntext\n{begin}\n")
+    with pytest.raises(RecipeError, match=r"README\.md: .*end.* stands before"):
+        board.splice(readme, "table")
+    assert readme.read_text() == f"{end}\ntext\n{begin}\n"
+
+
 def test_a_label_with_a_bar_stays_one_cell():
     lines = board.markdown([made_result("a", label="a|b")]).splitlines()
     assert sum(line.startswith(r"| a\|b |") for line in lines) == 2

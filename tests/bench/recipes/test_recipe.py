@@ -235,6 +235,32 @@ def test_wrong_settings_get_one_line(tmp_path, setting, expected):
     assert expected in str(caught.value)
 
 
+def test_a_sweep_of_seeds_makes_seeds_of_one_row(tmp_path):
+    """They are merged by their label: named apart, the luckiest would lead the table."""
+    swept = rows(load_recipe(write(tmp_path), (), ["train.seed=[0, 1, 2]"]))
+    assert [row.label for row in swept] == ["mine"] * 3
+    assert [row.run for row in swept] == ["mine-mine-seed0", "mine-mine-seed1", "mine-mine-seed2"]
+    assert [row.recipe.train.seed for row in swept] == [0, 1, 2]
+    assert swept == rows(load_recipe(write(tmp_path), ["seeds=[0, 1, 2]"]))
+    with pytest.raises(RecipeError, match=r"seeds and a sweep of train\.seed are one"):
+        load_recipe(write(tmp_path), ["seeds=[0, 1]"], ["train.seed=[0, 1]"])
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("sweep: {seeds: [[0], [1]]}", "seeds"),
+        ("variants: [{label: x, set: {seeds: [1]}}]", "seeds"),
+        ("variants: [{label: x, set: {baseline: true}}]", "baseline"),
+        ("variants: [{label: x, set: {sweep.train.steps: [1, 2]}}]", "sweep.train.steps"),
+    ],
+)
+def test_what_no_row_has_of_its_own_is_not_passed_over(tmp_path, text, key):
+    """The rows would be alike, whatever their labels say."""
+    with pytest.raises(RecipeError, match=rf"mine: {key} says which rows there are"):
+        load_recipe(write(tmp_path, GOOD + text + "\n"))
+
+
 @pytest.mark.parametrize("protocol", ["fair", "paper"])
 def test_the_majority_class_cannot_be_asked_for_where_a_recipe_has_none(protocol):
     recipe = load_recipe("paper-table2" if protocol == "paper" else "demo")

@@ -147,7 +147,7 @@ def test_rows_made_on_ray_are_those_of_a_local_run(tiny, dataset_path, tmp_path)
         check=False,
     ).returncode
     assert code == 0
-    for row in ("tiny-tiny-seed-0", "tiny-tiny-seed-1"):
+    for row in ("tiny-tiny-seed0", "tiny-tiny-seed1"):
         first, second = weights(tmp_path / "local", row), weights(tmp_path / "ray", row)
         assert all(torch.equal(first[key], second[key]) for key in first)
         assert outcome(tmp_path / "local", row) == outcome(tmp_path / "ray", row)
@@ -172,13 +172,13 @@ def trials(tiny, tmp_path, only=(), baseline=False):
 def test_every_row_is_a_trial_that_runs_the_command_for_it_alone(tiny, tmp_path):
     made = trials(tiny, tmp_path, baseline=True)
     assert [t.command[-1] for t in made] == [
-        "--only=tiny-tiny-seed-0",
-        "--only=tiny-tiny-seed-1",
+        "--only=tiny-tiny-seed0",
+        "--only=tiny-tiny-seed1",
         "--only=majority-class",
     ]
     assert all(t.command[5] == str(tiny) and "--set=a=1" in t.command for t in made)
-    (only,) = trials(tiny, tmp_path, only=("tiny seed=1",))
-    assert only.result.name == "tiny-tiny-seed-1.json"
+    (only,) = trials(tiny, tmp_path, only=("tiny-tiny-seed1",))
+    assert only.result.name == "tiny-tiny-seed1.json"
 
 
 def test_a_folder_of_a_shipped_recipes_name_is_no_recipe(tmp_path, monkeypatch):
@@ -194,10 +194,10 @@ def test_a_trial_that_fails_is_tried_again_and_a_lost_machine_counts_as_failure(
     found = run_trials(
         trials(tiny, tmp_path), lambda c: answered(next(answers)), lambda *a: None, told.append
     )
-    assert [p.name for p in found] == ["tiny-tiny-seed-0.json", "tiny-tiny-seed-1.json"]
+    assert [p.name for p in found] == ["tiny-tiny-seed0.json", "tiny-tiny-seed1.json"]
     assert told == [
-        "tiny seed=0: try 1 failed, goes on: killed",
-        "tiny seed=0: try 2 failed, goes on: node died",
+        "tiny: try 1 failed, goes on: killed",
+        "tiny: try 2 failed, goes on: node died",
     ]
 
 
@@ -208,24 +208,24 @@ def test_a_trial_that_always_fails_is_told_after_the_others(tiny, tmp_path):
         commands.append(command[-1])
         return answered((1, "out of luck.") if command[-1].endswith("0") else (0, ""))
 
-    with pytest.raises(RecipeError, match=r"1 of 2 rows failed 3 times; .*seed=0: out of luck"):
+    with pytest.raises(RecipeError, match=r"1 of 2 rows failed 3 times; tiny: out of luck"):
         run_trials(trials(tiny, tmp_path), submit, lambda *a: None, lambda line: None)
-    assert commands.count("--only=tiny-tiny-seed-0") == 3
-    assert commands.count("--only=tiny-tiny-seed-1") == 1
+    assert commands.count("--only=tiny-tiny-seed0") == 3
+    assert commands.count("--only=tiny-tiny-seed1") == 1
 
 
 def test_only_the_rows_asked_for_are_made(tiny, dataset_path, tmp_path, capsys):
     more = ("--sweep", "train.seed=[0, 1]", "--set", "train.steps=1")
     out = tmp_path / "out"
     code, _, _ = run(
-        capsys, *bench(tiny, dataset_path, out, *more, "--only", "tiny seed=1", "--tensorboard")
+        capsys, *bench(tiny, dataset_path, out, *more, "--only", "tiny-tiny-seed1", "--tensorboard")
     )
     assert code == 0
-    assert [p.name for p in out.glob("*.json")] == ["tiny-tiny-seed-1.json"]
-    assert list((out / "tiny-tiny-seed-1" / "tensorboard").iterdir())
-    code, _, err = run(capsys, *bench(tiny, dataset_path, out, *more, "--only", "tiny seed=3"))
+    assert [p.name for p in out.glob("*.json")] == ["tiny-tiny-seed1.json"]
+    assert list((out / "tiny-tiny-seed1" / "tensorboard").iterdir())
+    code, _, err = run(capsys, *bench(tiny, dataset_path, out, *more, "--only", "tiny-tiny-seed3"))
     assert code == 2
-    assert "Did you mean 'tiny seed=" in said(err)
+    assert "Did you mean 'tiny-tiny-seed" in said(err)
 
 
 def test_a_dataset_must_be_named_somewhere(tiny, capsys, tmp_path, dataset_path):
