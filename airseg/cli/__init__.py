@@ -78,6 +78,13 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         click.echo(f"airseg: {advice}", err=True)
         sys.exit(2)
+    except UnicodeEncodeError as mistake:
+        if "--debug" in arguments or mistake.reason != "surrogates not allowed":
+            raise
+        around = mistake.object[max(mistake.start - 30, 0) : mistake.end + 30]
+        what = f"the name of a file or folder is no text in UTF-8: {around!a}"
+        click.echo(f"airseg: {what}. Rename it.", err=True)
+        sys.exit(2)
     except (AirsegError, OSError, MemoryError) as mistake:
         if "--debug" in arguments:
             raise

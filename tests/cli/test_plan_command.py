@@ -1,6 +1,7 @@
 """`airseg plan` and `airseg settings`: what is flown, where, and what AirSim must be told."""
 
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -144,6 +145,16 @@ def test_more_paths_than_colours_can_be_told_apart_and_all_are_named():
     column = image[:, 15:60].reshape(1100, -1)
     rows = [column[27 + 24 * row] for row in range(24)]
     assert len({row.tobytes() for row in rows}) == 24  # each with the look of its path
+
+
+def test_the_name_of_a_map_may_be_no_text(tmp_path, monkeypatch):
+    paper = np.full((plan_drawing._SIDE, plan_drawing._SIDE, 3), 200, np.uint8)
+    monkeypatch.setattr(plan_drawing, "_view_from_above", lambda *_: paper)
+    out = tmp_path / os.fsdecode(b"caf\xe9.png")  # Latin-1, over which cv2.imwrite ends Python
+    plan_drawing.draw_map({"a": np.zeros((2, 3))}, "neighborhood", 0, out)
+    assert cv2.imdecode(np.frombuffer(out.read_bytes(), np.uint8), -1).shape == paper.shape
+    with pytest.raises(PlanError, match="cannot be written"):
+        plan_drawing.draw_map({"a": np.zeros((2, 3))}, "neighborhood", 0, tmp_path)
 
 
 def test_a_map_is_a_png(tmp_path, capsys):

@@ -58,9 +58,12 @@ def draw_map(paths: dict[str, np.ndarray], world: str, seed: int, out: Path) -> 
         beside = _legend_width(list(paths)) + 10
         image = cv2.copyMakeBorder(image, 0, 0, beside, 0, cv2.BORDER_CONSTANT, value=_PAPER)
     _draw_legend(image, list(paths))
-    ok = cv2.imwrite(str(out), image[..., ::-1])
-    if not ok:
-        raise PlanError(f"{out}: cannot be written.")
+    # OpenCV ends the process over a name that is no text.
+    encoded = cv2.imencode(".png", image[..., ::-1])[1]
+    try:
+        out.write_bytes(encoded.tobytes())
+    except OSError as cause:
+        raise PlanError(f"{out}: cannot be written ({cause.strerror}).") from None
 
 
 def _view_from_above(world: str, seed: int, middle: np.ndarray, span: float) -> np.ndarray:

@@ -93,4 +93,6 @@ def _name_beside(index: Path, file: Location) -> str:
         return file.url
     folder, target = index.absolute().parent, file.absolute()
     inside = target.is_relative_to(folder)
-    return target.relative_to(folder).as_posix() if inside else str(target)
+    name = target.relative_to(folder).as_posix() if inside else str(target)
+    name.encode()  # raises where it is no text, which JSON cannot hold
+    return name

@@ -192,7 +192,8 @@ class FolderSource:
                 path = source if source is None or isinstance(source, Path) else source.path
                 if path is not None and path.is_file():
                     found = path.stat()
-                    digest.update(f"{source} {found.st_size} {found.st_mtime_ns}\n".encode())
+                    told = f"{source} {found.st_size} {found.st_mtime_ns}\n"
+                    digest.update(told.encode(errors="surrogateescape"))  # names may be no text
         return digest.hexdigest()
 
     def read_ids(self, index: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import re
 import cv2
 import numpy as np
 import pytest
-from command_line import run
+from command_line import run, said
 from foreign_folders import HEIGHT, IDS_MAP, WIDTH, tartan
 from PIL import Image
 from published_datasets import vspw
@@ -356,6 +356,24 @@ def test_what_is_named_like_a_frame_and_is_no_file_is_refused(here, capsys, fold
     write_walk(here / "walk", ["000", "001"])
     make(here / "walk" / folder / "002.png")
     assert f"{folder}/002.png: is no file" in refusal(capsys, *RELABEL)
+
+
+def test_names_that_are_no_text_are_packed_or_told_in_one_line(here, capsys):
+    # A name in Latin-1, as an archive of Windows unpacks: file systems take any bytes.
+    latin = os.fsdecode(b"caf\xe9_")
+    write_walk(here / "walk", ["0", "1", "2"])
+    try:
+        for path in (here / "walk").glob("*/*.png"):
+            path.rename(path.with_name(latin + path.name))
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 only")
+    view = relabelled(capsys, *RELABEL)[0].sequence("walk")
+    assert places(view) == [0, 1, 2]
+    (here / "d.h5").rename(here / f"{latin}.h5")
+    for command in (("index", "--out", "i.json"), ("export", "mmseg", "--out", "e")):
+        code, _, err = run(capsys, "dataset", *command[:-2], f"{latin}.h5", *command[-2:])
+        assert code == 2
+        assert "is no text in UTF-8" in said(err)
 
 
 def test_folders_that_links_lead_to_again_are_packed_once(here, capsys):
