@@ -63,7 +63,7 @@ def find_folder_sources(
     Raises:
         DatasetError: a layout fits, but its files do not.
     """
-    sources = []
+    sources, halves = [], []
     for folder in _folders(path):
         _refuse_recording(folder)
         if (folder / AIRSIM_LOG).is_file():
@@ -74,7 +74,21 @@ def find_folder_sources(
                 sources.append(_tartan(folder, path, tartan, palette))
         elif layout in (None, "folders") and (pair := _plain_pair(folder)):
             sources.append(_plain(folder, path, *pair, palette))
+        elif layout != "airsim":
+            halves += _halves(folder)
+    if sources and halves:
+        sources[0].warnings.append(
+            f"{len(halves)} folders of pictures without labels, or of labels without pictures, are "
+            f"left out, such as {halves[0]}"
+        )
     return sources
+
+
+def _halves(folder: Path) -> list[Path]:
+    """Return what lies in a folder that is no sequence: pictures or labels without the other."""
+    pictures, labels = _named(folder, _IMAGE_FOLDERS), _named(folder, _LABEL_FOLDERS)
+    of_tartan = _named(folder, ("image_left", "seg_left"))
+    return of_tartan or ([] if pictures and labels else [*pictures, *labels])
 
 
 def frames_of_others(path: Path) -> list[Path]:
@@ -143,7 +157,8 @@ def _is_drawn(number: object, color: tuple[object, ...]) -> bool:
 def _folders(path: Path, depth: int = 0, seen: set[Path] | None = None) -> Iterator[Path]:
     """Yield a folder and those below it, in order, but not those that belong to a sequence.
 
-    A folder that links lead to again is not another one: its frames would be packed twice.
+    A folder that links lead to again is not another one: its frames would be packed twice. Hidden
+    folders are passed by, and what an archive of a Mac has beside its files.
     """
     seen = set() if seen is None else seen
     if not path.is_dir() or path.resolve() in seen:
@@ -152,9 +167,10 @@ def _folders(path: Path, depth: int = 0, seen: set[Path] | None = None) -> Itera
     yield path
     if depth < _DEEPEST and not (path / AIRSIM_LOG).is_file():
         # What lies here comes first, so that it has its own name and not that of a link.
-        for child in sorted(
-            (p for p in path.iterdir() if p.is_dir()), key=lambda p: (p.is_symlink(), p)
-        ):
+        inner = (p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+        for child in sorted(inner, key=lambda p: (p.is_symlink(), p)):
+            if child.name == "__MACOSX":
+                continue
             yield from _folders(child, depth + 1, seen)
 
 

@@ -350,6 +350,39 @@ def test_what_a_mac_writes_beside_files_is_no_frame(here, capsys, command):
     assert "._" not in err
 
 
+@pytest.mark.parametrize("name", ["__MACOSX", ".Trashes"])
+@pytest.mark.parametrize("command", [RELABEL, IMPORT], ids=["relabel", "import"])
+def test_what_an_archive_of_a_mac_has_beside_its_files_is_no_sequence(here, capsys, name, command):
+    write_walk(here / "walk" / "a", ["000", "001"])
+    write_walk(here / "walk" / name / "a", ["000"])
+    for path in [*(here / "walk" / name).glob("a/*/*.png")]:
+        path.rename(path.with_name(f"._{path.name}"))
+    dataset, err = relabelled(capsys, *command)
+    assert dataset.sequences == ["a"]
+    assert name not in err
+
+
+@pytest.mark.parametrize("lost", ["images", "labels"])
+@pytest.mark.parametrize("command", [RELABEL, IMPORT], ids=["relabel", "import"])
+def test_sequences_that_lack_their_pictures_or_labels_are_told(here, capsys, lost, command):
+    for name in "abc":
+        write_walk(here / "walk" / name, ["000", "001"])
+    (here / "walk" / "b" / lost).rename(here / "walk" / "b" / "elsewhere")
+    dataset, err = relabelled(capsys, *command)
+    assert dataset.sequences == ["a", "c"]
+    kept = "labels" if lost == "images" else "images"
+    assert f"are left out, such as walk/b/{kept}" in err
+
+
+def test_tartanair_s_sequences_that_lack_theirs_are_told_too(here, capsys):
+    for name in ("P000", "P001"):
+        tartan(here / "flights" / name)
+    for path in (here / "flights" / "P001" / "seg_left").iterdir():
+        path.unlink()
+    _, err = relabelled(capsys, "relabel", "flights", "--map", "founding")
+    assert "are left out, such as flights/P001/image_left" in err
+
+
 @pytest.mark.parametrize("folder", ["images", "labels"])
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
 def test_what_is_named_like_a_frame_and_is_no_file_is_refused(here, capsys, folder, make):
