@@ -42,6 +42,7 @@ $(VENV)/.ready $(VENV)/.ready-demo: pyproject.toml constraints.txt
 	  echo 'uv could not; pip takes over and takes some minutes (why: docs/troubleshooting.md) ...' >&2; \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '$(WHAT)'; }
 	@touch $@
+	@echo 'airseg is in $(VENV). To type it in this shell: . $(VENV)/bin/activate'
 
 DEMO_PLANS := loop_walk loop_high street_val loop_back roofs gardens garden_test car_drive
 
