@@ -121,6 +121,8 @@ def run_recipe(
         for split in (recipe.evaluate.split, *([select] if select else [])):
             dataset.needed_split(split)
     out.mkdir(parents=True, exist_ok=True)
+    if flow_cache is not None:  # whether it can be is told before hours of training
+        flow_cache.mkdir(parents=True, exist_ok=True)
     paths = []
     workshop = _Workshop(dataset, device, where)
     chosen = choose_rows(recipe, only)

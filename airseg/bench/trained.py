@@ -51,6 +51,8 @@ def _places(source: Path) -> tuple[Path, Path]:
         folder = source.with_suffix("")
     else:
         folder = source.parent if source.name == _CHECKPOINT else source
+    if not folder.name:  # the folder one stands in
+        folder = folder.resolve()
     checkpoint, row = folder / _CHECKPOINT, folder.with_name(f"{folder.name}.json")
     for path in (row, checkpoint):
         if not path.is_file():

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from airseg.bench.results.result import DatasetResult, Result, load_result, recipe_hash, save_result
+from airseg.bench.results.result import (
+    SPEED_ENDING,
+    STUDY_NAME,
+    DatasetResult,
+    Result,
+    load_result,
+    recipe_hash,
+    save_result,
+)
 from airseg.bench.scoring.evaluate import choose_samples, score_predictions, score_result
 from airseg.bench.scoring.sample_pictures import save_sample
 from airseg.bench.scoring.submission import Submission, open_submission
@@ -103,4 +111,9 @@ def _run_name(label: str) -> str:
     name = "-".join(part for part in kept.lower().split("-") if part)
     if not name.strip("."):
         raise RecipeError(f"--name '{label}': needs a letter or a digit.")
+    if f"{name}.json" == STUDY_NAME or f"{name}.json".endswith(SPEED_ENDING):
+        raise RecipeError(
+            f"--name '{label}': {name}.json is what `airseg bench temporal` or `speed` writes "
+            "beside results. Choose another."
+        )
     return name

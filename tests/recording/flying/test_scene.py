@@ -217,3 +217,32 @@ def test_the_vehicle_of_a_plan_is_airsims_default(world, tmp_path):
         SimulatorClient("127.0.0.1", server.port) as client,
     ):
         assert find_views(client, small_plan()).first == "B"
+
+
+def test_a_mesh_that_another_program_painted_is_its_familys_in_the_next_flight(world, tmp_path):
+    """Not the first of its family, which alone was asked; AirSim's reset leaves ids (2.4)."""
+    settings = small_settings(tmp_path / "settings.json")
+    with (
+        EmbeddedServer(EmbeddedOptions(port=0, settings=settings), world) as server,
+        SimulatorClient("127.0.0.1", server.port) as client,
+    ):
+        options = RecordOptions(palette=DOCUMENTED, max_frames=1)
+        recorder = Recorder(client, options, lambda *told: None)
+        for name in ("before", "after"):
+            recorder.record(name, small_plan(), tmp_path / name)
+            for mesh in sorted(client.simListSceneObjects("Road_.*"))[1:]:
+                client.simSetSegmentationObjectID(mesh, 2)
+    before, after = (Recording.open(tmp_path / name) for name in ("before", "after"))
+    assert np.array_equal(before.read_ids(0), after.read_ids(0))
+
+
+def test_another_mesh_of_each_family_is_asked_for_its_id_each_time(client, tmp_path):
+    """The second check asks the second mesh."""
+    meshes = sorted(client.simListSceneObjects("Hedge_.*"))
+
+    def paint(what, done, total):
+        if (what, done) == ("walk", 2):
+            client.simSetSegmentationObjectID(meshes[1], 2)
+
+    with pytest.raises(SimulatorError, match=f"mesh {meshes[1]} was given segmentation id"):
+        record(client, tmp_path / "walk", progress=paint, max_frames=9, recheck_every_s=0.16)
