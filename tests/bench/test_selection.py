@@ -66,6 +66,21 @@ def test_what_chooses_is_not_what_is_scored(dataset, recipe, tmp_path):
         run_recipe(recipe, dataset, tmp_path, lambda *told: None, device_name="cpu", select="val")
 
 
+def test_a_folder_for_motion_that_cannot_be_is_told_before_training(dataset, recipe, tmp_path):
+    (tmp_path / "file").touch()
+    told = []
+    with pytest.raises(OSError, match="file"):
+        run_recipe(
+            recipe,
+            dataset,
+            tmp_path / "out",
+            lambda *each: told.append(each),
+            device_name="cpu",
+            flow_cache=tmp_path / "file" / "flow",
+        )
+    assert told == []
+
+
 def test_the_majority_class_is_kept_where_it_was_scored_before(dataset, recipe, tmp_path):
     """As every finished row is: of a long film it takes minutes."""
 

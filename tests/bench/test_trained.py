@@ -51,6 +51,12 @@ def test_a_network_is_loaded_by_any_of_its_files_and_predicts_the_same(results, 
         load_model(row)
 
 
+def test_the_folder_one_stands_in_is_loaded(results, monkeypatch):
+    row = next(path for path in results if path.with_suffix("").is_dir())
+    monkeypatch.chdir(row.with_suffix(""))
+    assert not load_model(".").training
+
+
 def test_weights_that_were_not_scored_are_no_networks_of_a_row(results, tmp_path):
     """A row's folder may hold another training by now, begun there since, or a copied file."""
     row = next(path for path in results if path.with_suffix("").is_dir())

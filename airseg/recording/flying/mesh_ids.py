@@ -302,12 +302,20 @@ def _ids_of_colors(rgb: np.ndarray, table: np.ndarray, ids: np.ndarray) -> bool:
 
 
 def strayed_groups(
-    client: Any, groups: list[tuple[str, tuple[str, ...]]], ids: dict[int, int]
+    client: Any, groups: list[tuple[str, tuple[str, ...]]], ids: dict[int, int], member: int = 0
 ) -> dict[int, str]:
-    """Return the groups, by number, whose id is not the one they were given, and what it is."""
+    """Return the groups, by number, whose id is not the one they were given, and what it is.
+
+    Args:
+        client: the simulator.
+        groups: names and meshes.
+        ids: which groups to look at, by number, and what they were given.
+        member: which mesh of each is asked for; they are counted round and round.
+    """
     strays = {}
     for number, wanted in ids.items():
-        mesh = groups[number][1][0]
+        meshes = groups[number][1]
+        mesh = meshes[member % len(meshes)]
         found = read_id(client, mesh)
         if found not in (wanted, -1):
             strays[number] = f"mesh {mesh} was given segmentation id {wanted} and has {found} now"

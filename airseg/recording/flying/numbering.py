@@ -21,7 +21,13 @@ from airseg.errors import SimulatorError
 from airseg.labels.instances import contradiction, names_of_instances, raw_ids_of_instances
 from airseg.recording.flying.id_passes import IdPasses
 from airseg.recording.flying.instant import Capturer, Seen
-from airseg.recording.flying.mesh_ids import COSYS_NONE, COSYS_VERSION, Palette, group_meshes
+from airseg.recording.flying.mesh_ids import (
+    COSYS_NONE,
+    COSYS_VERSION,
+    Palette,
+    group_meshes,
+    strayed_groups,
+)
 from airseg.recording.flying.scene import SceneIds
 from airseg.recording.stored.storage import ObjectGroup
 from airseg.simulators.embedded.sensing.instance_ids import COLOR_COUNT, instance_palette
@@ -206,6 +212,11 @@ class ObjectIds(SceneIds):
         self._ids = {n: n + 1 for n in range(len(meshes))}
         self._checked = np.zeros(len(meshes) + 1, np.int64)
         self._raw_ids = raw_ids_of_instances(self.table())
+
+    def assign_again(self) -> None:
+        """Set the numbers once more that are others; thousands of calls, if all were set."""
+        for number in strayed_groups(self._client, self._groups, self._ids):
+            self._client.simSetSegmentationObjectID(self._pattern(number), self._ids[number], True)
 
     def table(self) -> tuple[ObjectGroup, ...]:
         rows, number = [], 1

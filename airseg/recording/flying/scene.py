@@ -94,6 +94,7 @@ class SceneIds:
         self._ids: dict[int, int] = {}
         self._checked = np.zeros(256, np.int64)  # how often each id was measured again
         self._decoder: IdDecoder | None = None
+        self._looked = -1
 
     @property
     def palette(self) -> Palette:
@@ -223,9 +224,9 @@ class SceneIds:
         return family_pattern(self._groups[number][1])
 
     def assign_again(self) -> None:
-        """Set the ids once more, after a reset that may have lost some."""
-        for number in strayed_groups(self._client, self._groups, self._ids):
-            self._client.simSetSegmentationObjectID(self._pattern(number), self._ids[number], True)
+        """Set the ids once more, after a reset or another program that changed some."""
+        for number, wanted in self._ids.items():
+            self._client.simSetSegmentationObjectID(self._pattern(number), wanted, True)
 
     def refuse_other_ids(self, span: str) -> None:
         """Raise where two families have not the ids they were given: soon told, and often enough.
@@ -237,7 +238,9 @@ class SceneIds:
         self._refuse_strays({n: self._ids[n] for n in itertools.islice(readable, 2)}, span)
 
     def recheck(self, capture: Callable[[], np.ndarray], seen: np.ndarray, span: str) -> None:
-        """Read every id back, and measure the colours of some that were seen again.
+        """Read an id of every family back, and measure the colours of some that were seen again.
+
+        Each time it is another mesh's: thousands of them would take seconds.
 
         Args:
             capture: takes a segmentation image; time must stand still.
@@ -247,7 +250,8 @@ class SceneIds:
         Raises:
             SimulatorError: an id or a colour has changed.
         """
-        self._refuse_strays(self._ids, span)
+        self._looked += 1
+        self._refuse_strays(self._ids, span, self._looked)
         # Those that were measured least, and of these the ones that fill most of the frames.
         order = np.lexsort((-seen, self._checked))
         ids = [int(i) for i in order if i and seen[i]][:_REMEASURED]
@@ -261,8 +265,8 @@ class SceneIds:
                 "them off."
             )
 
-    def _refuse_strays(self, ids: dict[int, int], span: str) -> None:
-        if strays := strayed_groups(self._client, self._groups, ids):
+    def _refuse_strays(self, ids: dict[int, int], span: str, member: int = 0) -> None:
+        if strays := strayed_groups(self._client, self._groups, ids, member):
             stray = next(iter(strays.values()))
             raise SimulatorError(
                 f"{span}: {stray}. Another program sets ids in this simulator; these frames may "

@@ -285,6 +285,12 @@ def test_a_submission_does_not_take_the_place_of_another_label(folder, dataset, 
         score_submission(folder, dataset, "test", "my-net", out=tmp_path)
 
 
+@pytest.mark.parametrize("label", ["Temporal", "my.speed"])
+def test_a_submission_is_not_named_as_other_files_beside_results(label, folder, dataset, tmp_path):
+    with pytest.raises(RecipeError, match=r"writes beside results\. Choose another"):
+        score_submission(folder, dataset, "test", label, out=tmp_path)
+
+
 def test_the_command_tells_mistakes_in_one_line(folder, dataset, capsys):
     (folder / SEQUENCE / "000004.png").unlink()
     code, _, err = run(capsys, "bench", "score", folder, "--dataset", dataset.path)
