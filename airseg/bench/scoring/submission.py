@@ -206,6 +206,8 @@ class _Folder(Submission):
                 image = read_labels(path)
             except DatasetError as cause:
                 raise RecipeError(str(cause)) from None
+            if image.ndim == 3 and not image.any():
+                image = image[..., 0]  # class 0 everywhere, stored as RGB
             if image.ndim != 2:
                 raise RecipeError(
                     f"{path}: is a colour picture. Save class ids, 0 to "

@@ -78,6 +78,16 @@ def test_other_kinds_of_images_are_read(folder, dataset):
     assert score_submission(folder, dataset, "test", "kinds").scores.mean_iou == 1.0
 
 
+def test_classes_that_are_stored_as_rgb_are_read_where_all_are_the_first(folder, dataset):
+    for index in range(COUNT):
+        label = truth(dataset)[index] if index else np.zeros((64, 96), np.uint8)
+        Image.fromarray(label).convert("RGB").save(folder / SEQUENCE / f"{index:06d}.png")
+    submission = open_submission(folder, dataset, [SEQUENCE])
+    view = dataset.sequence(SEQUENCE)
+    assert not submission.frame(view, 0).any()
+    assert np.array_equal(submission.frame(view, 1), truth(dataset)[1])
+
+
 def test_what_is_left_out_of_the_labels_may_be_predicted_as_anything(dataset, tmp_path):
     path = tmp_path / "ignored.h5"
     shutil.copy(dataset.path, path)
