@@ -235,9 +235,10 @@ def tartan_poses(path: Path, frames: int) -> np.ndarray | None:
     if not path.is_file():
         return None
     try:
-        rows = np.array(
-            [line.split() for line in read_text(path, DatasetError).splitlines()], np.float64
-        )
+        lines = [line.split() for line in read_text(path, DatasetError).splitlines()]
+        while lines and not lines[-1]:
+            lines.pop()
+        rows = np.array(lines, np.float64)
     except ValueError:
         rows = np.zeros(0)
     if rows.shape != (frames, 7):

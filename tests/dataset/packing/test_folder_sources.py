@@ -253,6 +253,16 @@ def test_damaged_airsim_logs_name_the_line(here, capsys, damage, part):
     assert part in refusal(capsys, "flight", "--map", "blocks")
 
 
+@pytest.mark.parametrize("end", ["\n\n", "\r\n \r\n", ""])
+def test_pose_files_may_end_as_editors_leave_them(here, capsys, end):
+    folder = tartan(here / "P000")
+    rows = np.loadtxt(folder / "pose_left.txt")
+    text = (folder / "pose_left.txt").read_text().strip()
+    (folder / "pose_left.txt").write_text(text + end, newline="")
+    dataset, _, _ = relabel(capsys, "P000", "--map", "founding")
+    assert np.array_equal(dataset.sequence("P000").poses, rows[:, [0, 1, 2, 6, 3, 4, 5]])
+
+
 def test_missing_pictures_and_short_pose_files_are_told(here, capsys):
     folder = tartan(here / "P000")
     (folder / "pose_left.txt").write_text("1 2 3 0 0 0 1\n")
