@@ -215,7 +215,10 @@ def _flights(
         raise click.UsageError("--replay takes one plan at most, for its weather and camera.")
     name, plan = loaded[0] if loaded else (None, None)
     world, seed = place
-    return replays(source, name, plan, out, world=world, seed=seed)
+    flights = replays(source, name, plan, out, world=world, seed=seed)
+    for flight in (flight for flight in flights if flight.warning):
+        click.echo(f"warning: {flight.name}: {flight.warning}", err=True)
+    return flights
 
 
 def _unfinished(

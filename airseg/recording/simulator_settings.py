@@ -63,10 +63,10 @@ def simulator_settings(
     if cameras or plan.companions:
         # AirSim keeps vehicles by name; without a mark, the first in the alphabet is its default.
         first = {**_vehicle(mode, cameras), "IsFpvVehicle": True}
-        own = _FIRST_VEHICLE[mode]
-        while names_of_one_file([own, *plan.companions]):
-            own += "1"
-        settings["Vehicles"] = {own: first}
+        name = _FIRST_VEHICLE[mode]
+        while names_of_one_file([name, *plan.companions]):
+            name += "1"
+        settings["Vehicles"] = {name: first}
         for number, (key, other) in enumerate(plan.companions.items(), 1):
             own = {FIRST_CAMERA: _camera(other.camera, plan)} if other.camera else {}
             apart = {"Y": _APART_M * number}  # bodies that start in one place push each other away

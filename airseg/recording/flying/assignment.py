@@ -49,6 +49,7 @@ class Assignment:
         path: where, frame by frame; None takes the plan's trajectory.
         fingerprint: what tells it from other flights.
         source: the recording whose poses are flown again, or an empty text.
+        warning: what whoever asked for it should know, or an empty text.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Assignment:
     path: Trajectory | None = None
     fingerprint: str = ""
     source: str = ""
+    warning: str = ""
 
     @property
     def identity(self) -> str:

@@ -171,6 +171,18 @@ def replay(folder: Path, name: str | None, plan: FlightPlan | None) -> Assignmen
         Trajectory(time_ns, position, velocity, orientation),
         identity.hexdigest(),
         recording.name,
+        _jumps(recording, wanted),
+    )
+
+
+def _jumps(recording: Recording, plan: FlightPlan) -> str:
+    """Return in words where poses will follow each other faster than they were flown."""
+    steps = np.diff(recording.frames["plan_time_ns"]) // plan.step_ns
+    if not (jumps := int((steps > 1).sum())):
+        return ""
+    return (
+        f"{int((steps - 1).sum())} time slots of {recording.name} were dropped, so that the camera "
+        f"jumps at {jumps} of {len(recording)} frames; poses that were set, by --mode pose, do not"
     )
 
 

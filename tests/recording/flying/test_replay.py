@@ -1,6 +1,7 @@
 """Recordings flown again: which, under which names, where, and in which part of a dataset."""
 
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -122,3 +123,22 @@ def test_a_view_is_flown_again_from_where_its_own_camera_was(client, tmp_path):
         names.append([flight.name for flight in flights])
         shutil.rmtree(tmp_path / "day" / "walk", ignore_errors=True)
     assert names == [["walk-replay"], ["walk-1-replay"]]
+
+
+def test_poses_that_follow_each_other_faster_than_they_were_flown_are_told(
+    simulator, recorded, tmp_path
+):
+    """Slots that real time dropped are not there to be flown again."""
+
+    class Slow(SimulatorClient):
+        def simGetImages(self, *asked):
+            time.sleep(0.1)  # two slots and a half
+            return super().simGetImages(*asked)
+
+    with Slow("127.0.0.1", simulator.port) as client:
+        record(client, small_plan(), tmp_path / "walk", mode="realtime", max_frames=4)
+    frames = Recording.open(tmp_path / "walk").frames
+    dropped = int(frames["plan_time_ns"].iloc[-1] / 40_000_000) - 3
+    told = replay(tmp_path / "walk", None, None).warning
+    assert told.startswith(f"{dropped} time slots of walk were dropped, so that the camera jumps")
+    assert replay(recorded / "north", None, None).warning == ""
