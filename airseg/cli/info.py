@@ -11,12 +11,12 @@ from typing import Any
 import click
 import numpy as np
 
-from airseg.cli.options import every_option, map_option
+from airseg.cli.options import every_option, map_option, recordings_argument
 from airseg.cli.recorded_flights import DATASET_SUFFIXES, with_datasets_inside
 
 
 @click.command("info")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@recordings_argument("paths")
 @map_option("Label map.  [default: that of the environment]")
 @every_option("Count classes in every Nth frame.", 10)
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")

@@ -29,6 +29,20 @@ def out_folder_option(help_text: str) -> Decorator:
     return click.option("--out", required=True, type=FOLDER, help=help_text)
 
 
+def recordings_argument(name: str) -> Decorator:
+    """Return an argument that takes one path or more, recordings among them.
+
+    ``recordings/*`` names the films that `airseg preview` wrote beside them, too: the film of a
+    recording that is given is left out.
+    """
+
+    def without_films(ctx: Any, param: Any, paths: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(p for p in paths if p.suffix != ".mp4" or p.with_suffix("") not in paths)
+
+    kind = click.Path(path_type=Path)
+    return click.argument(name, nargs=-1, required=True, type=kind, callback=without_films)
+
+
 def map_option(help_text: str, *, required: bool = False) -> Decorator:
     """Return ``--map``, a file or a shipped name."""
     return click.option("--map", "map_name", type=LABEL_MAP, required=required, help=help_text)

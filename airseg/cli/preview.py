@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from airseg.cli.names import FOLDER
-from airseg.cli.options import every_option, map_option
+from airseg.cli.options import every_option, map_option, recordings_argument
 
 
 @click.command("preview")
-@click.argument("recordings", nargs=-1, required=True, type=click.Path(path_type=Path))
+@recordings_argument("recordings")
 @click.option(
     "--out",
     type=FOLDER,

@@ -15,6 +15,7 @@ from airseg.cli.options import (
     map_option,
     out_file_option,
     overwrite_option,
+    recordings_argument,
     without_streams_options,
 )
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @click.command("relabel", cls=CommandWithOldSpellings, old={"--split": ("--assign", "=")})
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@recordings_argument("inputs")
 @map_option("Label map: a YAML file or a shipped name.", required=True)
 @out_file_option
 @assign_option("Put sequences into train, val or test; may be given several times.")
@@ -107,7 +108,7 @@ def command(
     \b
     Examples:
       airseg relabel recordings --map neighborhood --out dataset.h5
-      airseg relabel recordings/* --map my_map.yaml --assign test=roofs,p003 \\
+      airseg relabel recordings --map my_map.yaml --assign test=roofs,p003 \\
           --out dataset.h5
       airseg relabel dataset.h5 --map other_map.yaml --out other.h5
       airseg relabel tartanair/neighborhood --map founding --as npy --out labels

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from airseg.cli.options import recordings_argument
 from airseg.cli.recorded_flights import DATASET_SUFFIXES, with_datasets_inside
 from airseg.errors import DatasetError, RecordingError
 
@@ -17,7 +18,7 @@ _INDEX = ".json"
 
 
 @click.command("verify")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@recordings_argument("paths")
 @click.option("--repair", is_flag=True, help="Cut damaged recordings to their last good frame.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def command(paths: tuple[Path, ...], repair: bool, as_json: bool) -> None:

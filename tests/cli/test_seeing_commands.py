@@ -1,5 +1,6 @@
 """`airseg preview` and `airseg info`: what is in a recording, to look at and to count."""
 
+import glob
 import json
 import shutil
 
@@ -29,6 +30,36 @@ def test_a_preview_shows_every_frame_beside_its_classes(tmp_path, capsys):
     assert height > HEIGHT * (640 // WIDTH)  # the legend stands below
     left, right = shown[0][:480, :640].astype(int), shown[0][:480, 640:].astype(int)
     assert np.abs(left - right).mean() > 10
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "preview {}",
+        "info {}",
+        "verify {}",
+        "labels suggest {}",
+        "labels audit {} --out audit",
+        "relabel {} --map neighborhood --allow-unmapped --assign train=walk --out d.h5 --dry-run",
+    ],
+)
+def test_a_star_takes_the_recordings_and_not_the_films_that_lie_beside_them(
+    tmp_path, capsys, monkeypatch, typed
+):
+    monkeypatch.chdir(tmp_path)
+    write_recording(tmp_path / "recordings", "walk")
+    (tmp_path / "recordings" / "walk.mp4").write_bytes(b"a film")
+    star = " ".join(sorted(glob.glob("recordings/*")))  # noqa: PTH207  as a shell does it
+    assert star == "recordings/walk recordings/walk.mp4"
+    code, _, err = run(capsys, *typed.format(star).split())
+    assert code == 0, err
+
+
+def test_a_film_by_itself_is_no_recording(tmp_path, capsys):
+    (tmp_path / "walk.mp4").write_bytes(b"a film")
+    code, _, err = run(capsys, "info", tmp_path / "walk.mp4")
+    assert code == 2
+    assert "is a file, no recording" in said(err)
 
 
 def test_a_film_of_every_second_frame_is_half_as_long(tmp_path, capsys):

@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from airseg.cli.names import CommandWithOldSpellings
-from airseg.cli.options import assign_option, jobs_option, map_option
+from airseg.cli.options import assign_option, jobs_option, map_option, recordings_argument
 
 
 @click.command("append", cls=CommandWithOldSpellings, old={"--split": ("--assign", "=")})
 @click.argument("dataset", type=click.Path(path_type=Path))
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@recordings_argument("inputs")
 @assign_option(
     "Put new sequences into train, val or test; may be given several times.  [default: what they "
     "say themselves]"

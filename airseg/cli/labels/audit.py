@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from airseg.cli.options import map_option, out_folder_option
+from airseg.cli.options import map_option, out_folder_option, recordings_argument
 
 
 @click.command("audit")
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@recordings_argument("inputs")
 @map_option("Label map to hold against them: a file or a shipped name.")
 @out_folder_option("Folder for the page and JSON.")
 @click.option(

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airseg.cli.options import map_option
+from airseg.cli.options import map_option, recordings_argument
 
 if TYPE_CHECKING:
     from airseg.labels.label_map import LabelMap
 
 
 @click.command("suggest")
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@recordings_argument("inputs")
 @map_option("Leave out what this label map takes already.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The YAML to write.  [default: print it]"
