@@ -38,8 +38,8 @@ class MeanResult(Result):
 def merge_seeds(rows: Sequence[tuple[Path, Result]]) -> list[tuple[Path, Result]]:
     """Return rows in which those of one label, recipe and dataset are one, whatever their seeds.
 
-    Curves, pictures, speed and command are the first seed's. Rows of several folders that have one
-    name and are not one have names and labels of their own afterwards.
+    Curves, pictures, speed and command are the first seed's. Rows that are called alike and are not
+    one have names and labels of their own afterwards.
 
     Raises:
         RecipeError: a row stands there twice from one seed, and would count as two trainings.
@@ -66,25 +66,32 @@ def _refuse_twice(members: Sequence[tuple[Path, Result]]) -> None:
 
 
 def _told_apart(rows: Sequence[tuple[Path, Result]]) -> list[tuple[Path, Result]]:
-    """Name rows apart that were made under one name, such as with other steps in another folder.
+    """Name rows apart that are called alike, such as those of two recipes or with other steps.
 
-    Whatever is told of a row goes by its run's name.
+    Whatever is told of a row goes by its run's name, and people read its label.
     """
-    alike: dict[str, list[tuple[Path, Result]]] = {}
-    for path, result in rows:
-        alike.setdefault(result.run, []).append((path, result))
-    found, taken = [], set(alike)
-    for run, members in alike.items():
-        places = [path.resolve().parent.name for path, _ in members]
-        for number, (path, result) in enumerate(members, 1):
-            if len(members) > 1:
-                place = places[number - 1] if len(set(places)) == len(places) else number
-                name = next(n for i in itertools.count(number) if (n := f"{run}-{i}") not in taken)
-                taken.add(name)
-                changed = {"run": name, "label": f"{result.label} ({place})"}
-                result = result.model_copy(update=changed)
-            found.append((path, result))
+    alike: dict[str, list[int]] = {}
+    for place, (_, result) in enumerate(rows):
+        alike.setdefault(result.label, []).append(place)
+    labels = [result.label for _, result in rows]
+    for label, places in alike.items():
+        for place, word in zip(places, _words([rows[p] for p in places]), strict=True):
+            labels[place] = f"{label} ({word})" if len(places) > 1 else label
+    found, taken = [], set()
+    for (path, result), label in zip(rows, labels, strict=True):
+        names = (f"{result.run}-{n}" if n > 1 else result.run for n in itertools.count(1))
+        run = next(name for name in names if name not in taken)
+        taken.add(run)
+        found.append((path, result.model_copy(update={"run": run, "label": label})))
     return found
+
+
+def _words(rows: Sequence[tuple[Path, Result]]) -> Sequence[object]:
+    """Return what rows of one label are told apart by: recipes, else folders, else numbers."""
+    recipes = [str(result.recipe.get("name", "")) for _, result in rows]
+    folders = [path.resolve().parent.name for path, _ in rows]
+    numbers = range(1, len(rows) + 1)
+    return next(w for w in (recipes, folders, numbers) if len(set(w)) == len(rows))
 
 
 def members(result: Result) -> list[Result]:

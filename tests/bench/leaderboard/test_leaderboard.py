@@ -311,6 +311,19 @@ def test_rows_of_one_name_from_two_folders_are_told_apart(tmp_path):
     assert len(set(moment.predictions.values())) == 2
 
 
+def test_rows_of_one_label_and_two_recipes_are_told_apart(tmp_path):
+    """The shipped recipes call a network alike and train it at sizes of their own."""
+    rows = [made_result(f"{name}-net", label="net", iou=0.4) for name in ("five", "mini")]
+    for row in rows:
+        recipe = row.recipe | {"name": row.run.removesuffix("-net")}
+        update = {"recipe": recipe, "recipe_hash": recipe_hash(recipe)}
+        write_results(tmp_path, row.model_copy(update=update))
+    merged = [r for _, r in merge_seeds(load_results([tmp_path]))]
+    assert {r.run: r.label for r in merged} == {
+        "five-net": "net (five)", "mini-net": "net (mini)"
+    }  # fmt: skip
+
+
 def test_a_score_that_some_seeds_lack_has_no_mean(tmp_path):
     """Results of an older version lack scores: of those that have one, no mean of all is known."""
     write_results(
