@@ -71,10 +71,16 @@ def airsim_sequences(folder: Path, name: str, palette: LabelPalette | None) -> l
     flights = _read(log)
     if not flights:
         raise DatasetError(f"{log}: has no frames.")
-    names = {flight.vehicle: name for flight in flights}
-    if len(flights) > 1:
+    # Cameras that the settings give to no vehicle are the first one's; the others write rows, too.
+    blind = [flight for flight in flights if not any(row.images for row in flight.rows)]
+    seeing = [flight for flight in flights if flight not in blind] or flights
+    names = {flight.vehicle: name for flight in seeing}
+    if len(seeing) > 1:
         names = {vehicle: f"{name}-{vehicle or 'vehicle'}" for vehicle in names}
-    return [_sequence(log, names[flight.vehicle], flight, palette) for flight in flights]
+    sources = [_sequence(log, names[flight.vehicle], flight, palette) for flight in seeing]
+    for flight in blind:
+        sources[0].warnings.append(f"{name}: {flight.vehicle} has no images and is left out")
+    return sources
 
 
 def listed_images(folder: Path) -> list[Path]:

@@ -209,6 +209,21 @@ def test_each_vehicle_is_a_sequence(here, capsys, command):
         assert view.timestamps_ns.tolist() == [10**9, 104 * 10**7, 108 * 10**7]
 
 
+def test_a_vehicle_without_cameras_is_left_out_and_told(here, capsys):
+    # AirLib's recorder: a camera without VehicleName is the first vehicle's, all write rows.
+    two_vehicles(here / "rec")
+    log = here / "rec" / "airsim_rec.txt"
+    log.write_text(re.sub("img_Drone2_[^\n]*", "", log.read_text()))
+    dataset, err = relabel(capsys)
+    view = dataset.sequence("rec")
+    assert view.timestamps_ns.tolist() == [10**9, 104 * 10**7, 108 * 10**7]
+    assert (view.poses[:, 1] == 0).all()
+    assert "rec: Drone2 has no images and is left out" in err
+    log.write_text(re.sub("img_Drone[^\n]*", "", log.read_text()))
+    (here / "d.h5").unlink()
+    assert "no camera has both colour" in refusal(capsys)
+
+
 def test_a_row_that_names_what_another_vehicle_saw_is_refused(here, capsys):
     # AirLib's RecordingFile.cpp puts the vehicle of the row before each of its images' names.
     two_vehicles(here / "rec")
