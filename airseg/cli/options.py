@@ -36,7 +36,8 @@ def recordings_argument(name: str) -> Decorator:
     recording that is given is left out.
     """
 
-    def without_films(ctx: Any, param: Any, paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    def without_films(ctx: Any, param: Any, given: tuple[Path, ...]) -> tuple[Path, ...]:
+        paths = [Path(path) for path in given]
         return tuple(p for p in paths if p.suffix != ".mp4" or p.with_suffix("") not in paths)
 
     kind = click.Path(path_type=Path)
