@@ -29,6 +29,7 @@ from airseg.path_names import first_twin
 from airseg.recording.flying.flight_folders import refuse_shared_folders, refuse_to_overwrite
 from airseg.recording.stored.continuing import ANOTHER_FLIGHT
 from airseg.simulators.client import NOBODY_ANSWERS
+from airseg.simulators.protocol import DEFAULT_HOST
 
 _POLL_S = 0.5
 _SET_ASIDE_S = 5.0
@@ -73,13 +74,19 @@ class Fleet(StrictModel):
     def _repeats_nothing(self) -> Self:
         if name := first_twin(Path(p).stem for p in self.plans):
             raise ValueError(f"plans: '{name}' stands twice, and so would its recording")
-        if place := first_twin(s.address for s in self.simulators if s.address):
+        if place := first_twin(_one_place(s.address) for s in self.simulators if s.address):
             raise ValueError(f"simulators: {place} stands twice; one flies one plan at a time")
         return self
 
     def slots(self) -> list[FleetSimulator]:
         """Return one entry for each simulator."""
         return [s.model_copy(update={"count": 1}) for s in self.simulators for _ in range(s.count)]
+
+
+def _one_place(address: str) -> str:
+    """Return the address of this machine in one spelling, and of others without capitals."""
+    host, _, port = address.lower().rpartition(":")
+    return f"{DEFAULT_HOST if host == 'localhost' else host}:{int(port)}"
 
 
 @dataclass

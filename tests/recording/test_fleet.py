@@ -241,6 +241,8 @@ def test_a_command_gives_its_exit_code_and_its_last_line():
         (GOOD.replace("count: 3", "address: nowhere"), "should match pattern"),
         (GOOD.replace("count: 3", "address: 'a:1', seed: 3"), "has a world already"),
         (GOOD + "  - {address: 'a:1'}\n  - {address: 'a:1'}\n", "a:1 stands twice"),
+        (GOOD + "  - {address: 'A:1'}\n  - {address: 'a:01'}\n", "a:1 stands twice"),
+        (GOOD + "  - {address: 'localhost:9'}\n  - {address: '127.0.0.1:9'}\n", "1:9 stands twice"),
         (GOOD + "tries: 0\n", "greater than or equal to 1"),
         (GOOD + "timeout_s: -1\n", "greater than 0"),
         (GOOD + "format: 2\n", "Input should be 1"),
