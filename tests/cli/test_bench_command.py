@@ -160,6 +160,17 @@ def test_damaged_results_get_one_line(capsys, tmp_path, text, expected):
     assert expected in said(err)
 
 
+def test_a_star_takes_the_results_and_not_the_tables_and_pages_beside_them(capsys, tmp_path):
+    write_results(tmp_path, made_result("one", samples=[]), made_result("two", samples=[]))
+    _, first, _ = run(capsys, "bench", "leaderboard", tmp_path, "--out", tmp_path)
+    beside = {path.suffix for path in tmp_path.iterdir()}
+    assert beside >= {".json", ".csv", ".md", ".html"}
+    code, again, err = run(
+        capsys, "bench", "leaderboard", *sorted(tmp_path.glob("*")), "--out", tmp_path
+    )
+    assert (code, again) == (0, first), err
+
+
 def test_no_results_are_told(capsys, tmp_path):
     code, _, err = run(capsys, "bench", "leaderboard", tmp_path, "--out", tmp_path / "board")
     assert code == 2

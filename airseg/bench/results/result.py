@@ -371,7 +371,7 @@ def load_results(inputs: list[Path]) -> list[tuple[Path, Result]]:
 
 def _may_be_result(path: Path) -> bool:
     """Whether a file is none of the others that commands write beside results."""
-    if path.name.endswith(SPEED_ENDING):
+    if path.suffix != ".json" or path.name.endswith(SPEED_ENDING):  # tables, pages, figures
         return False
     return path.name != STUDY_NAME or '"findings"' not in read_text(path, RecipeError)
 
