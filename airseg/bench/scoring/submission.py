@@ -22,8 +22,8 @@ from airseg.dataset.format.files import open_hdf5
 from airseg.dataset.format.label_images import image_size, read_labels, read_stored
 from airseg.dataset.format.probe import refuse_endless
 from airseg.dataset.format.structure import check_tables
-from airseg.dataset.packing.folder_sources import look_at_headers
 from airseg.dataset.packing.frame_names import last_number, visible_files
+from airseg.dataset.packing.label_palettes import look_at_headers
 from airseg.dataset.reading import Dataset, SequenceView
 from airseg.errors import DatasetError, RecipeError, did_you_mean
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from airseg.dataset.format.image_headers import image_header, voc_colors
 from airseg.dataset.format.label_images import (
     color_table,
     decode_colors,
@@ -26,14 +24,12 @@ from airseg.dataset.format.label_images import (
     read_depth,
     read_labels,
 )
+from airseg.dataset.packing.label_palettes import Color, look_at_headers
 from airseg.dataset.packing.source import RawFrame
 from airseg.errors import DatasetError
 from airseg.labels.document import hex_color
 
 _MOST_COLORS = 255
-_HEADER_BYTES = 4096
-_NOTHING = (0, 0, 0)
-Color = tuple[int, int, int]
 _STORED_BYTES_PER_PIXEL = 2
 
 
@@ -317,69 +313,6 @@ def _colors_of_greys(greys: np.ndarray, palette: LabelPalette, path: Path) -> np
             f"{ids[grey, grey, grey]}. Save it as 8-bit RGB, or as ids in a NumPy file."
         )
     return np.repeat(greys[..., None], 3, axis=2)
-
-
-def look_at_headers(labels: Sequence[Path]) -> tuple[list[str], dict[int, Color]]:
-    """Return what a person should know of the ways in which label PNGs store their ids.
-
-    Returns:
-        The warnings, and the colours that palettes show ids in.
-
-    Raises:
-        DatasetError: an index is shown in other colours from file to file.
-    """
-    warnings: list[str] = []
-    shown: dict[int, tuple[Color, Path]] = {}
-    voc: dict[tuple[int, ...], int] = {color: index for index, color in enumerate(voc_colors())}
-    for path in labels:
-        if path.suffix.lower() != ".png":
-            continue
-        header = image_header(_first_bytes(path))
-        if header.stretch > 1 and not warnings:
-            warnings.append(
-                f"{path.name} has fewer than 8 bits a pixel: 1 is read as id 1, though it is shown "
-                f"as grey {header.stretch}"
-            )
-        if not warnings and (moved := _moved(header.palette.tolist(), voc)):
-            index, meant = moved
-            warnings.append(
-                f"{path.name} shows id {index} in the colour that PASCAL VOC gives {meant}: if a "
-                "tool such as oxipng has renumbered ids, say what colours mean with --palette"
-            )
-        colors = [(red, green, blue) for red, green, blue in header.palette.tolist()]
-        has_unused = colors.count(_NOTHING) > 1  # which are black, as a used one may be
-        for index, color in enumerate(colors):
-            if has_unused and color == _NOTHING:
-                continue
-            before, first = shown.setdefault(index, (color, path))
-            if before != color:
-                raise DatasetError(
-                    f"{path}: shows id {index} as {hex_color(*color)}, {first.name} shows it as "
-                    f"{hex_color(*before)}: a tool has renumbered the ids of palette PNGs. Save "
-                    "them as 8-bit ids again, or say what the colours mean with --palette."
-                )
-    return warnings, {index: color for index, (color, _) in shown.items()}
-
-
-def _moved(
-    palette: Sequence[Sequence[int]], voc: Mapping[tuple[int, ...], int]
-) -> tuple[int, int] | None:
-    """Return an index and the id that its colour stands for in VOC's palette, if that is another.
-
-    Only of palettes that are VOC's but for the order; None otherwise.
-    """
-    meant = [voc.get(tuple(color), -1) for color in palette]
-    if len(meant) < 3 or -1 in meant or len(set(meant)) < len(meant):
-        return None
-    return next(((i, id_) for i, id_ in enumerate(meant) if i != id_), None)
-
-
-def _first_bytes(path: Path) -> bytes:
-    with suppress(OSError):
-        if path.is_file():
-            with path.open("rb") as file:
-                return file.read(_HEADER_BYTES)
-    return b""  # whoever reads it says what is wrong
 
 
 def _size_of(rgb: Path | Picture) -> tuple[int, int]:
