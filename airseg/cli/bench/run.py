@@ -16,7 +16,7 @@ from airseg.cli.options import out_folder_option
 from airseg.cli.slurm import chosen_slurm, slurm_options
 
 if TYPE_CHECKING:
-    from airseg.bench.recipes.recipe import Recipe
+    from airseg.bench.recipes.recipe import Recipe, Row
     from airseg.recording.slurm_cluster import SlurmOptions
 
 
@@ -111,8 +111,10 @@ def command(
     # What is mistyped is told before anything large is loaded.
     loaded = [load_recipe(name, settings, sweeps) for name in recipes]
     files = [_dataset_of(recipe, dataset) for recipe in loaded]
+    made_of: dict[str, str] = {}
     for recipe, path in zip(loaded, files, strict=True):
-        choose_rows(recipe, only)
+        for row in choose_rows(recipe, only):
+            _refuse_other_row(made_of, row)
         if cluster is None and not on_slurm:  # else it lies where the jobs run
             check_dataset(path)
     if dry_run:
@@ -155,6 +157,18 @@ def command(
                 )
             for result in made:
                 click.echo(f"wrote {result}")
+
+
+def _refuse_other_row(made_of: dict[str, str], row: Row) -> None:
+    """Refuse a row whose files would be those of another one, of another recipe of the command."""
+    from airseg.errors import RecipeError
+
+    fingerprint = row.recipe.fingerprint()
+    if made_of.setdefault(row.run, fingerprint) != fingerprint:
+        raise RecipeError(
+            f"two recipes make a row {row.run}, and would write into one folder. Give one of them "
+            "another name, or run them into two --out."
+        )
 
 
 def _tell_forecast(

@@ -228,6 +228,19 @@ def test_only_the_rows_asked_for_are_made(tiny, dataset_path, tmp_path, capsys):
     assert "Did you mean 'tiny-tiny-seed" in said(err)
 
 
+def test_two_recipes_of_one_name_are_told_before_the_first_is_trained(
+    tiny, dataset_path, tmp_path, capsys
+):
+    other = tmp_path / "other.yaml"
+    other.write_text(RECIPE.replace("steps: 8", "steps: 9"))
+    out = tmp_path / "out"
+    arguments = ["bench", "run", tiny, other, "--dataset", dataset_path, "--out", out]
+    code, _, err = run(capsys, *arguments)
+    assert code == 2
+    assert "two recipes make a row tiny-tiny" in said(err)
+    assert not out.exists()
+
+
 def test_a_dataset_must_be_named_somewhere(tiny, capsys, tmp_path, dataset_path):
     code, _, err = run(capsys, "bench", "run", tiny, "--out", tmp_path / "out")
     assert code == 2
