@@ -24,6 +24,7 @@ SPEED_ENDING = ".speed.json"
 """Of files that `airseg bench speed` writes, which may lie beside results."""
 STUDY_NAME = "temporal.json"
 """Of the file that `airseg bench temporal` writes beside the results of its rows."""
+_OF_LEADERBOARDS = {".csv", ".html", ".md", ".pdf", ".png", ".svg"}
 _ROUNDING = 1e-9
 
 
@@ -371,7 +372,7 @@ def load_results(inputs: list[Path]) -> list[tuple[Path, Result]]:
 
 def _may_be_result(path: Path) -> bool:
     """Whether a file is none of the others that commands write beside results."""
-    if path.suffix != ".json" or path.name.endswith(SPEED_ENDING):  # tables, pages, figures
+    if path.suffix in _OF_LEADERBOARDS or path.name.endswith(SPEED_ENDING):
         return False
     return path.name != STUDY_NAME or '"findings"' not in read_text(path, RecipeError)
 
