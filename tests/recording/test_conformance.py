@@ -130,12 +130,19 @@ def test_airsims_own_size_of_images_is_told_unless_it_is_asked_for(
     assert ("`airseg settings PLAN`" in check.remedy) == (verdict == FAIL)
 
 
-def test_a_method_that_is_missing_is_not_supported_rather_than_failed(client):  # noqa: F811
-    class WithoutSteps:
-        """Its clock runs, as in AirSim's ComputerVision mode."""
+class Changed:
+    """A client that does something otherwise, and the rest as it did."""
 
-        def __getattr__(self, name):
-            return getattr(client, name)
+    def __init__(self, client):  # noqa: F811
+        self._client = client
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+
+def test_a_method_that_is_missing_is_not_supported_rather_than_failed(client):  # noqa: F811
+    class WithoutSteps(Changed):
+        """Its clock runs, as in AirSim's ComputerVision mode."""
 
         def simGetImages(self, requests):
             answers = client.simGetImages(requests)
@@ -146,7 +153,7 @@ def test_a_method_that_is_missing_is_not_supported_rather_than_failed(client):  
         def simContinueForTime(self, seconds):
             client.call("simContinueForTimeOfMars", seconds)
 
-    checks = {c.name: c for c in examine(WithoutSteps())}
+    checks = {c.name: c for c in examine(WithoutSteps(client))}
     assert checks["stepping"].verdict == UNSUPPORTED
 
 
@@ -168,14 +175,11 @@ def test_a_lens_that_another_program_bent_is_told_as_record_tells_it(client):  #
 
 
 def test_weather_that_cannot_be_set_is_told_because_no_recording_begins_then(client):  # noqa: F811
-    class WithoutWeather:
-        def __getattr__(self, name):
-            return getattr(client, name)
-
+    class WithoutWeather(Changed):
         def simEnableWeather(self, enable):
             client.call("simEnableWeatherOfMars", enable)
 
-    check = check_of(WithoutWeather(), "camera, weather and light")
+    check = check_of(WithoutWeather(client), "camera, weather and light")
     assert check.verdict == FAIL
     assert "could not find function" in check.found
 
@@ -205,10 +209,7 @@ def test_a_clock_that_nobody_steps_is_told_and_no_mode_works(
 def test_a_colour_that_belongs_to_no_id_is_told_as_record_tells_it(client):  # noqa: F811
     """An overlay, say: three rows have colours that ids do not change."""
 
-    class WithOverlay:
-        def __getattr__(self, name):
-            return getattr(client, name)
-
+    class WithOverlay(Changed):
         def simGetImages(self, requests):
             answers = client.simGetImages(requests)
             for answer in answers:
@@ -218,7 +219,7 @@ def test_a_colour_that_belongs_to_no_id_is_told_as_record_tells_it(client):  # n
                     answer.image_data_uint8 = bytes(drawn)
             return answers
 
-    check = check_of(WithOverlay(), "segmentation colours")
+    check = check_of(WithOverlay(client), "segmentation colours")
     assert check.verdict == FAIL
     assert "192 pixels of the segmentation image have colours that belong to no id" in check.found
 
